@@ -1,0 +1,1 @@
+"""isoglot trains, measures and repairs multilingual retrievers."""

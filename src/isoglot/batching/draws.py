@@ -1,0 +1,106 @@
+"""Draws that any step can be asked for: which kind and which language pair, and for the how-manieth time.
+
+Independent random draws would need a count over all earlier steps to know how often a language pair has come up.
+Stratified draws do not: in every block of `BLOCK` consecutive draws a branch gets its share, rounded, at random
+places. The frequencies are those asked for (closer than independent draws would come), and the number of earlier
+draws of a branch has a closed form, so step 10⁹ costs what step 0 costs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+__all__ = ["WeightedDraw", "divide", "generator"]
+
+BLOCK = 64
+
+Slots = np.ndarray
+
+
+def generator(*key: int) -> np.random.Generator:
+    """Return a random generator that depends on the key (non-negative integers) alone."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
+
+
+@lru_cache(maxsize=8192)
+def _block_order(key: tuple[int, ...], block: int) -> np.ndarray:
+    order = generator(*key, block).permutation(BLOCK)
+    order.setflags(write=False)
+    return order
+
+
+@lru_cache(maxsize=8192)
+def _offset(key: tuple[int, ...]) -> float:
+    return float(generator(*key).random())
+
+
+def divide(total: Callable[[int], float], key: tuple[int, ...], start: int, count: int) -> tuple[Slots, int]:
+    """Divide the draws `start … start + count - 1` between a left and a right branch.
+
+    Args:
+        total: integral of the left branch's rate over draws [0, n).
+        key: names this division; another key gives other places for the same shares.
+        start: first draw.
+        count: number of draws.
+
+    Returns:
+        (count,) bool, True where the draw goes left; and how many of the draws before `start` went left.
+    """
+    offset = _offset(key)
+    first, last = start // BLOCK, (start + count - 1) // BLOCK
+    before = left_before = math.floor(total(first * BLOCK) + offset)
+    goes_left = np.empty((last - first + 1) * BLOCK, bool)
+    for number, block in enumerate(range(first, last + 1)):
+        left_after = math.floor(total((block + 1) * BLOCK) + offset)
+        goes_left[number * BLOCK : (number + 1) * BLOCK] = _block_order(key, block) < left_after - left_before
+        left_before = left_after
+    skipped = start - first * BLOCK
+    return goes_left[skipped : skipped + count], before + int(goes_left[:skipped].sum())
+
+
+class WeightedDraw:
+    """Draws one of P options with probability proportional to its weight, at any position of an endless series.
+
+    The options are the leaves of a binary tree halved by weight, every inner node a division of the draws that
+    reach it. Stores P + 1 numbers.
+
+    Args:
+        weights: (P,), not negative, with a sum above 0.
+        key: names this series.
+    """
+
+    def __init__(self, weights: np.ndarray, key: tuple[int, ...]) -> None:
+        weights = np.asarray(weights, float)
+        self.cumulative = np.concatenate([[0.0], np.cumsum(weights / weights.sum())])
+        self.key = key
+
+    def __call__(self, index: int) -> tuple[int, int]:
+        """Return the option of draw `index`, and how often that option was drawn before."""
+        options, occurrences = self.many(index, 1)
+        return int(options[0]), int(occurrences[0])
+
+    def many(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return options and earlier occurrences, each (count,), of draws `start … start + count - 1`."""
+        options = np.empty(count, np.int64)
+        occurrences = np.empty(count, np.int64)
+        stack = [(0, len(self.cumulative) - 1, start, np.arange(count))]
+        while stack:
+            low, high, before, slots = stack.pop()
+            if high - low == 1:
+                options[slots] = low
+                occurrences[slots] = before + np.arange(len(slots))
+                continue
+            weight = self.cumulative[high] - self.cumulative[low]
+            half = self.cumulative[low] + weight / 2
+            middle = int(np.clip(np.searchsorted(self.cumulative, half), low + 1, high - 1))
+            rate = (self.cumulative[middle] - self.cumulative[low]) / weight if weight > 0 else 0.0
+            left, left_before = divide(lambda n, rate=rate: rate * n, (*self.key, low, high), before, len(slots))
+            if left.any():
+                stack.append((low, middle, left_before, slots[left]))
+            if not left.all():
+                stack.append((middle, high, before - left_before, slots[~left]))
+        return options, occurrences

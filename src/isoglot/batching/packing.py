@@ -1,0 +1,195 @@
+"""Packing rows into batches so that no two rows of a batch share a relevant document in any language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoglot.collections import Relevance
+
+__all__ = ["Conflicts", "pack"]
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """Which query ids may not meet in a batch, as *claims*: two ids conflict if they have a claim in common.
+
+    A claim stands for one document, or for all documents that are relevant to exactly the same query ids (the
+    language versions of a page, mostly), so that there are few. Documents relevant to one id only need none.
+
+    Attributes:
+        offsets: (G + 1,) int64; the claims of query id `g` are `claims[offsets[g]:offsets[g + 1]]`.
+        claims: int64, claim numbers; every number from 0 to G - 1 is the id itself (two documents for one query,
+            or two language versions of it, conflict as well) and is not listed.
+        count: one more than the highest claim number.
+    """
+
+    offsets: np.ndarray
+    claims: np.ndarray
+    count: int
+
+    @classmethod
+    def of(cls, relevance: Relevance, seed: int = 0) -> Conflicts:
+        """Find the conflicts between all query ids of a collection, in O(judgments)."""
+        ids = len(relevance.offsets) - 1
+        if not len(relevance.documents):
+            return cls(np.zeros(ids + 1, np.int64), np.empty(0, np.int64), ids)
+        documents, where = np.unique(relevance.documents, return_inverse=True)
+        shared = np.bincount(where) > 1
+        # A random sum names a set of query ids: documents with equal sums are relevant to the same ids. Two
+        # different sets collide with probability 2^-64 a pair, and then only cost an unneeded conflict.
+        names = np.random.default_rng(seed).integers(0, 2**64, ids, dtype=np.uint64)
+        sums = np.zeros(len(documents), np.uint64)
+        np.add.at(sums, where, names[relevance.queries])
+        representative = np.zeros(len(documents), bool)
+        representative[np.unique(sums, return_index=True)[1]] = True
+        kept = (shared & representative)[where]
+        number = np.cumsum(shared & representative) - 1 + ids
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(relevance.queries[kept], minlength=ids))])
+        return cls(offsets, number[where[kept]], ids + int((shared & representative).sum()))
+
+    def of_rows(self, query_index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all claims of rows, their own ids included, as compressed rows.
+
+        Args:
+            query_index: (n,) query id index of each row.
+
+        Returns:
+            offsets (n + 1,) and claims.
+        """
+        listed = self.offsets[query_index + 1] - self.offsets[query_index]
+        offsets = np.concatenate([[0], np.cumsum(listed + 1)])
+        claims = np.empty(offsets[-1], np.int64)
+        claims[offsets[:-1]] = query_index
+        # positions of the listed claims: a running number within each row, from the row's start
+        inner = np.arange(listed.sum()) - np.repeat(np.cumsum(listed) - listed, listed)
+        claims[np.repeat(offsets[:-1] + 1, listed) + inner] = self.claims[
+            np.repeat(self.offsets[query_index], listed) + inner
+        ]
+        return offsets, claims
+
+    def heaviest(self, query_index: np.ndarray) -> int:
+        """Return the most rows that share one claim: at least that many batches are needed for these rows."""
+        _, claims = self.of_rows(query_index)
+        return int(np.bincount(claims).max(initial=0))
+
+
+def pack(
+    query_index: np.ndarray, conflicts: Conflicts, capacity: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distribute rows at random over batches of given capacity without conflicts.
+
+    Rows that conflict with others are dealt out first, those with most conflicts first of all, each to the next
+    batch that can take it; a row that fits nowhere changes places with another one. Rows without conflicts fill
+    what is left. Costs O(n) array work, and a Python loop over the rows that have a conflict.
+
+    Args:
+        query_index: (n,) query id index of each row.
+        conflicts: which ids may not meet.
+        capacity: (K,) number of rows each batch takes; their sum is at least n.
+        rng: decides everything that is left open.
+
+    Returns:
+        (n,) batch number of each row, -1 for rows that could not be placed; and those rows.
+    """
+    n, batches = len(query_index), len(capacity)
+    placed = np.full(n, -1, np.int64)
+    left = capacity.astype(np.int64).copy()
+    offsets, claims = conflicts.of_rows(query_index)
+    load = np.bincount(claims, minlength=1)
+    width = np.diff(offsets)
+    rows_of_claims = np.repeat(np.arange(n), width)
+    hardness = np.zeros(n, np.int64)
+    np.maximum.at(hardness, rows_of_claims, load[claims])
+    hard = np.flatnonzero(hardness > 1)
+    unplaced: list[int] = []
+    if len(hard):
+        # Rows that share a claim come one after the other, so that dealing spreads them over the batches.
+        shared = load[claims] == hardness[rows_of_claims]
+        main_claim = np.zeros(n, np.int64)
+        main_claim[rows_of_claims[shared]] = claims[shared]
+        shuffled = rng.permutation(len(load))[main_claim[hard]]
+        order = hard[np.lexsort((rng.random(len(hard)), shuffled, -hardness[hard]))]
+        unplaced = _deal(order, offsets, claims, load, left, placed, int(rng.integers(batches)))
+    easy = rng.permutation(np.flatnonzero(hardness <= 1))
+    seats = rng.permutation(np.repeat(np.arange(batches), left))[: len(easy)]
+    placed[easy] = seats
+    return placed, np.array(unplaced, np.int64)
+
+
+def _deal(
+    order: np.ndarray,
+    offsets: np.ndarray,
+    claims: np.ndarray,
+    load: np.ndarray,
+    left: np.ndarray,
+    placed: np.ndarray,
+    start: int,
+) -> list[int]:
+    """Place the rows of `order`, changing `left` and `placed`; return those that fit nowhere."""
+    batches = len(left)
+    everywhere = (1 << batches) - 1
+    open_batches = sum(1 << batch for batch in range(batches) if left[batch])
+    taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
+    room = left.tolist()
+    # Only claims that several of these rows hold can clash.
+    row_claims = {
+        row: [claim for claim in claims[offsets[row] : offsets[row + 1]].tolist() if load[claim] > 1]
+        for row in order.tolist()
+    }
+    unplaced: list[int] = []
+    pointer = start
+    for row in order.tolist():
+        used = 0
+        for claim in row_claims[row]:
+            used |= taken.get(claim, 0)
+        free = open_batches & ~used
+        if not free:
+            if not _exchange(row, row_claims, taken, room, placed, open_batches, everywhere & ~used):
+                unplaced.append(row)
+                continue
+            open_batches = sum(1 << batch for batch in range(batches) if room[batch])
+            continue
+        ahead = free >> pointer
+        batch = pointer + (ahead & -ahead).bit_length() - 1 if ahead else (free & -free).bit_length() - 1
+        for claim in row_claims[row]:
+            taken[claim] = taken.get(claim, 0) | 1 << batch
+        placed[row] = batch
+        room[batch] -= 1
+        if not room[batch]:
+            open_batches &= ~(1 << batch)
+        pointer = (batch + 1) % batches
+    left[:] = room
+    return unplaced
+
+
+def _exchange(
+    row: int,
+    row_claims: dict[int, list[int]],
+    taken: dict[int, int],
+    room: list[int],
+    placed: np.ndarray,
+    open_batches: int,
+    suitable: int,
+) -> bool:
+    """Put `row` in the place of another one that can move to a batch with room; False if there is none."""
+    for other, other_claims in row_claims.items():
+        there = int(placed[other])
+        if there < 0 or not suitable >> there & 1:
+            continue
+        used = 0
+        for claim in other_claims:
+            used |= taken.get(claim, 0)
+        free = open_batches & ~used
+        if not free:
+            continue
+        batch = (free & -free).bit_length() - 1
+        for claim in other_claims:
+            taken[claim] = taken[claim] & ~(1 << there) | 1 << batch
+        for claim in row_claims[row]:
+            taken[claim] = taken.get(claim, 0) | 1 << there
+        placed[other], placed[row] = batch, there
+        room[batch] -= 1
+        return True
+    return False

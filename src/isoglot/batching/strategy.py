@@ -1,0 +1,194 @@
+"""Strategies: the rules that compose training batches, as small values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from isoglot.batching.schedule import Schedule
+from isoglot.collections import Collection
+from isoglot.collections.tags import canonical_tag
+from isoglot.errors import InputError
+
+__all__ = [
+    "STRATEGIES",
+    "CrossLingual",
+    "English",
+    "Hybrid",
+    "Mixed",
+    "MixedCross",
+    "Monolingual",
+    "Strategy",
+    "strategy",
+]
+
+ENGLISH_CENTRIC = "english-centric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """Which kind a batch is, and which language pairs it may come from.
+
+    Attributes:
+        tau: language pairs are drawn with probability ∝ n(a, b)^tau, n being their number of training pairs:
+            1 draws by data-set size as arXiv 2408.10536 does, less lifts low-resource languages, 0 is uniform.
+        languages: only these languages; all if None.
+        pairs: only these language pairs `(query language, document language)`; or "english-centric", the pairs
+            with English on at least one side; all if None.
+    """
+
+    name: ClassVar[str] = ""
+    by_row: ClassVar[bool] = False  # every row draws its own languages, instead of the batch
+
+    tau: float = 1.0
+    languages: tuple[str, ...] | None = None
+    pairs: tuple[tuple[str, str], ...] | str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tau >= 0:
+            raise InputError(f"tau must be 0 or more, not {self.tau}")
+        try:
+            if self.languages is not None:
+                object.__setattr__(self, "languages", tuple(canonical_tag(tag) for tag in self.languages))
+            if isinstance(self.pairs, str):
+                if self.pairs != ENGLISH_CENTRIC:
+                    raise InputError(f"no set of language pairs {self.pairs!r}: give pairs or {ENGLISH_CENTRIC!r}")
+            elif self.pairs is not None:
+                pairs = tuple((canonical_tag(a), canonical_tag(b)) for a, b in self.pairs)
+                object.__setattr__(self, "pairs", pairs)
+        except ValueError as error:
+            raise InputError(f"strategy {self.name}: {error}") from None
+
+    @property
+    def monolingual_share(self) -> Schedule:
+        """Probability that a batch is monolingual (alpha), by step."""
+        raise NotImplementedError
+
+    def allowed(self, collection: Collection) -> np.ndarray:
+        """Return (L, L) bool: the language pairs batches may come from.
+
+        Raises:
+            InputError: a language that the strategy names is not in the collection.
+        """
+        size = len(collection.languages)
+        allowed = np.ones((size, size), bool)
+        if self.languages is not None:
+            inside = np.zeros(size, bool)
+            inside[[collection.language_index(tag) for tag in self.languages]] = True
+            allowed &= inside[:, None] & inside[None, :]
+        if self.pairs == ENGLISH_CENTRIC:
+            english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+            allowed &= english[:, None] | english[None, :]
+        elif self.pairs is not None:
+            chosen = np.zeros((size, size), bool)
+            for a, b in self.pairs:
+                chosen[collection.language_index(a), collection.language_index(b)] = True
+            allowed &= chosen
+        return allowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hybrid(Strategy):
+    """Hybrid batch training (arXiv 2408.10536): a batch is monolingual with probability alpha, else cross-lingual.
+
+    Attributes:
+        alpha: probability of a monolingual batch, or a `Schedule` of it.
+    """
+
+    name: ClassVar[str] = "hybrid"
+    alpha: float | Schedule = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.alpha, Schedule) and not 0 <= self.alpha <= 1:
+            raise InputError(f"alpha must lie between 0 and 1, not {self.alpha}")
+
+    @property
+    def monolingual_share(self) -> Schedule:
+        """Alpha, by step."""
+        return self.alpha if isinstance(self.alpha, Schedule) else Schedule("constant", self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monolingual(Strategy):
+    """Every batch in one language, query and document alike: LAReQA's X-X-mono (arXiv 2004.05484)."""
+
+    name: ClassVar[str] = "monolingual"
+
+    @property
+    def monolingual_share(self) -> Schedule:
+        """Always 1."""
+        return Schedule("constant", 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossLingual(Strategy):
+    """Every batch from one pair of two different languages: X-Y by batch."""
+
+    name: ClassVar[str] = "cross_lingual"
+
+    @property
+    def monolingual_share(self) -> Schedule:
+        """Always 0."""
+        return Schedule("constant", 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class English(Monolingual):
+    """Only English queries and documents: En-En."""
+
+    name: ClassVar[str] = "english"
+
+    def allowed(self, collection: Collection) -> np.ndarray:
+        """Only pairs of a variety of English with itself are left."""
+        english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        if not english.any():
+            raise InputError(f"the strategy english needs English, and {collection.name} has none")
+        return super().allowed(collection) & english[:, None] & english[None, :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed(Monolingual):
+    """Every row draws its own language, query and document alike: X-X, the usual multilingual batch."""
+
+    name: ClassVar[str] = "mixed"
+    by_row: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedCross(CrossLingual):
+    """Every row draws its own pair of two different languages: X-Y by row."""
+
+    name: ClassVar[str] = "mixed_cross"
+    by_row: ClassVar[bool] = True
+
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    kind.name: kind for kind in (Monolingual, CrossLingual, Hybrid, English, Mixed, MixedCross)
+}
+
+
+def strategy(
+    name: str,
+    *,
+    alpha: float | Schedule | None = None,
+    tau: float = 1.0,
+    languages: tuple[str, ...] | None = None,
+    pairs: tuple[tuple[str, str], ...] | str | None = None,
+) -> Strategy:
+    """Return the strategy of a name, as configurations and the command line give it.
+
+    Raises:
+        InputError: there is no such strategy, or alpha is given to one that has none.
+    """
+    if name not in STRATEGIES:
+        raise InputError(f"no strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+    kind = STRATEGIES[name]
+    if kind is Hybrid:
+        chosen = 0.5 if alpha is None else alpha
+        return Hybrid(alpha=chosen, tau=tau, languages=languages, pairs=pairs)
+    if alpha is not None:
+        raise InputError(f"the strategy {name} has no alpha; hybrid has")
+    return kind(tau=tau, languages=languages, pairs=pairs)

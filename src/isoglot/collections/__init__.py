@@ -1,0 +1,17 @@
+"""Collections: documents, queries and judgments with a language each; their forms on disk."""
+
+from isoglot.collections.building import collection_from_rows
+from isoglot.collections.collection import Collection, Relevance
+from isoglot.collections.folder import read_collection, splits_of, write_collection
+from isoglot.collections.loading import load_collection, load_worldfacts
+
+__all__ = [
+    "Collection",
+    "Relevance",
+    "collection_from_rows",
+    "load_collection",
+    "load_worldfacts",
+    "read_collection",
+    "splits_of",
+    "write_collection",
+]

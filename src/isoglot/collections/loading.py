@@ -1,0 +1,71 @@
+"""`load_collection`: a collection by name or folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isoglot.collections.building import collection_from_rows
+from isoglot.collections.collection import Collection
+from isoglot.collections.folder import read_collection
+from isoglot.errors import InputError
+
+__all__ = ["NAMED", "load_collection", "load_worldfacts"]
+
+NAMED = ("worldfacts",)
+
+
+def load_worldfacts(languages: tuple[str, ...] | None = None) -> dict[str, Collection]:
+    """Build the embedded default collection.
+
+    Args:
+        languages: only these; all if None.
+
+    Returns:
+        Split ("train", "test") -> collection. The splits share their documents; their queries differ.
+
+    Raises:
+        InputError: a language that worldfacts does not have.
+    """
+    from isoglot.collections.worldfacts import build_worldfacts
+
+    tables = build_worldfacts(languages)
+    return {
+        split: collection_from_rows(
+            tables.documents,
+            tables.queries[split],
+            tables.qrels[split],
+            name=f"worldfacts/{split}",
+            metadata=dict(tables.metadata),
+        )
+        for split in tables.queries
+    }
+
+
+def load_collection(
+    name: str | Path,
+    *,
+    split: str | None = None,
+    prefer_split: str | None = None,
+    language: str | None = None,
+    lenient: bool = False,
+) -> Collection:
+    """Load a collection.
+
+    Args:
+        name: a folder, or `worldfacts`.
+        split: which judgments to load where there are several.
+        prefer_split: the split taken when `split` is not given and there are several.
+        language: tag of texts that have none, as in BEIR folders.
+        lenient: leave bad rows out instead of failing.
+
+    Raises:
+        InputError: there is no such collection, or it is not as it should be.
+    """
+    if str(name) in NAMED and not Path(name).exists():
+        splits = load_worldfacts()
+        chosen = split or prefer_split
+        if chosen not in splits:
+            problem = f"has no split {split!r}" if split else "has several splits"
+            raise InputError(f"{name} {problem}: choose one of {', '.join(splits)} with --split")
+        return splits[chosen]
+    return read_collection(name, split=split, prefer_split=prefer_split, language=language, lenient=lenient)

@@ -1,0 +1,104 @@
+"""Pretrained encoders: any sentence-transformers or Hugging Face name or folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+from isoglot.errors import InputError
+
+__all__ = ["POOLINGS", "load_encoder"]
+
+POOLINGS = ("mean", "cls", "max")
+
+
+def load_encoder(
+    name: str | Path,
+    *,
+    pooling: str | None = None,
+    max_length: int | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+    device: str | None = None,
+    trust_remote_code: bool = False,
+) -> SentenceTransformer:
+    """Load an encoder as a `SentenceTransformer`. Weights are read from safetensors only.
+
+    Args:
+        name: a model on the Hugging Face hub, or a folder that sentence-transformers or transformers saved.
+        pooling: how token embeddings become one: `mean`, `cls` or `max`. None keeps what the model says, and
+            takes the mean for a plain transformer.
+        max_length: most tokens read of a text; the model's own limit if None.
+        query_prompt: text put before every query, such as E5's "query: ".
+        document_prompt: text put before every document, such as E5's "passage: ".
+        device: torch device; the best one found if None.
+        trust_remote_code: run code that comes with the model. Off unless asked for.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        InputError: there is no such model, the folder holds none, or it cannot be reached.
+    """
+    source = str(name)
+    folder = Path(source)
+    looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1
+    if folder.exists():
+        _check_folder(folder)
+    elif looks_local and "/" in source:
+        raise InputError(f"the model folder {source} does not exist")
+    kwargs: dict[str, Any] = {"device": device, "trust_remote_code": trust_remote_code}
+    try:
+        if pooling is not None:
+            if pooling not in POOLINGS:
+                raise InputError(f"no pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
+            transformer = _transformer(source, trust_remote_code)
+            modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling)]
+            model = SentenceTransformer(modules=modules, device=device)
+        else:
+            model = SentenceTransformer(source, model_kwargs={"use_safetensors": True}, **kwargs)
+    except InputError:
+        raise
+    except Exception as error:
+        first = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"the model {source} cannot be loaded: {first[:300]}. Give the name of a model on the Hugging Face hub "
+            "(when connected to it) or a folder that sentence-transformers or transformers saved"
+        ) from error
+    if max_length is not None:
+        if max_length < 1:
+            raise InputError(f"max_length must be at least 1, not {max_length}")
+        model.max_seq_length = max_length
+    for key, prompt in (("query", query_prompt), ("document", document_prompt)):
+        if prompt is not None:
+            model.prompts[key] = prompt
+    return model
+
+
+def _transformer(source: str, trust_remote_code: bool) -> Transformer:
+    """Load the transformer of a model, whether sentence-transformers or transformers saved it."""
+    options = {"trust_remote_code": trust_remote_code}
+    return Transformer(
+        source,
+        model_kwargs={"use_safetensors": True, **options},
+        processor_kwargs=dict(options),
+        config_kwargs=dict(options),
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file, not a model folder")
+    if not (folder / "modules.json").is_file() and not (folder / "config.json").is_file():
+        raise InputError(f"{folder} is not a model: it holds neither modules.json nor config.json")
+    for name in ("modules.json", "config.json"):
+        path = folder / name
+        try:
+            if path.is_file():
+                json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} is not valid JSON: {error}") from None

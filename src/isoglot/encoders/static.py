@@ -1,0 +1,69 @@
+"""The embedded default: a sub-word tokenizer trained on the collection, and one learned vector per sub-word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from isoglot.collections import Collection
+
+__all__ = ["static_encoder", "train_tokenizer"]
+
+TEXTS_A_READ = 10_000
+SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]  # XLM-R's, in its order
+
+
+def _texts(collection: Collection) -> Iterator[list[str]]:
+    import numpy as np
+
+    for start in range(0, collection.queries.num_rows, TEXTS_A_READ):
+        yield collection.query_texts(np.arange(start, min(start + TEXTS_A_READ, collection.queries.num_rows)))
+    for start in range(0, collection.documents.num_rows, TEXTS_A_READ):
+        yield collection.document_texts(np.arange(start, min(start + TEXTS_A_READ, collection.documents.num_rows)))
+
+
+def train_tokenizer(collection: Collection, vocabulary: int = 32_000) -> Tokenizer:
+    """Train a unigram tokenizer (arXiv 1804.10959) on all texts of a collection.
+
+    Text is normalised by NFKC and lower-cased. Deterministic.
+
+    Args:
+        collection: its queries and documents are the training text.
+        vocabulary: the most pieces it may have; small collections give fewer.
+
+    Returns:
+        A tokenizer with XLM-R's special tokens, which it does not add to texts by itself.
+    """
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary, special_tokens=SPECIAL_TOKENS, unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator(_texts(collection), trainer)
+    return tokenizer
+
+
+def static_encoder(
+    collection: Collection, *, dimensions: int = 256, vocabulary: int = 32_000, seed: int = 0
+) -> SentenceTransformer:
+    """Build an untrained `StaticEmbedding` encoder: a text is the mean of its sub-words' vectors.
+
+    Args:
+        collection: the training collection; its texts train the tokenizer.
+        dimensions: size d of the embeddings.
+        vocabulary: the most sub-words.
+        seed: draws the initial vectors.
+
+    Returns:
+        A `SentenceTransformer` whose embeddings have unit length.
+    """
+    tokenizer = train_tokenizer(collection, vocabulary)
+    rng = torch.Generator().manual_seed(seed)
+    weights = torch.randn(tokenizer.get_vocab_size(), dimensions, generator=rng)
+    return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights), Normalize()])

@@ -1,0 +1,45 @@
+"""Sortable keys: a score and a document row in one integer, so that ties have one answer everywhere.
+
+A key holds the bits of the fp32 score, turned so that a higher score gives a smaller integer, and below them the
+document row. Keys of one query are therefore all different, and ascending order of keys *is* the ranking: by score,
+then by document row. Sorting, counting and top-k on keys need no care for ties.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["count_before", "documents_of", "order_keys"]
+
+KeyArray = NDArray[np.int64]
+
+ROW_BITS = 32
+
+SORT_FROM = 12
+"""From how many wanted keys sorting all keys and searching beats counting (measured: 9 to 15)."""
+
+
+def order_keys(scores: NDArray[np.float32], documents: KeyArray) -> KeyArray:
+    """Return the keys (n,) of the scores (n,) float32, no NaN, of `documents` (n,) int64."""
+    bits = (scores + np.float32(0)).view(np.int32)  # + 0 makes a zero of -0.0, which is equal but has other bits
+    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)
+    np.invert(bits, out=bits)
+    keys = bits.astype(np.int64)
+    keys <<= ROW_BITS
+    keys |= documents
+    return keys
+
+
+def documents_of(keys: KeyArray) -> KeyArray:
+    """Return the document rows, int64, that keys stand for."""
+    return keys & ((1 << ROW_BITS) - 1)
+
+
+def count_before(keys: KeyArray, wanted: KeyArray) -> list[int] | NDArray[Any]:
+    """Count, for each wanted key (m,), the keys (n,), in any order, that come before it."""
+    if len(wanted) < SORT_FROM:
+        return [np.count_nonzero(keys < key) for key in wanted]
+    return np.searchsorted(np.sort(keys), wanted)
