@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias.rank_correlation import unit_ranks, version_correlations
-from isoglot.evaluation.keys import SORT_FROM, count_before, documents_of, order_keys
+from isoglot.evaluation.keys import SORT_FROM, count_before, documents_of, first_keys, order_keys
 
 __all__ = ["DEFAULT_MEMORY", "Judgments", "Ranks", "judgments_of", "rank_embeddings", "rank_scores"]
 
@@ -147,7 +147,7 @@ class _Ranker:
             best = keys[:top]
         else:
             before = count_before(keys, wanted)
-            best = np.sort(np.partition(keys, top - 1)[:top])
+            best = first_keys(keys, top)
         self.ranks.pool_rank[relevant] = before
         self.ranks.top[query] = documents_of(best)
         if self.correlation:
