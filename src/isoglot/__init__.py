@@ -1,1 +1,69 @@
-"""isoglot trains, measures and repairs multilingual retrievers."""
+"""isoglot trains, measures and repairs multilingual retrievers.
+
+The public face: everything here is loaded when it is first used, so that `import isoglot` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isoglot.batching import BatchSampler as BatchSampler
+    from isoglot.batching import CrossLingual as CrossLingual
+    from isoglot.batching import English as English
+    from isoglot.batching import Hybrid as Hybrid
+    from isoglot.batching import Mixed as Mixed
+    from isoglot.batching import MixedCross as MixedCross
+    from isoglot.batching import Monolingual as Monolingual
+    from isoglot.batching import Schedule as Schedule
+    from isoglot.batching import Strategy as Strategy
+    from isoglot.collections import Collection as Collection
+    from isoglot.collections import collection_from_rows as collection_from_rows
+    from isoglot.collections import load_collection as load_collection
+    from isoglot.collections import read_collection as read_collection
+    from isoglot.collections import write_collection as write_collection
+    from isoglot.encoders import load_encoder as load_encoder
+    from isoglot.encoders import scratch_encoder as scratch_encoder
+    from isoglot.encoders import static_encoder as static_encoder
+    from isoglot.errors import InputError as InputError
+    from isoglot.errors import IsoglotError as IsoglotError
+    from isoglot.evaluation import MultilingualEvaluator as MultilingualEvaluator
+    from isoglot.evaluation import Result as Result
+    from isoglot.evaluation import evaluate as evaluate
+    from isoglot.evaluation import evaluate_embeddings as evaluate_embeddings
+    from isoglot.objectives import EmbeddedBatch as EmbeddedBatch
+    from isoglot.objectives import InfoNCE as InfoNCE
+    from isoglot.objectives import Objective as Objective
+    from isoglot.training import HybridTrainer as HybridTrainer
+
+__version__ = version("isoglot")
+
+_ROOMS = {
+    "batching": (
+        *("BatchSampler", "CrossLingual", "English", "Hybrid", "Mixed", "MixedCross", "Monolingual"),
+        *("Schedule", "Strategy"),
+    ),
+    "collections": (
+        *("Collection", "collection_from_rows", "load_collection", "read_collection", "write_collection"),
+    ),
+    "encoders": ("load_encoder", "scratch_encoder", "static_encoder"),
+    "errors": ("InputError", "IsoglotError"),
+    "evaluation": ("MultilingualEvaluator", "Result", "evaluate", "evaluate_embeddings"),
+    "objectives": ("EmbeddedBatch", "InfoNCE", "Objective"),
+    "training": ("HybridTrainer",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(_ROOM_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM_OF:
+        return getattr(import_module(f"isoglot.{_ROOM_OF[name]}"), name)
+    raise AttributeError(f"module 'isoglot' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

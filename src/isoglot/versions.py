@@ -7,7 +7,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["versions"]
 
-PACKAGES = ("isoglot", "sentence-transformers", "transformers", "torch", "tokenizers", "numpy", "pyarrow", "Babel")
+PACKAGES = (
+    "isoglot",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+    "tokenizers",
+    "numpy",
+    "pyarrow",
+    "Babel",
+)
 
 
 def versions() -> dict[str, str]:

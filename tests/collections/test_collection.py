@@ -129,9 +129,7 @@ def test_rows_that_contradict_each_other_are_refused(documents, queries, qrels, 
 
 def test_problems_are_counted_and_the_first_three_shown():
     with pytest.raises(InputError) as caught:
-        collection_from_rows(
-            [("d", "en", "", "x")], [("q", "en", "x")], [("q", f"x{n}", 1) for n in range(500)]
-        )
+        collection_from_rows([("d", "en", "", "x")], [("q", "en", "x")], [("q", f"x{n}", 1) for n in range(500)])
     assert "'x2'" in str(caught.value)
     assert "'x3'" not in str(caught.value)
     assert "and 497 more" in str(caught.value)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from isoglot.collections import Collection, collection_from_rows, read_collection, splits_of, write_collection
+from isoglot.collections.building import only_judged
 from isoglot.collections.convert import FORMS, Reading, convert, read_form
 from isoglot.collections.stats import collection_stats, stats_table
 from isoglot.errors import InputError
@@ -43,8 +44,11 @@ def test_a_beir_folder_keeps_its_splits(beir: Path, tmp_path: Path):
     assert set(written) == {"train", "dev", "test"}
     assert splits_of(tmp_path / "out") == ("dev", "test", "train")
     for split, collection in written.items():
-        assert_same(read_collection(tmp_path / "out", split=split), collection)
-        assert_same(read_collection(beir, split=split, language="en"), collection)
+        read = read_collection(tmp_path / "out", split=split)
+        assert_same(read, only_judged(collection))
+        assert_same(read_collection(beir, split=split, language="en"), read)
+        # another split's queries are not this one's to see
+        assert read.query_texts() == [f"query {('train', 'dev', 'test').index(split)}"]
     assert read_collection(tmp_path / "out", split="dev").name == "beir"
     assert '"metadata": {"n": 3}' in (tmp_path / "out" / "corpus.jsonl").read_text()
 
@@ -113,9 +117,7 @@ def test_lenient_reaches_every_form(beir: Path, tmp_path: Path):
             }
         )
     )
-    for number, (form, source) in enumerate(
-        [("beir", beir), ("parquet", beir), ("lareqa", tmp_path / "en.json")]
-    ):
+    for number, (form, source) in enumerate([("beir", beir), ("parquet", beir), ("lareqa", tmp_path / "en.json")]):
         to = tmp_path / f"out{number}"
         with pytest.raises(InputError, match="--lenient"):
             convert(source, form, to, language="en")

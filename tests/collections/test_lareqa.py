@@ -87,9 +87,7 @@ def paragraph(sentences: list[str], *questions: tuple[str, str, str]) -> dict:
     starts = [sum(len(sentence) + 1 for sentence in sentences[:number]) for number in range(len(sentences))]
     return {
         "context": context,
-        "sentence_breaks": [
-            [start, start + len(text)] for start, text in zip(starts, sentences, strict=True)
-        ],
+        "sentence_breaks": [[start, start + len(text)] for start, text in zip(starts, sentences, strict=True)],
         "qas": [
             {
                 "id": name,
@@ -149,9 +147,7 @@ def test_one_file_is_a_collection_of_one_language(mlqa_r: Path, tmp_path: Path):
 
 
 def test_an_answer_belongs_to_the_sentence_in_which_it_begins(tmp_path: Path):
-    content = squad(
-        [paragraph(["One two.", "Three."], ("across", "?", "two. Three"), ("space", "?", " Three"))]
-    )
+    content = squad([paragraph(["One two.", "Three."], ("across", "?", "two. Three"), ("space", "?", " Three"))])
     (tmp_path / "en.json").write_text(json.dumps(content))
     collection = read_lareqa(tmp_path)
     assert list(relevant(collection, "across")) == ["en/0/0/0"]

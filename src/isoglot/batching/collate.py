@@ -71,9 +71,7 @@ class StepCollator:
             collection = self.sampler.collection
             queries = collection.query_texts(batch.queries)
             documents = collection.document_texts(batch.documents)
-            inputs = self.collate(
-                [{"query": q, "document": d} for q, d in zip(queries, documents, strict=True)]
-            )
+            inputs = self.collate([{"query": q, "document": d} for q, d in zip(queries, documents, strict=True)])
         inputs["label"] = self.labels(batch)
         return inputs
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import mul
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class WeightedDraw:
             half = self.cumulative[low] + weight / 2
             middle = int(np.clip(np.searchsorted(self.cumulative, half), low + 1, high - 1))
             rate = (self.cumulative[middle] - self.cumulative[low]) / weight if weight > 0 else 0.0
-            left, left_before = divide(lambda n, rate=rate: rate * n, (*self.key, low, high), before, len(slots))
+            left, left_before = divide(partial(mul, rate), (*self.key, low, high), before, len(slots))
             if left.any():
                 stack.append((low, middle, left_before, slots[left]))
             if not left.all():

@@ -81,7 +81,7 @@ class Strategy:
         if self.pairs == ENGLISH_CENTRIC:
             english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
             allowed &= english[:, None] | english[None, :]
-        elif self.pairs is not None:
+        elif isinstance(self.pairs, tuple):
             chosen = np.zeros((size, size), bool)
             for a, b in self.pairs:
                 chosen[collection.language_index(a), collection.language_index(b)] = True

@@ -2,8 +2,9 @@
 
 from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection, Relevance
-from isoglot.collections.folder import read_collection, splits_of, write_collection
+from isoglot.collections.folder import read_collection, splits_of
 from isoglot.collections.loading import load_collection, load_worldfacts
+from isoglot.collections.writing import write_collection
 
 __all__ = [
     "Collection",

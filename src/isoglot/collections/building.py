@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
 from isoglot.collections.tags import canonical_tag
 
-__all__ = ["build_collection", "collection_from_rows"]
+__all__ = ["build_collection", "collection_from_rows", "only_judged"]
 
 Locate = Callable[[str, int], str]
 
@@ -110,6 +111,24 @@ def build_collection(
         }
     )
     return Collection(documents, queries, judgments, query_ids, query_index, name, dict(metadata or {}))
+
+
+def only_judged(collection: Collection) -> Collection:
+    """Return a collection without the queries that have no judgment; its documents stay."""
+    judged = np.zeros(len(collection.query_ids), bool)
+    judged[collection.judgments["query"].to_numpy()] = True
+    if judged.all():
+        return collection
+    rows = np.flatnonzero(judged[collection.query_index])
+    number = np.cumsum(judged) - 1
+    query = pa.array(number[collection.judgments["query"].to_numpy()], pa.int32())
+    return replace(
+        collection,
+        queries=collection.queries.take(pa.array(rows)),
+        judgments=collection.judgments.set_column(0, "query", query),
+        query_ids=collection.query_ids.filter(pa.array(judged)),
+        query_index=number[collection.query_index[rows]].astype(np.int32),
+    )
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:

@@ -95,9 +95,7 @@ class Collection:
         try:
             return self.languages.index(tag)
         except ValueError:
-            raise InputError(
-                f"{self.name} has no language {tag!r}; it has {', '.join(self.languages)}"
-            ) from None
+            raise InputError(f"{self.name} has no language {tag!r}; it has {', '.join(self.languages)}") from None
 
     def _language_column(self, table: pa.Table) -> IntArray:
         codes = pc.index_in(table["lang"], value_set=pa.array(self.languages, pa.string()))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection, read_splits, write_collection
+from isoglot.collections.folder import read_collection, read_splits
 from isoglot.collections.lareqa import Candidates, read_lareqa
+from isoglot.collections.writing import write_collection
 from isoglot.errors import InputError
 
 __all__ = ["FORMS", "Reading", "Splits", "convert", "read_form"]

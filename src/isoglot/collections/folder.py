@@ -1,30 +1,22 @@
-"""A collection on disk: a folder with corpus, queries and qrels, as JSON lines or as Parquet."""
+"""Reading a collection folder: corpus, queries and qrels, as JSON lines or as Parquet."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import yaml
 
-from isoglot.collections.building import TEXT_COLUMNS, build_collection
+from isoglot.collections.building import TEXT_COLUMNS, build_collection, only_judged
 from isoglot.collections.collection import Collection
-from isoglot.collections.jsonl import read_qrels, read_texts, write_qrels, write_texts
+from isoglot.collections.jsonl import read_qrels, read_texts
+from isoglot.collections.parquet import check_parquet_qrels, check_parquet_texts, read_parquet
 from isoglot.collections.problems import Problems
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
-__all__ = ["folder_name", "new_folder", "read_collection", "read_splits", "splits_of", "write_collection"]
+__all__ = ["folder_name", "read_collection", "read_splits", "splits_of"]
 
 QREL_COLUMNS = ("query-id", "corpus-id", "score")
 SPLIT_NAMES = ("train", "dev", "test")
@@ -80,103 +72,6 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     return metadata or {}
 
 
-def _read_parquet(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
-    try:
-        table = pq.read_table(path, memory_map=True)
-        table.validate(full=True)  # a string column may hold invalid UTF-8
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is not a readable Parquet file: {' '.join(str(error).split())}") from None
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise InputError(f"{path} lacks the column {missing[0]!r}; it has {', '.join(table.column_names)}")
-    table = table.select([name for name in (*columns, *optional) if name in table.column_names])
-    for position, name in enumerate(table.column_names):
-        wanted = pa.int32() if name == "score" else pa.string()
-        try:
-            table = table.set_column(position, name, table[name].cast(wanted))
-        except pa.ArrowException:
-            raise InputError(f"{path}: column {name!r} is {table[name].type}, not {wanted}") from None
-    return table
-
-
-def _check_parquet_texts(
-    table: pa.Table, path: Path, problems: Problems, default_language: str | None
-) -> tuple[pa.Table, list[int] | None]:
-    """Check what a Parquet table's types do not: nulls, empty texts, language tags.
-
-    Returns:
-        The rows without a problem, and their numbers in the file if there were others.
-    """
-    if "lang" not in table.column_names:
-        if default_language is None:
-            raise InputError(f"{path} lacks the column 'lang': give the language of all texts with --lang")
-        table = table.append_column("lang", pa.array([default_language] * table.num_rows, pa.string()))
-    elif default_language is not None:
-        position = table.column_names.index("lang")
-        table = table.set_column(position, "lang", pc.fill_null(table["lang"], default_language))
-    if "title" in table.column_names:
-        position = table.column_names.index("title")
-        table = table.set_column(position, "title", pc.fill_null(table["title"], ""))
-    bad = np.zeros(table.num_rows, bool)
-
-    def report(mask: pa.ChunkedArray, reason: str) -> None:
-        rows = np.flatnonzero(np.asarray(mask.to_numpy()).astype(bool) & ~bad)
-        for row in problems.sample(rows, reason):
-            problems.add(reason, f"{path.name} row {row + 1}", repr(table["_id"][row].as_py()))
-        bad[rows] = True
-
-    for name in ("_id", "lang", "text"):
-        report(pc.is_null(table[name]), f"no {name!r}")
-    trimmed = pc.utf8_trim_whitespace(pc.fill_null(table["_id"], "x"))
-    odd = pc.match_substring_regex(pc.fill_null(table["_id"], "x"), "[\t\r\n]")
-    report(pc.or_(pc.equal(trimmed, ""), odd), "an id is empty or holds a tab or line break")
-    text = pc.fill_null(table["text"], "x")
-    if "title" in table.column_names:
-        text = pc.binary_join_element_wise(table["title"], text, "")
-    report(pc.equal(pc.utf8_trim_whitespace(text), ""), "empty text")
-
-    if "extra" in table.column_names:
-        odd = [value is not None and not _is_object(value) for value in table["extra"].to_pylist()]
-        report(pa.chunked_array([pa.array(odd, pa.bool_())]), "'extra' is not a JSON object")
-
-    tags = pc.unique(table["lang"]).to_pylist()
-    canonical: dict[str | None, str] = {}
-    for tag in tags:
-        try:
-            canonical[tag] = canonical_tag(tag or "")
-        except ValueError as error:
-            if tag is not None:
-                report(pc.fill_null(pc.equal(table["lang"], tag), False), f"not a language tag: {error}")
-    codes = pc.index_in(table["lang"], value_set=pa.array(tags, pa.string()))
-    values = pa.array([canonical.get(tag, "und") for tag in tags], pa.string())
-    table = table.set_column(table.column_names.index("lang"), "lang", values.take(codes.combine_chunks()))
-    if not bad.any():
-        return table, None
-    return table.filter(pa.array(~bad)), (np.flatnonzero(~bad) + 1).tolist()
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _check_parquet_qrels(
-    table: pa.Table, path: Path, problems: Problems
-) -> tuple[pa.Table, list[int] | None]:
-    """Leave out judgments with a null; return the others, and their numbers in the file if there were any."""
-    bad = np.zeros(table.num_rows, bool)
-    for name in QREL_COLUMNS:
-        rows = np.flatnonzero(pc.is_null(table[name]).to_numpy() & ~bad)
-        for row in problems.sample(rows, f"no {name!r}"):
-            problems.add(f"no {name!r}", f"{path.name} row {row + 1}")
-        bad[rows] = True
-    if not bad.any():
-        return table, None
-    return table.filter(pa.array(~bad)), (np.flatnonzero(~bad) + 1).tolist()
-
-
 def _text_file(folder: Path, stem: str) -> Path:
     for suffix in (".parquet", ".jsonl"):
         if (path := folder / f"{stem}{suffix}").is_file():
@@ -194,6 +89,9 @@ def read_collection(
 ) -> Collection:
     """Read a collection folder, or a BEIR folder.
 
+    Of a folder with several splits only the queries judged in the split that is read are kept: the others are
+    another split's, which training must not see.
+
     Args:
         folder: holds `corpus`, `queries` (`.jsonl` or `.parquet`) and `qrels.tsv`, `qrels.parquet` or
             `qrels/<split>.tsv`.
@@ -208,7 +106,8 @@ def read_collection(
     """
     folder = Path(folder)
     chosen = _pick_split(folder, split, prefer_split)
-    return _read(folder, [chosen], language, lenient)[chosen]
+    collection = _read(folder, [chosen], language, lenient)[chosen]
+    return collection if chosen is None else only_judged(collection)
 
 
 def read_splits(
@@ -259,8 +158,8 @@ def _read(
         if paths[key].suffix == ".tsv":
             tables[key], lines[key] = read_qrels(paths[key], problems)
         else:
-            table = _read_parquet(paths[key], QREL_COLUMNS)
-            tables[key], lines[key] = _check_parquet_qrels(table, paths[key], problems)
+            table = read_parquet(paths[key], QREL_COLUMNS)
+            tables[key], lines[key] = check_parquet_qrels(table, paths[key], problems)
     if not lenient:
         problems.finish()  # before judgments of lines that were bad are reported as well
     for key in ("documents", "queries"):
@@ -304,98 +203,9 @@ def _read_texts(
     if path.suffix == ".jsonl":
         return read_texts(path, columns, problems, default_language)
     required = tuple(column for column in columns if column not in ("lang", "title"))
-    table = _read_parquet(path, required, optional=("lang", "title", "extra"))
+    table = read_parquet(path, required, optional=("lang", "title", "extra"))
     if key == "documents" and "title" not in table.column_names:
         table = table.append_column("title", pa.array([""] * table.num_rows, pa.string()))
-    table, numbers = _check_parquet_texts(table, path, problems, default_language)
+    table, numbers = check_parquet_texts(table, path, problems, default_language)
     extra = [name for name in table.column_names if name == "extra"]
     return table.select([*columns, *extra]), numbers
-
-
-@contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `path` when the block ends well: output is whole or absent.
-
-    Raises:
-        InputError: `path` exists and is not an empty folder, or cannot be made.
-    """
-    target = Path(path).resolve()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")
-    missing = [parent for parent in target.parents if not parent.exists()]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        _remove_empty(missing)
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if target.exists():
-            target.rmdir()
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        _remove_empty(missing)
-        raise
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders, innermost first, as far as they are there and empty."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _qrels_table(collection: Collection) -> pa.Table:
-    judgments = collection.judgments
-    return pa.table(
-        {
-            "query-id": collection.query_ids.take(judgments["query"].combine_chunks()),
-            "corpus-id": collection.documents["_id"].take(judgments["document"]),
-            "score": judgments["score"],
-        }
-    )
-
-
-def write_collection(
-    collection: Collection | Mapping[str, Collection] | Mapping[str | None, Collection],
-    folder: str | Path,
-    form: Literal["jsonl", "parquet"] = "jsonl",
-) -> None:
-    """Write a collection folder; it appears whole or not at all.
-
-    Args:
-        collection: the collection, or one per split: these share documents and queries, of which the first
-            one's are written, and differ in their judgments. The split None is the one file `qrels`.
-        folder: where to; must not exist, or be empty.
-        form: `jsonl` (what people read) or `parquet` (what loads fast). Both hold the same.
-
-    Raises:
-        InputError: the folder exists and is not empty.
-    """
-    splits = {None: collection} if isinstance(collection, Collection) else collection
-    first = next(iter(splits.values()))
-    with new_folder(folder) as temporary:
-        for table, stem in ((first.documents, "corpus"), (first.queries, "queries")):
-            if form == "parquet":
-                pq.write_table(table, temporary / f"{stem}.parquet", compression="zstd")
-            else:
-                write_texts(table, temporary / f"{stem}.jsonl")
-        for split, part in splits.items():
-            stem = "qrels" if split is None else f"qrels/{split}"
-            (temporary / stem).parent.mkdir(exist_ok=True)
-            if form == "parquet":
-                pq.write_table(_qrels_table(part), temporary / f"{stem}.parquet", compression="zstd")
-            else:
-                write_qrels(_qrels_table(part), temporary / f"{stem}.tsv")
-        metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
-        text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
-        (temporary / "collection.yaml").write_text(text, encoding="utf-8")

@@ -45,9 +45,7 @@ class _Rows:
             "qrels": {"query-id": [], "corpus-id": [], "score": []},
         }
     )
-    places: dict[str, list[str]] = field(
-        default_factory=lambda: {"documents": [], "queries": [], "qrels": []}
-    )
+    places: dict[str, list[str]] = field(default_factory=lambda: {"documents": [], "queries": [], "qrels": []})
 
     questions: set[tuple[str, str]] = field(default_factory=set)
 
@@ -58,9 +56,7 @@ class _Rows:
 
     def table(self, name: str) -> pa.Table:
         kinds = {"score": pa.int32()}
-        arrays = {
-            key: pa.array(value, kinds.get(key, pa.string())) for key, value in self.columns[name].items()
-        }
+        arrays = {key: pa.array(value, kinds.get(key, pa.string())) for key, value in self.columns[name].items()}
         return pa.table(arrays)
 
 
@@ -104,9 +100,7 @@ def read_lareqa(
     for tag, path in files.items():
         for article, paragraph, place, content in _paragraphs(path, problems):
             try:
-                _add_paragraph(
-                    rows, problems, candidates, tag, f"{tag}/{article}/{paragraph}", place, content
-                )
+                _add_paragraph(rows, problems, candidates, tag, f"{tag}/{article}/{paragraph}", place, content)
             except _Bad as bad:
                 problems.add(bad.reason, place, bad.case)
     if not lenient:
@@ -206,9 +200,7 @@ def _sentences(context: str, breaks: list[Any]) -> list[tuple[int, int]]:
         if not 0 <= start < end <= len(context):
             raise _Bad("sentence breaks out of range", f"{case}, the paragraph has {len(context)} characters")
         if start < last:
-            raise _Bad(
-                "sentence breaks overlap or are out of order", f"{case}, the one before ends at {last}"
-            )
+            raise _Bad("sentence breaks overlap or are out of order", f"{case}, the one before ends at {last}")
         if not context[start:end].strip():
             raise _Bad("a sentence is empty", case)
         last = end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
@@ -14,12 +15,13 @@ from isoglot.collections import Collection
 __all__ = ["static_encoder", "train_tokenizer"]
 
 TEXTS_A_READ = 10_000
+# Small enough that learning moves a vector within few steps: on tldr-pages, 600 steps from a scale of 1 reach a
+# cross-lingual AP of 0.52, from 0.1 one of 0.66.
+INITIAL_SCALE = 0.1
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]  # XLM-R's, in its order
 
 
 def _texts(collection: Collection) -> Iterator[list[str]]:
-    import numpy as np
-
     for start in range(0, collection.queries.num_rows, TEXTS_A_READ):
         yield collection.query_texts(np.arange(start, min(start + TEXTS_A_READ, collection.queries.num_rows)))
     for start in range(0, collection.documents.num_rows, TEXTS_A_READ):
@@ -65,5 +67,5 @@ def static_encoder(
     """
     tokenizer = train_tokenizer(collection, vocabulary)
     rng = torch.Generator().manual_seed(seed)
-    weights = torch.randn(tokenizer.get_vocab_size(), dimensions, generator=rng)
+    weights = INITIAL_SCALE * torch.randn(tokenizer.get_vocab_size(), dimensions, generator=rng)
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights), Normalize()])

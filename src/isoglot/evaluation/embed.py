@@ -57,10 +57,11 @@ def unit_rows(embeddings: Any, what: str, rows: int) -> FloatArray:
     if not finite.all():
         raise InputError(
             f"{int((~finite).sum())} of {rows} embeddings of {what} are NaN or infinite (first: row "
-            f"{int(np.argmin(finite))}): the model has diverged or overflows in its precision; use an earlier "
-            "checkpoint or load it in fp32"
+            f"{int(np.argmin(finite))}): the model has diverged or overflows in its precision; use an "
+            "earlier checkpoint or load it in fp32"
         )
-    return array / np.where(norms > 0, norms, 1)
+    unit: FloatArray = np.divide(array, norms, out=np.zeros_like(array), where=norms > 0)
+    return unit
 
 
 def _encode_once(encode: Any, texts: list[str], **options: Any) -> Any:
@@ -104,9 +105,7 @@ def embed_collection(
         "normalize_embeddings": True,
     }
     queries = _encode_once(model.encode_query, collection.query_texts(rows), prompt=query_prompt, **options)
-    documents = _encode_once(
-        model.encode_document, collection.document_texts(), prompt=document_prompt, **options
-    )
+    documents = _encode_once(model.encode_document, collection.document_texts(), prompt=document_prompt, **options)
     return (
         rows,
         unit_rows(queries, f"the queries of {collection.name}", len(rows)),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias.rank_correlation import unit_ranks, version_correlations
-from isoglot.evaluation.keys import SORT_FROM, count_before, documents_of, first_keys, order_keys
+from isoglot.evaluation.keys import SORT_FROM, KeyArray, count_before, documents_of, first_keys, order_keys
 
 __all__ = ["DEFAULT_MEMORY", "Judgments", "Ranks", "judgments_of", "rank_embeddings", "rank_scores"]
 
@@ -112,7 +112,7 @@ def _blocks(ids: IntArray, rows: int, together: bool) -> list[tuple[int, int]]:
 
 
 class _Ranker:
-    """Ranks rows of scores one by one: what one row needs stays in the cache, and rows go to several threads."""
+    """Ranks rows of scores one by one, so that what a row needs stays in the cache, in several threads."""
 
     def __init__(self, judged: Judgments, top: int, correlation: bool) -> None:
         self.judged = judged
@@ -135,7 +135,7 @@ class _Ranker:
         )
 
     def rank_row(self, query: int, scores: NDArray[np.float32]) -> None:
-        """Rank one query by its scores (D,), columns sorted by language; they become unit ranks for correlations."""
+        """Rank one query by its scores (D,), columns sorted by language; unit ranks may replace them."""
         relevant = slice(self.judged.offsets[query], self.judged.offsets[query + 1])
         keys = order_keys(scores, self.columns)
         wanted = keys[self.relevant_columns[relevant]]
@@ -143,23 +143,23 @@ class _Ranker:
         top = self.ranks.top.shape[1]
         if self.correlation or len(wanted) >= SORT_FROM:
             keys.sort()
-            before = np.searchsorted(keys, wanted)
+            before = np.searchsorted(keys, wanted).astype(np.int64)
             best = keys[:top]
         else:
             before = count_before(keys, wanted)
             best = first_keys(keys, top)
-        self.ranks.pool_rank[relevant] = before
+        self.ranks.pool_rank[relevant] = before + 1
         self.ranks.top[query] = documents_of(best)
         if self.correlation:
             scores[documents_of(keys)] = self.unit_ranks
 
-    def _within_language(self, keys: IntArray, wanted: IntArray, relevant: slice) -> IntArray:
+    def _within_language(self, keys: KeyArray, wanted: KeyArray, relevant: slice) -> IntArray:
         languages = self.relevant_languages[relevant]
         found = np.empty(len(wanted), np.int64)
         for language in set(languages.tolist()):
             own = languages == language
             segment = keys[self.starts[language] : self.starts[language + 1]]
-            found[own] = count_before(segment, wanted[own])
+            found[own] = count_before(segment, wanted[own]) + 1
         return found
 
     def rank_rows(self, queries: IntArray, scores: NDArray[np.float32]) -> None:
@@ -187,9 +187,6 @@ def _rank(score: Score, judged: Judgments, *, top: int, correlation: bool, memor
             tasks = [workers.submit(ranker.rank_rows, order[start:end][a:b], scores[a:b]) for a, b in parts]
             for task in tasks:
                 task.result()
-    # ranks count from 1
-    ranker.ranks.pool_rank.__iadd__(1)
-    ranker.ranks.language_rank.__iadd__(1)
     return ranker.ranks
 
 
@@ -247,9 +244,9 @@ def rank_embeddings(
 ) -> Ranks:
     """Rank all documents for every query by the inner product of embeddings, in fp32.
 
-    Documents with the same embedding get the same score, exactly: matrix products round differently at different
-    places of a matrix, which would break such ties by chance. The product is torch's on any device; ranking is
-    numpy's on as many CPU threads as torch has.
+    Documents with the same embedding get the same score, exactly: matrix products round differently at
+    different places of a matrix, which would break such ties by chance. The product is torch's on any
+    device; ranking is numpy's on as many CPU threads as torch has.
 
     Args:
         query_embeddings: (q, d) float32, in the order of `judged.query_rows`.

@@ -42,4 +42,7 @@ class Objective(nn.Module):
         """
         queries, documents = (self.model(features)["sentence_embedding"] for features in sentence_features)
         batch = EmbeddedBatch(queries, documents, *labels.unbind(dim=1))
-        return sum((w * term(batch) for w, term in zip(self.weights, self.terms, strict=True)), start=queries.new_zeros(()))
+        return sum(
+            (w * term(batch) for w, term in zip(self.weights, self.terms, strict=True)),
+            start=queries.new_zeros(()),
+        )

@@ -81,7 +81,7 @@ class TrainConfig(_Strict):
     pairs: list[str] | Literal["english-centric"] | None = None
     temperature: float = Field(default=0.05, gt=0)
     symmetric: bool = False
-    steps: int = Field(default=600, ge=1)
+    steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=512, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     warmup: float = Field(default=0.0, ge=0, lt=1)

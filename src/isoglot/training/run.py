@@ -93,7 +93,11 @@ def train(
     strategy = config.make_strategy()
     if collection is None:
         collection = load_collection(
-            config.data, split=config.split, prefer_split="train", language=config.lang, lenient=config.lenient
+            config.data,
+            split=config.split,
+            prefer_split="train",
+            language=config.lang,
+            lenient=config.lenient,
         )
     if model is None:
         model = make_encoder(config, collection)

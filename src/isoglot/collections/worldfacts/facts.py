@@ -116,9 +116,7 @@ def _official_languages(code: str) -> tuple[str, ...]:
 
 
 def _spoken_languages(code: str) -> tuple[str, ...]:
-    spoken = [
-        language for language, record in _languages(code) if record["population_percent"] >= SPOKEN_PERCENT
-    ]
+    spoken = [language for language, record in _languages(code) if record["population_percent"] >= SPOKEN_PERCENT]
     return tuple(spoken[:SPOKEN_LANGUAGES])
 
 

@@ -1,0 +1,7 @@
+"""`python -m isoglot` is the same as `isoglot`."""
+
+import sys
+
+from isoglot.cli import main
+
+sys.exit(main())

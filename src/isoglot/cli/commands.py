@@ -1,0 +1,101 @@
+"""The top-level commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from isoglot.cli.data import Lang, Split, _tags
+from isoglot.cli.state import state
+
+__all__ = ["register"]
+
+
+def _number_or_schedule(text: str | None) -> Any:
+    """Read --alpha: a number, or shape:start:end:steps."""
+    from isoglot.errors import InputError
+
+    if text is None:
+        return None
+    parts = text.split(":")
+    try:
+        if len(parts) == 1:
+            return float(text)
+        if len(parts) == 4:
+            shape, start, end, steps = parts
+            return {"shape": shape, "start": float(start), "end": float(end), "steps": int(steps)}
+    except ValueError:
+        pass
+    raise InputError(f"--alpha {text!r} is neither a number nor a schedule such as linear:0.9:0.3:500")
+
+
+def train(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
+    ] = None,
+    data: Annotated[Optional[str], typer.Option(help="Collection folder, or worldfacts.")] = None,  # noqa: UP045
+    split: Split = None,
+    lang: Lang = None,
+    lenient: Annotated[Optional[bool], typer.Option("--lenient", help="Leave bad rows out.")] = None,  # noqa: UP045
+    encoder: Annotated[str | None, typer.Option(help="static, scratch, or a model's name or folder.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How batches are composed: hybrid, monolingual, …")] = None,
+    alpha: Annotated[
+        str | None, typer.Option(help="Share of monolingual batches, or shape:start:end:steps.")
+    ] = None,
+    tau: Annotated[Optional[float], typer.Option(help="Language pairs are drawn ∝ size^tau.")] = None,  # noqa: UP045
+    languages: Annotated[Optional[str], typer.Option(help="Only these, separated by commas.")] = None,  # noqa: UP045
+    pairs: Annotated[str | None, typer.Option(help="Only these, such as en:de,de:en, or english-centric.")] = None,
+    temperature: Annotated[Optional[float], typer.Option(help="Of InfoNCE.")] = None,  # noqa: UP045
+    steps: Annotated[Optional[int], typer.Option(help="Optimiser steps.")] = None,  # noqa: UP045
+    batch_size: Annotated[Optional[int], typer.Option(help="Rows of a batch.")] = None,  # noqa: UP045
+    learning_rate: Annotated[Optional[float], typer.Option(help="By default as suits the encoder.")] = None,  # noqa: UP045
+    dimensions: Annotated[Optional[int], typer.Option(help="Embedding size of static and scratch.")] = None,  # noqa: UP045
+    pooling: Annotated[Optional[str], typer.Option(help="Of a pretrained model: mean, cls or max.")] = None,  # noqa: UP045
+    max_length: Annotated[Optional[int], typer.Option(help="Most tokens read of a text.")] = None,  # noqa: UP045
+    query_prompt: Annotated[Optional[str], typer.Option(help="Put before every query.")] = None,  # noqa: UP045
+    document_prompt: Annotated[Optional[str], typer.Option(help="Put before every document.")] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help="Decides initial weights and batches.")] = None,  # noqa: UP045
+    save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps; 0 for none.")] = None,
+    out: Annotated[Optional[str], typer.Option(help="Folder of the trained model.")] = None,  # noqa: UP045
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")] = False,
+) -> None:
+    """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
+    flags: dict[str, Any] = {
+        "data": data,
+        "split": split,
+        "lang": lang,
+        "lenient": lenient,
+        "encoder": encoder,
+        "strategy": strategy,
+        "alpha": _number_or_schedule(alpha),
+        "tau": tau,
+        "languages": _tags(languages),
+        "pairs": pairs if pairs == "english-centric" else _tags(pairs),
+        "temperature": temperature,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "dimensions": dimensions,
+        "pooling": pooling,
+        "max_length": max_length,
+        "query_prompt": query_prompt,
+        "document_prompt": document_prompt,
+        "seed": seed,
+        "save_steps": save_steps,
+        "out": out,
+    }
+    from isoglot.training import read_config
+    from isoglot.training import train as run
+
+    settings = read_config(config, flags)
+    run(settings, resume=resume, progress=state.progress)
+    typer.echo(
+        f"Trained with {settings.strategy} batches for {settings.steps:,} steps; the model is in {settings.out}"
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(train)

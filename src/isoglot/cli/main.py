@@ -1,0 +1,108 @@
+"""`main`: runs a command and turns every ending into an exit status and one sentence."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from isoglot.cli.state import state
+from isoglot.errors import IsoglotError
+
+# typer carries its own copy of click and does not export the base of its usage errors
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+
+__all__ = ["main"]
+
+
+def _app() -> typer.Typer:
+    from isoglot.cli import commands, data
+
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Train, measure and repair multilingual retrievers.",
+    )
+
+    @app.callback()
+    def options(
+        quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress and no notes."),
+        debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+        version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    ) -> None:
+        state.quiet, state.debug = quiet, debug
+        if version:
+            from isoglot import __version__
+
+            typer.echo(f"isoglot {__version__}")
+            raise typer.Exit
+        _set_up_logging(quiet)
+
+    commands.register(app)
+    app.add_typer(data.app, name="data")
+    return app
+
+
+def _set_up_logging(quiet: bool) -> None:
+    """Show our own notes; libraries speak only when something is wrong with what the user did."""
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger("isoglot").setLevel(logging.WARNING if quiet else logging.INFO)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    warnings.filterwarnings("ignore")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what follows the program's name; `sys.argv[1:]` if None.
+
+    Returns:
+        Exit status: 0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Options of the whole program may stand anywhere, as in `isoglot train … --quiet`.
+    everywhere = {"--quiet", "-q", "--debug"}
+    arguments = [a for a in arguments if a in everywhere] + [a for a in arguments if a not in everywhere]
+    state.debug = "--debug" in arguments
+    try:
+        outcome = _app()(args=arguments, prog_name="isoglot", standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text
+            typer.echo(error.format_message(), err=True)
+            return 2
+        hint = error.ctx.command_path if error.ctx else "isoglot"
+        return _fail(f"{error.format_message()} (see {hint} --help)", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output (head, say) has gone; that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except IsoglotError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 1)
+    except MemoryError:
+        return _fail("out of memory; try a smaller --batch-size", 1)
+    except Exception as error:
+        said = " ".join(str(error).split()) or "no message"
+        return _fail(f"unexpected {type(error).__name__}: {said[:300]} (this is a bug; --debug shows where)", 1)
+
+
+def _fail(sentence: str, status: int) -> int:
+    if state.debug:
+        traceback.print_exc()
+    typer.echo(f"isoglot: {sentence}", err=True)
+    return status

@@ -1,0 +1,122 @@
+"""Writing a collection folder, as JSON lines or as Parquet, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from isoglot.collections.collection import Collection
+from isoglot.collections.jsonl import write_qrels, write_texts
+from isoglot.errors import InputError
+
+__all__ = ["new_folder", "write_collection"]
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` when the block ends well: output is whole or absent.
+
+    Raises:
+        InputError: `path` exists and is not an empty folder, or cannot be made.
+    """
+    target = Path(path).resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")
+    missing = [parent for parent in target.parents if not parent.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        _remove_empty(missing)
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if target.exists():
+            target.rmdir()
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _remove_empty(missing)
+        raise
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, innermost first, as far as they are there and empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _qrels_table(collection: Collection) -> pa.Table:
+    judgments = collection.judgments
+    return pa.table(
+        {
+            "query-id": collection.query_ids.take(judgments["query"].combine_chunks()),
+            "corpus-id": collection.documents["_id"].take(judgments["document"]),
+            "score": judgments["score"],
+        }
+    )
+
+
+def _all_queries(tables: list[pa.Table]) -> pa.Table:
+    """Return the queries of all splits, each version once."""
+    if all(table is tables[0] for table in tables):
+        return tables[0]
+    joined = pa.concat_tables(tables, promote_options="default")
+    versions = joined.select(["_id", "lang"]).append_column("row", pa.array(range(joined.num_rows)))
+    first = versions.group_by(["_id", "lang"]).aggregate([("row", "min")])["row_min"]
+    return joined.take(first.take(pc.sort_indices(first)))
+
+
+def write_collection(
+    collection: Collection | Mapping[str, Collection] | Mapping[str | None, Collection],
+    folder: str | Path,
+    form: Literal["jsonl", "parquet"] = "jsonl",
+) -> None:
+    """Write a collection folder; it appears whole or not at all.
+
+    Args:
+        collection: the collection, or one per split, which share their documents. The queries of all are
+            written to one file. The split None is the one file `qrels`.
+        folder: where to; must not exist, or be empty.
+        form: `jsonl` (what people read) or `parquet` (what loads fast). Both hold the same.
+
+    Raises:
+        InputError: the folder exists and is not empty.
+    """
+    splits = {None: collection} if isinstance(collection, Collection) else collection
+    first = next(iter(splits.values()))
+    with new_folder(folder) as temporary:
+        queries = _all_queries([part.queries for part in splits.values()])
+        for table, stem in ((first.documents, "corpus"), (queries, "queries")):
+            if form == "parquet":
+                pq.write_table(table, temporary / f"{stem}.parquet", compression="zstd")
+            else:
+                write_texts(table, temporary / f"{stem}.jsonl")
+        for split, part in splits.items():
+            stem = "qrels" if split is None else f"qrels/{split}"
+            (temporary / stem).parent.mkdir(exist_ok=True)
+            if form == "parquet":
+                pq.write_table(_qrels_table(part), temporary / f"{stem}.parquet", compression="zstd")
+            else:
+                write_qrels(_qrels_table(part), temporary / f"{stem}.tsv")
+        metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
+        text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
+        (temporary / "collection.yaml").write_text(text, encoding="utf-8")

@@ -1,0 +1,41 @@
+"""rank_distance, max_rank, complete@k: where the best relevant document of each language stands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isoglot.evaluation.averages import FloatArray
+from isoglot.evaluation.ranks import Ranks
+from isoglot.evaluation.settings import Cells
+
+__all__ = ["best_rank_values"]
+
+
+def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10, 100)) -> dict[str, FloatArray]:
+    """Compare, for each query, the ranks r_b of the best-placed relevant document in each language b.
+
+    - `rank_distance`: max_b r_b - min_b r_b, in ranks; 0 is impossible, a perfect ranking of n languages
+      gives n - 1 (2408.10536).
+    - `max_rank`: max_b r_b, Max@R of 2604.05684.
+    - `max_rank_log`: log(max_b r_b) / log(pool size): 0 for rank 1, 1 for the last rank of the pool; so that
+      pools of different sizes compare and no single query outweighs the others.
+    - `complete@k`: 1 where every r_b ≤ k, else 0 (2604.05684).
+
+    Returns:
+        measure -> (q,); NaN for queries with relevant documents in fewer than two languages.
+    """
+    queries = len(ranks.top)
+    best = np.full(len(cells.query), np.iinfo(np.int64).max)
+    np.minimum.at(best, cells.relevant, ranks.pool_rank)
+    starts = np.searchsorted(cells.query, np.arange(queries))
+    highest = np.minimum.reduceat(best, starts).astype(np.float64)
+    lowest = np.maximum.reduceat(best, starts).astype(np.float64)
+    counts = np.bincount(cells.query, minlength=queries) >= 2
+    pool = max(len(ranks.judgments.document_language), 2)
+    values = {
+        "rank_distance": lowest - highest,
+        "max_rank": lowest,
+        "max_rank_log": np.log(lowest) / np.log(pool),
+        **{f"complete@{k}": (lowest <= k).astype(np.float64) for k in cutoffs},
+    }
+    return {name: np.where(counts, value, np.nan) for name, value in values.items()}

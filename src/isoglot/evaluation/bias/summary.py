@@ -1,0 +1,80 @@
+"""All measures of language bias of one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isoglot.evaluation.averages import Averages, FloatArray, IntArray
+from isoglot.evaluation.bias.best_ranks import best_rank_values
+from isoglot.evaluation.bias.peer import peer
+from isoglot.evaluation.bias.recall_gap import recall_gaps
+from isoglot.evaluation.bias.shares import language_shares, own_language_share, share_matrix
+from isoglot.evaluation.ranks import Ranks
+from isoglot.evaluation.settings import Cells
+
+__all__ = ["CUTOFFS", "TOP", "Bias", "measure_bias"]
+
+CUTOFFS = (10, 100)
+TOP = 10
+
+
+@dataclass(frozen=True)
+class Bias:
+    """Language bias.
+
+    Attributes:
+        summary: measure -> value or None, and `language_share@10`, `by_query_language`, as in the result
+            file.
+        per_query: measure -> (q,) float64, NaN where it does not apply.
+        averages: what the scalar values are averages of.
+    """
+
+    summary: dict[str, Any]
+    per_query: dict[str, FloatArray]
+    averages: tuple[Averages, ...]
+
+
+def measure_bias(
+    ranks: Ranks, cells: Cells, query_ids: IntArray, query_language: IntArray, languages: Sequence[str]
+) -> Bias:
+    """Compute every measure of language bias; None for what the collection does not allow to measure.
+
+    With documents of one language all but `rank_correlation` are None.
+
+    Args:
+        ranks: exact ranks.
+        cells: queries crossed with language pairs.
+        query_ids: (q,) query id index of each query ranked.
+        query_language: (q,) its language index.
+        languages: tags by language index.
+    """
+    document_language = ranks.judgments.document_language
+    several = len(np.unique(document_language)) > 1
+    shares = language_shares(ranks, len(languages), TOP)
+    per_query = {
+        **best_rank_values(ranks, cells, CUTOFFS),
+        f"own_language_share@{TOP}": own_language_share(shares, query_language, document_language),
+        **{f"peer@{k}": peer(ranks, cells, k) for k in CUTOFFS},
+    }
+    if not several:
+        per_query = {name: np.full_like(values, np.nan) for name, values in per_query.items()}
+    missing = np.full(len(query_ids), np.nan)
+    per_query["rank_correlation"] = missing if ranks.correlation is None else ranks.correlation
+
+    plain = Averages.plain(per_query, query_ids)
+    gaps = recall_gaps(ranks, cells, query_ids, CUTOFFS)
+    by_language = {
+        languages[tag]: plain.where(query_language == tag).estimate()
+        | gaps.where(cells.query_language == tag).estimate()
+        for tag in np.unique(query_language)
+    }
+    summary: dict[str, Any] = plain.estimate() | gaps.estimate()
+    summary[f"language_share@{TOP}"] = (
+        share_matrix(shares, query_language, document_language, languages) if several else None
+    )
+    summary["by_query_language"] = by_language if len(by_language) > 1 else None
+    return Bias(summary, per_query, (plain, gaps))

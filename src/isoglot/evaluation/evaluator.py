@@ -1,0 +1,128 @@
+"""`MultilingualEvaluator`: this evaluation, during training with sentence-transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentence_transformers.base.evaluation import SentenceEvaluator
+
+from isoglot.collections.collection import Collection
+from isoglot.evaluation.evaluate import evaluate
+from isoglot.evaluation.result import Result
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["MultilingualEvaluator", "flat_metrics"]
+
+
+def flat_metrics(result: Result) -> dict[str, float]:
+    """Return the scalar values of a result by flat names: `multilingual_AP`, `rank_distance`, ...
+
+    Values that are None are left out, since trainers log numbers only.
+    """
+    groups: tuple[tuple[str, dict[str, Any] | None], ...] = (
+        ("multilingual_", result.multilingual),
+        ("monolingual_", result.monolingual),
+        ("cross_lingual_", result.cross_lingual),
+        ("", result.bias),
+        ("", result.geometry),
+    )
+    counts = {"pairs", "queries", "documents"}
+    return {
+        prefix + name: float(value)
+        for prefix, values in groups
+        for name, value in (values or {}).items()
+        if isinstance(value, (int, float)) and name not in counts
+    }
+
+
+class MultilingualEvaluator(SentenceEvaluator):
+    """Evaluates monolingual, cross-lingual and multilingual retrieval and language bias while training.
+
+    Give it to a `SentenceTransformerTrainer` or `HybridTrainer` as `evaluator`; the best checkpoint is kept
+    with `metric_for_best_model="eval_multilingual_AP"`, or any other of the names that `flat_metrics`
+    returns. For measures such as `rank_distance`, of which less is better, also give
+    `greater_is_better=False` to the trainer's arguments.
+
+    Args:
+        collection: what to evaluate on, usually a development split.
+        name: put before all names of metrics, as other evaluators do: `name_multilingual_AP`.
+        measures: rank measures by ir_measures' names; must include AP, which is the primary metric.
+        batch_size: texts per forward pass.
+        progress: show progress bars while encoding.
+        rank_correlation: whether to measure it; it makes ranking about twice as long.
+        geometry: whether to measure the geometry of the query embeddings.
+
+    Example:
+        ::
+
+            evaluator = MultilingualEvaluator(read_collection("dev"))
+            evaluator(model)["multilingual_AP"]
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        name: str = "",
+        *,
+        measures: Sequence[str] = ("AP", "nDCG@10", "R@10"),
+        batch_size: int = 64,
+        progress: bool = False,
+        rank_correlation: bool = False,
+        geometry: bool = False,
+    ) -> None:
+        super().__init__()
+        self.collection = collection
+        self.name = name
+        self.measures = tuple(dict.fromkeys(("AP", *measures)))
+        self.batch_size = batch_size
+        self.progress = progress
+        self.rank_correlation = rank_correlation
+        self.geometry = geometry
+        self.primary_metric = "multilingual_AP"
+        self.greater_is_better = True
+        self.result: Result | None = None
+
+    def __call__(
+        self, model: SentenceTransformer, output_path: str | None = None, epoch: int = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """Evaluate a model.
+
+        Args:
+            model: the model.
+            output_path: a folder for the result file, or None.
+            epoch: for the name of the result file.
+            steps: for the name of the result file.
+
+        Returns:
+            `flat_metrics` of the result, which also stays in `self.result`.
+        """
+        self.result = evaluate(
+            model,
+            self.collection,
+            measures=self.measures,
+            bootstrap=0,
+            batch_size=self.batch_size,
+            progress=self.progress,
+            rank_correlation=self.rank_correlation,
+            geometry=self.geometry,
+        )
+        if output_path is not None:
+            parts = [
+                "multilingual",
+                self.name,
+                f"epoch{epoch}" if epoch >= 0 else "",
+                f"step{steps}" if steps >= 0 else "",
+            ]
+            self.result.to_json(Path(output_path) / ("_".join(part for part in parts if part) + ".json"))
+        metrics = self.prefix_name_to_metrics(flat_metrics(self.result), self.name)
+        self.store_metrics_in_model_card_data(model, metrics, epoch, steps)
+        return metrics
+
+    @property
+    def description(self) -> str:
+        """What the model card calls this evaluation."""
+        return "Multilingual Information Retrieval"

@@ -1,0 +1,126 @@
+"""`Result`: everything one evaluation found, and its file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isoglot.errors import InputError
+
+__all__ = ["Result", "sidecar_of"]
+
+Values = dict[str, Any]
+
+
+def sidecar_of(path: str | Path) -> Path:
+    """Return where the values per query of the result file `path` lie: `F.queries.parquet` for `F.json`."""
+    path = Path(path)
+    return path.with_name(path.name.removesuffix(".json") + ".queries.parquet")
+
+
+@dataclass
+class Result:
+    """What one evaluation found. The attributes up to `versions` are the keys of the result file.
+
+    Attributes:
+        collection: name of the collection.
+        model: name of the model.
+        languages: tags of the collection's languages.
+        monolingual: measure -> macro average over language pairs (a, a), and `pairs`, their number; None
+            where the collection has none.
+        cross_lingual: the same over language pairs (a, b), a ≠ b.
+        multilingual: measure -> mean over queries on the pool of all documents; `queries` and `documents`
+            counted.
+        bias: measure -> value; `language_share@10` {query language: {document language: share}};
+            `by_query_language` {language: {measure: value}}. None for what could not be measured.
+        geometry: measure -> value or None.
+        intervals: setting -> measure -> [low, high], 95 % bootstrap; None where no draws were asked for.
+        pairs: one row per language pair: query_lang, doc_lang, queries and every measure.
+        seconds: what took how long.
+        versions: of isoglot, Python and the libraries.
+        per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
+            and bias value per query; NaN where a value does not apply. Not in the result file; `save` puts
+            it next to it.
+    """
+
+    collection: str
+    model: str
+    languages: list[str]
+    monolingual: Values | None
+    cross_lingual: Values | None
+    multilingual: Values | None
+    bias: Values
+    geometry: Values | None
+    intervals: Values | None
+    pairs: list[Values]
+    seconds: dict[str, float]
+    versions: dict[str, str]
+    per_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+
+    def to_dict(self) -> Values:
+        """Return what the result file holds: plain numbers, strings, lists, dicts and None."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "per_query"}
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the result file (without values per query; `save` writes both).
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the result file and, next to it, the values per query as `F.queries.parquet`.
+
+        Raises:
+            InputError: a file cannot be written.
+        """
+        self.to_json(path)
+        pq.write_table(
+            pa.table({name: pa.array(values) for name, values in self.per_query.items()}), sidecar_of(path)
+        )
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Result:
+        """Read a result file, and the values per query if they lie next to it.
+
+        Raises:
+            InputError: the file is missing or not a result file.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read the result {path}: {error.strerror}") from None
+        except ValueError:
+            raise InputError(f"{path} is not a result file: it is not JSON; write one with --json") from None
+        names = [item.name for item in fields(cls) if item.name != "per_query"]
+        missing = [name for name in names if not isinstance(content, dict) or name not in content]
+        if missing:
+            raise InputError(f"{path} is not a result file: it lacks {missing[0]!r}; write one with --json")
+        result = cls(**{name: content[name] for name in names})
+        if sidecar_of(path).is_file():
+            try:
+                table = pq.read_table(sidecar_of(path))
+            except (pa.ArrowException, OSError):
+                raise InputError(f"{sidecar_of(path)} is not readable; evaluate again, or delete it") from None
+            result.per_query = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+        return result
+
+    def to_frame(self) -> Any:
+        """Return `pairs` as a pandas data frame where pandas is installed, else as an Arrow table."""
+        table = pa.Table.from_pylist(self.pairs)
+        try:
+            return table.to_pandas()
+        except ImportError:
+            return table

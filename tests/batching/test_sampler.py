@@ -1,0 +1,309 @@
+"""What a user may rely on about batches, whatever the collection."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from itertools import islice, pairwise
+from math import ceil
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from isoglot.batching import (
+    STRATEGIES,
+    BatchSampler,
+    CrossLingual,
+    English,
+    Hybrid,
+    Mixed,
+    MixedCross,
+    Monolingual,
+    Schedule,
+    strategy,
+)
+from isoglot.collections import Collection, collection_from_rows, read_collection
+from isoglot.errors import InputError
+
+LANGUAGES = ("en", "de", "th", "sw")
+SLOW_DATA = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def make(answers: dict[str, dict[str, set[int]]], asked: dict[str, set[str]]) -> Collection:
+    """A collection from query id -> language -> numbers of its relevant pages, and query id -> languages."""
+    pages = {(lang, page) for by_lang in answers.values() for lang, numbers in by_lang.items() for page in numbers}
+    return collection_from_rows(
+        [(f"{lang}/{page}", lang, "", f"page {page}") for lang, page in sorted(pages)],
+        [(query, lang, f"question {query}") for query in asked for lang in sorted(asked[query])],
+        [
+            (query, f"{lang}/{page}", 1)
+            for query, by_lang in answers.items()
+            for lang, numbers in sorted(by_lang.items())
+            for page in sorted(numbers)
+        ],
+    )
+
+
+def parallel(queries: int, languages: tuple[str, ...] = LANGUAGES) -> Collection:
+    """Every query and its one page in every language; no two queries share a page."""
+    return make(
+        {f"q{n}": {lang: {n} for lang in languages} for n in range(queries)},
+        {f"q{n}": set(languages) for n in range(queries)},
+    )
+
+
+@st.composite
+def collections(draw: st.DrawFn) -> Collection:
+    """Collections with several relevant pages, shared pages and missing translations, but pairs of both kinds."""
+    queries = draw(st.integers(2, 14))
+    languages = LANGUAGES[: draw(st.integers(2, 4))]
+    page = st.integers(0, draw(st.integers(1, 12)))
+    subsets = st.sets(st.sampled_from(languages), min_size=1)
+    answers, asked = {}, {}
+    for n in range(queries):
+        pages = draw(st.sets(page, min_size=1, max_size=3))
+        answers[f"q{n}"] = dict.fromkeys(draw(subsets), pages)
+        asked[f"q{n}"] = draw(subsets)
+    answers["both"] = {lang: {99} for lang in languages}
+    asked["both"] = set(languages)
+    return make(answers, asked)
+
+
+def relevant(collection: Collection, query_row: int) -> set[int]:
+    return set(collection.relevance.of(collection.query_index[query_row]).tolist())
+
+
+@SLOW_DATA
+@given(collections(), st.sampled_from(sorted(set(STRATEGIES) - {"english"})), st.integers(1, 9), st.integers(0, 5))
+def test_rows_are_relevant_pairs_and_no_two_share_a_relevant_document(collection, name, batch_size, seed):
+    sampler = BatchSampler(collection, strategy(name), batch_size, seed)
+    tags = collection.languages
+    for batch in islice(sampler, 12):
+        assert 1 <= len(batch) <= batch_size
+        seen: set[int] = set()
+        for query, document in zip(batch.queries.tolist(), batch.documents.tolist(), strict=True):
+            answers = relevant(collection, query)
+            assert document in answers
+            assert not answers & seen
+            seen |= answers
+            pair = tags[collection.query_language[query]], tags[collection.document_language[document]]
+            assert (pair[0] == pair[1]) == (batch.kind == "mono")
+            if not sampler.strategy.by_row:
+                assert pair == (batch.query_language, batch.document_language)
+
+
+@SLOW_DATA
+@given(collections(), st.sampled_from(["monolingual", "cross_lingual", "hybrid"]), st.integers(1, 9))
+def test_every_pair_is_seen_once_before_any_is_seen_twice(collection, name, batch_size):
+    sampler = BatchSampler(collection, strategy(name), batch_size, seed=3)
+    seen: dict[tuple[str, str], Counter[tuple[int, int]]] = {}
+    for batch in islice(sampler, 60):
+        pair = (batch.query_language, batch.document_language)
+        counts = seen.setdefault(
+            pair, Counter(dict.fromkeys(zip(*(rows.tolist() for rows in collection.pairs(*pair)), strict=True), 0))
+        )
+        rows = list(zip(batch.queries.tolist(), batch.documents.tolist(), strict=True))
+        # before each row is drawn, nothing may be two passes ahead of anything else
+        for row in rows:
+            counts[row] += 1
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@SLOW_DATA
+@given(collections(), st.sampled_from(sorted(set(STRATEGIES) - {"english"})), st.integers(1, 9), st.integers(0, 99))
+def test_random_access_equals_iteration_and_a_seed_gives_the_same_batches(collection, name, batch_size, seed):
+    iterated = list(islice(BatchSampler(collection, strategy(name), batch_size, seed), 40))
+    other = BatchSampler(collection, strategy(name), batch_size, seed)
+    for step in np.random.default_rng(0).permutation(40).tolist():
+        batch = other[step]
+        assert batch.kind == iterated[step].kind
+        assert np.array_equal(batch.queries, iterated[step].queries)
+        assert np.array_equal(batch.documents, iterated[step].documents)
+
+
+def test_another_seed_gives_other_batches():
+    collection = parallel(50)
+    one, other = (BatchSampler(collection, Hybrid(), 8, seed) for seed in (0, 1))
+    assert any(not np.array_equal(one[step].queries, other[step].queries) for step in range(5))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_kinds_come_with_probability_alpha(alpha):
+    sampler = BatchSampler(parallel(20), Hybrid(alpha=alpha), 4)
+    kinds = Counter(batch.kind for batch in islice(sampler, 2000))
+    assert kinds["mono"] / 2000 == pytest.approx(alpha, abs=0.01)
+    # and not in a fixed pattern: both kinds follow both kinds
+    if alpha == 0.5:
+        order = [sampler[step].kind for step in range(200)]
+        assert len(set(pairwise(order))) == 4
+
+
+def uneven() -> Collection:
+    """Sizes 40, 20, 10, 5 in four languages, every page in as many languages as there are."""
+    sizes = dict(zip(LANGUAGES, (40, 20, 10, 5), strict=True))
+    versions = {f"q{n}": {lang for lang in LANGUAGES if n < sizes[lang]} for n in range(40)}
+    return make({query: {lang: {int(query[1:])} for lang in langs} for query, langs in versions.items()}, versions)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.3, 1.0])
+def test_language_pairs_come_by_their_size_to_the_power_of_tau(tau):
+    collection = uneven()
+    sampler = BatchSampler(collection, Hybrid(tau=tau), 4)
+    steps = 6000
+    drawn = Counter((batch.query_language, batch.document_language) for batch in islice(sampler, steps))
+    weights = {
+        (a, b): float(collection.pair_counts[i, j]) ** tau
+        for i, a in enumerate(collection.languages)
+        for j, b in enumerate(collection.languages)
+    }
+    for mono in (True, False):
+        total = sum(weight for (a, b), weight in weights.items() if (a == b) == mono)
+        for (a, b), weight in weights.items():
+            if (a == b) == mono:
+                assert drawn[a, b] / steps == pytest.approx(0.5 * weight / total, abs=0.004)
+
+
+@pytest.mark.parametrize("kind", [Mixed, MixedCross])
+@pytest.mark.parametrize("tau", [0.3, 1.0])
+def test_rows_of_mixed_batches_draw_languages_by_size_to_the_power_of_tau(kind, tau):
+    collection = uneven()
+    sampler = BatchSampler(collection, kind(tau=tau), 3)
+    drawn = np.zeros_like(collection.pair_counts)
+    for batch in islice(sampler, 3000):
+        pairs = (collection.query_language[batch.queries], collection.document_language[batch.documents])
+        np.add.at(drawn, pairs, 1)
+    mono = np.eye(4, dtype=bool)
+    weights = np.where(mono if kind is Mixed else ~mono, collection.pair_counts.astype(float) ** tau, 0)
+    assert drawn / drawn.sum() == pytest.approx(weights / weights.sum(), abs=0.015)
+
+
+def test_the_ten_to_the_ninth_step_is_there_without_those_before():
+    collection = parallel(200)
+    batch = BatchSampler(collection, Hybrid(), 16)[10**9]  # drawing a thousand million batches would never end
+    sampler = BatchSampler(collection, Hybrid(), 16)
+    sampler[0]
+    assert np.array_equal(sampler[10**9].queries, batch.queries)
+    assert len(batch) == 16
+
+
+def test_batches_are_full_but_for_the_last_two_of_a_pass():
+    sampler = BatchSampler(parallel(21, ("en",)), Monolingual(), 8)
+    assert sorted(len(sampler[step]) for step in range(3)) == [6, 7, 8]
+    assert sorted(len(sampler[step]) for step in range(3, 6)) == [6, 7, 8]
+
+
+def test_a_pair_that_cannot_fill_a_batch_is_named_once_with_its_size(caplog):
+    sampler = BatchSampler(parallel(5, ("en", "sw")), Hybrid(), 8)
+    with caplog.at_level(logging.INFO, logger="isoglot"):
+        batches = list(islice(sampler, 40))
+    assert {len(batch) for batch in batches} == {5}
+    said = [record.getMessage() for record in caplog.records]
+    assert sorted(line.split(" ")[0] for line in said) == ["en→en", "en→sw", "sw→en", "sw→sw"]
+    assert all("cannot fill batches of 8: its 5 training pairs" in line for line in said)
+
+
+def test_queries_of_one_page_never_meet_and_still_all_come_up():
+    # eight questions on one page and two on another: at most two rows a batch, eight batches a pass
+    answers = {f"a{n}": {"en": {0}} for n in range(8)} | {f"b{n}": {"en": {1}} for n in range(2)}
+    collection = make(answers, {query: {"en"} for query in answers})
+    sampler = BatchSampler(collection, Monolingual(), 4)
+    batches = [sampler[step] for step in range(8)]
+    assert sorted(row for batch in batches for row in batch.queries.tolist()) == list(range(10))
+    assert max(len(batch) for batch in batches) <= 2
+
+
+def test_a_sampler_over_many_languages_stores_nothing_per_pair_before_it_draws(shared_data):
+    collection = read_collection(shared_data / "tldr" / "train")
+    sampler = BatchSampler(collection, Hybrid(), 512)
+    assert sampler.counts.shape == (39, 39)
+    assert not sampler._passes  # no training pair of any language pair is held
+    drawn = {(batch.query_language, batch.document_language) for batch in islice(sampler, 30)}
+    index = collection.languages.index
+    assert set(sampler._passes) == {(index(a), index(b)) for a, b in drawn}
+
+
+def test_real_data_fills_batches_without_conflicts(shared_data):
+    collection = read_collection(shared_data / "tldr" / "train")
+    sampler = BatchSampler(collection, English(), 512)
+    passes = ceil(23105 / 512)
+    sizes = [len(sampler[step]) for step in range(passes)]
+    assert sum(sizes) == 23105
+    assert sizes.count(512) >= passes - 2
+    for step in (0, 7, 45):
+        documents = [relevant(collection, row) for row in sampler[step].queries.tolist()]
+        assert sum(map(len, documents)) == len(set().union(*documents))
+
+
+def test_languages_and_pairs_can_be_limited():
+    collection = parallel(30)
+    drawn = {
+        (batch.query_language, batch.document_language)
+        for batch in islice(BatchSampler(collection, Hybrid(languages=("en", "tha")), 4), 200)
+    }
+    assert drawn == {("en", "en"), ("th", "th"), ("en", "th"), ("th", "en")}
+    chosen = (("de", "en"), ("sw", "sw"))
+    drawn = {
+        (batch.query_language, batch.document_language)
+        for batch in islice(BatchSampler(collection, Hybrid(pairs=chosen), 4), 50)
+    }
+    assert drawn == set(chosen)
+    sampler = BatchSampler(collection, Hybrid(pairs="english-centric"), 4)
+    for batch in islice(sampler, 200):
+        assert "en" in (batch.query_language, batch.document_language)
+
+
+def test_english_draws_english_only():
+    for batch in islice(BatchSampler(parallel(30), English(), 4), 20):
+        assert (batch.query_language, batch.document_language) == ("en", "en")
+
+
+@pytest.mark.parametrize(
+    ("rule", "collection", "message"),
+    [
+        (CrossLingual(), parallel(3, ("en",)), "no cross-lingual training pair"),
+        (Hybrid(), parallel(3, ("en",)), "no cross-lingual training pair"),
+        (English(), parallel(3, ("de",)), "needs English"),
+        (Hybrid(languages=("fr",)), parallel(3), "no language 'fr'"),
+        (Monolingual(pairs=(("en", "de"),)), parallel(3), "no monolingual training pair"),
+    ],
+)
+def test_a_strategy_that_finds_nothing_to_draw_says_so(rule, collection, message):
+    with pytest.raises(InputError, match=message):
+        BatchSampler(collection, rule, 4)
+
+
+def test_settings_out_of_range_are_refused():
+    for bad in (lambda: Hybrid(alpha=1.5), lambda: Hybrid(tau=-1), lambda: Hybrid(languages=("xx",))):
+        with pytest.raises(InputError):
+            bad()
+    with pytest.raises(InputError, match="no strategy 'hybird': choose one of"):
+        strategy("hybird")
+    with pytest.raises(InputError, match="monolingual has no alpha"):
+        strategy("monolingual", alpha=0.5)
+    with pytest.raises(InputError, match="batch size"):
+        BatchSampler(parallel(3), Hybrid(), 0)
+
+
+@pytest.mark.parametrize("shape", ["constant", "linear", "cosine"])
+def test_a_schedule_of_alpha_is_followed(shape):
+    schedule = Schedule(shape, 0.9, 0.1 if shape != "constant" else None, 1000 if shape != "constant" else 0)
+    sampler = BatchSampler(parallel(20), Hybrid(alpha=schedule), 4)
+    mono = np.array([sampler[step].kind == "mono" for step in range(1600)])
+    for start in range(0, 1600, 200):
+        wanted = np.mean([schedule.rate(step) for step in range(start, start + 200)])
+        assert mono[start : start + 200].mean() == pytest.approx(wanted, abs=0.06)
+
+
+@given(
+    st.sampled_from(["linear", "cosine"]),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.integers(1, 500),
+    st.integers(0, 900),
+)
+def test_the_integral_of_a_schedule_is_its_sum(shape, start, end, steps, until):
+    schedule = Schedule(shape, start, end, steps)
+    midpoints = sum(schedule.rate(step + 0.5) for step in range(until))
+    assert schedule.total(until) == pytest.approx(midpoints, abs=0.06)
