@@ -19,7 +19,10 @@ def make_collection(
     tags = TAGS[:languages]
     document_tags = [tags[at] for at in rng.integers(languages, size=documents)]
     queries = [
-        (f"q{g}", tag, f"query {g} {tag}") for g in range(ids) for tag in tags if rng.random() < 0.8 or tag == tags[0]
+        (f"q{g}", tag, f"query {g} {tag}")
+        for g in range(ids)
+        for tag in tags
+        if rng.random() < 0.8 or tag == tags[0]
     ]
     rng.shuffle(queries)
     qrels = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import zlib
 
 import ir_measures
 import numpy as np
@@ -18,7 +18,6 @@ from isoglot.evaluation.embed import unit_rows
 from isoglot.evaluation.measures import parse_measure
 from isoglot.evaluation.settings import cells_of, multilingual_values
 
-TLDR = Path(__file__).parents[2].parent / "shared/data/tldr/test"
 NAMES = (*DEFAULT_MEASURES, "AP@5", "nDCG", "nDCG@3", "RR", "P@1", "P@20", "Success@100", "R@2")
 
 
@@ -40,10 +39,7 @@ def test_measures_equal_ir_measures(seed, levels):
     scores = np.random.default_rng(seed).integers(0, levels, (len(judged.query_rows), 120)).astype(np.float32)
     ranks = rank_scores(scores, judged)
     gains = [
-        {
-            str(document): int(gain)
-            for document, gain in zip(judged.documents[a:b], judged.gains[a:b], strict=True)
-        }
+        {str(document): int(gain) for document, gain in zip(judged.documents[a:b], judged.gains[a:b], strict=True)}
         for a, b in zip(judged.offsets[:-1], judged.offsets[1:], strict=True)
     ]
     orders = [ranking(row) for row in scores]
@@ -70,20 +66,17 @@ def test_measures_equal_ir_measures(seed, levels):
         assert cells.values[name][int(cell)] == pytest.approx(value, abs=1e-6), name
 
 
-@pytest.mark.skipif(not TLDR.is_dir(), reason=f"{TLDR} is absent: real data lies outside the project")
-def test_tldr_equals_ir_measures():
-    collection = read_collection(TLDR)
-    rng = np.random.default_rng(0)
+def hashed_embeddings(texts: list[str]) -> np.ndarray:
+    """Sums of random vectors of hashed trigrams."""
+    table = np.random.default_rng(0).standard_normal((4096, 64))
+    grams = [[text[at : at + 3].encode() for at in range(max(len(text) - 2, 1))] for text in texts]
+    return np.stack([table[[zlib.crc32(gram) % 4096 for gram in row]].sum(axis=0) for row in grams])
 
-    def hashed(texts: list[str]) -> np.ndarray:
-        table = rng_table
-        return np.stack([table[[hash3(text[at : at + 3]) for at in range(max(len(text) - 2, 1))]].sum(0) for text in texts])
 
-    def hash3(gram: str) -> int:
-        return sum(ord(letter) * factor for letter, factor in zip(gram, (7919, 104729, 1299709), strict=False)) % 4096
-
-    rng_table = rng.standard_normal((4096, 64))
-    queries, documents = hashed(collection.query_texts()), hashed(collection.document_texts())
+def test_tldr_equals_ir_measures(shared_data):
+    collection = read_collection(shared_data / "tldr/test")
+    queries = hashed_embeddings(collection.query_texts())
+    documents = hashed_embeddings(collection.document_texts())
     result = evaluate_embeddings(
         queries, documents, collection, bootstrap=0, geometry=False, rank_correlation=False
     )

@@ -43,10 +43,12 @@ def _versions() -> dict[str, str]:
 def model_name(model: Any) -> str:
     """Return the name or folder a model was loaded from, as far as it remembers."""
     card = getattr(model, "model_card_data", None)
-    for name in (getattr(card, "model_name", None), getattr(card, "base_model", None)):
-        if name:
-            return str(name)
-    return type(model).__name__
+    configs = [
+        getattr(getattr(part, "auto_model", None), "config", None) for part in getattr(model, "children", list)()
+    ]
+    names = [getattr(card, "model_name", None), getattr(card, "base_model", None)]
+    names += [getattr(config, "_name_or_path", None) for config in configs]
+    return next((str(name) for name in names if name), type(model).__name__)
 
 
 def _setting(averages: Averages) -> dict[str, Any] | None:

@@ -48,13 +48,13 @@ def parse_measure(name: str) -> Callable[[RankedRelevance], FloatArray]:
     Raises:
         InputError: there is no measure of this name.
     """
-    base, _, cutoff = name.partition("@")
-    table = WITH_CUTOFF if cutoff else WITHOUT_CUTOFF
-    if base not in table or (cutoff and not re.fullmatch("[1-9][0-9]*", cutoff)):
+    base, at, cutoff = name.partition("@")
+    table = WITH_CUTOFF if at else WITHOUT_CUTOFF
+    if base not in table or (at and not re.fullmatch("[1-9][0-9]*", cutoff)):
         known = ", ".join([*WITHOUT_CUTOFF, *(f"{base}@k" for base in WITH_CUTOFF)])
         raise InputError(f"there is no measure {name!r}; known are {known} (k = 1, 2, ...)")
     function = table[base]
-    if not cutoff:
+    if not at:
         return function
     k = int(cutoff)
 

@@ -1,0 +1,50 @@
+"""Results as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from isoglot.evaluation import Result
+
+__all__ = ["result_table"]
+
+SETTINGS = ("monolingual", "cross_lingual", "multilingual")
+BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
+
+
+def _cell(result: Result, setting: str, measure: str) -> str:
+    """Return a value with its 95 % interval, or a dash where the collection has no such setting."""
+    values: dict[str, Any] | None = getattr(result, setting)
+    value = values.get(measure) if values else None
+    if value is None:
+        return "–"
+    digits = 1 if measure in ("rank_distance", "max_rank") else 3
+    interval = ((result.intervals or {}).get(setting) or {}).get(measure)
+    spread = f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""
+    return f"{value:.{digits}f}{spread}"
+
+
+def result_table(result: Result) -> Table:
+    """Return the main figures of a result, one column a setting, 95 % intervals in brackets."""
+    table = Table(title=f"{result.model} on {result.collection}", title_justify="left")
+    table.add_column("measure")
+    measures = [
+        name
+        for name in (result.multilingual or {})
+        if name not in ("queries", "documents") and not name.startswith("Success")
+    ]
+    for setting in SETTINGS:
+        values = getattr(result, setting)
+        count = "" if not values else f"\n{values['pairs']} pairs" if "pairs" in values else ""
+        if values and "documents" in values:
+            count = f"\npool of {values['documents']:,}"
+        table.add_column(setting.replace("_", "-") + count, justify="right")
+    for measure in measures:
+        table.add_row(measure, *(_cell(result, setting, measure) for setting in SETTINGS))
+    table.add_section()
+    for measure in BIAS:
+        table.add_row(measure, "", "", _cell(result, "bias", measure))
+    return table
