@@ -30,7 +30,7 @@ def test_draws_equal_repeating_the_rows(reduce, columns):
     values[rng.random(150) < 0.2] = np.nan
     averages = Averages({"x": values}, ids, column, reduce)
     counts = next(draw_counts(40, 50, seed=1))
-    found = averages.draw("x", counts)
+    found = averages.draw("x", [counts[:30], counts[30:]])
     kept = ~np.isnan(values)
     for draw, value in zip(counts.astype(int), found, strict=True):
         means = []

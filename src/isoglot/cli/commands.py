@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from isoglot.cli.data import Lang, Lenient, Split, _tags
+from isoglot.cli.progress import demo_progress
 from isoglot.cli.state import console, state
 from isoglot.cli.tables import result_table
 
@@ -140,7 +141,31 @@ def evaluate(
     console().print(result_table(result))
 
 
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the report, the results and a trained model.")] = Path(
+        "demo"
+    ),
+    seeds: Annotated[int, typer.Option(help="Runs of each strategy.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 600,
+    languages: Annotated[Optional[str], typer.Option(help="Languages of worldfacts; twelve by default.")] = None,  # noqa: UP045
+) -> None:
+    """The whole story on the embedded default: build, train three strategies, compare, write a report."""
+    import logging
+
+    from isoglot.cli.tables import estimates_table
+    from isoglot.studies.demo import DEMO_LANGUAGES, run_demo
+
+    logging.getLogger("isoglot").setLevel(logging.WARNING)
+    with demo_progress(state.progress, state.quiet) as notify:
+        outcome = run_demo(
+            out, seeds=seeds, steps=steps, languages=tuple(_tags(languages) or DEMO_LANGUAGES), notify=notify
+        )
+    console().print(estimates_table(outcome.estimates))
+    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items())
+    typer.echo(f"{seconds}. Report: {outcome.report}  Model (hybrid batches): {out / 'model'}")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (train, evaluate):
+    for command in (demo, train, evaluate):
         app.command()(command)

@@ -8,11 +8,33 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from isoglot.evaluation import Result
+    from isoglot.studies import Estimate
 
-__all__ = ["result_table"]
+__all__ = ["estimates_table", "result_table"]
 
 SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
+
+
+def _digits(measure: str) -> int:
+    """Ranks are shown in tenths, shares and averages in thousandths."""
+    return 1 if measure in ("rank_distance", "max_rank") else 3
+
+
+def estimates_table(estimates: list[Estimate]) -> Table:
+    """Return figures by arm: mean over seeds, and the 95 % interval over seeds and queries in brackets."""
+    arms = list(dict.fromkeys(estimate.arm for estimate in estimates))
+    table = Table(title=f"mean of {estimates[0].seeds} seeds [95 % interval]", title_justify="left")
+    table.add_column("measure")
+    for arm in arms:
+        table.add_column(arm.replace("_", "-"), justify="right")
+    for setting, measure in dict.fromkeys((estimate.setting, estimate.measure) for estimate in estimates):
+        row = [e for arm in arms for e in estimates if (e.arm, e.setting, e.measure) == (arm, setting, measure)]
+        digits = _digits(measure)
+        label = measure if setting == "bias" else f"{setting.replace('_', '-')} {measure}"
+        cells = (f"{e.mean:.{digits}f} [{e.low:.{digits}f}, {e.high:.{digits}f}]" for e in row)
+        table.add_row(label, *cells)
+    return table
 
 
 def _cell(result: Result, setting: str, measure: str) -> str:
@@ -21,7 +43,7 @@ def _cell(result: Result, setting: str, measure: str) -> str:
     value = values.get(measure) if values else None
     if value is None:
         return "–"
-    digits = 1 if measure in ("rank_distance", "max_rank") else 3
+    digits = _digits(measure)
     interval = ((result.intervals or {}).get(setting) or {}).get(measure)
     spread = f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""
     return f"{value:.{digits}f}{spread}"

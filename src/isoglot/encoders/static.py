@@ -52,7 +52,12 @@ def train_tokenizer(collection: Collection, vocabulary: int = 32_000) -> Tokeniz
 
 
 def static_encoder(
-    collection: Collection, *, dimensions: int = 256, vocabulary: int = 32_000, seed: int = 0
+    collection: Collection,
+    *,
+    dimensions: int = 256,
+    vocabulary: int = 32_000,
+    seed: int = 0,
+    tokenizer: Tokenizer | None = None,
 ) -> SentenceTransformer:
     """Build an untrained `StaticEmbedding` encoder: a text is the mean of its sub-words' vectors.
 
@@ -61,11 +66,12 @@ def static_encoder(
         dimensions: size d of the embeddings.
         vocabulary: the most sub-words.
         seed: draws the initial vectors.
+        tokenizer: one trained already, which `collection` and `vocabulary` then have no part in.
 
     Returns:
         A `SentenceTransformer` whose embeddings have unit length.
     """
-    tokenizer = train_tokenizer(collection, vocabulary)
+    tokenizer = tokenizer if tokenizer is not None else train_tokenizer(collection, vocabulary)
     rng = torch.Generator().manual_seed(seed)
     weights = INITIAL_SCALE * torch.randn(tokenizer.get_vocab_size(), dimensions, generator=rng)
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights), Normalize()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,10 +47,10 @@ class Averages:
 
     def estimate(self) -> dict[str, float | None]:
         """Average every measure; None where it applies to no query (for a gap: to fewer than two columns)."""
-        means = {name: self.draw(name, None)[0] for name in self.values}
-        return {name: None if np.isnan(value) else float(value) for name, value in means.items()}
+        means = {name: float(self.draw(name, [None])[0]) for name in self.values}
+        return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
 
-    def draw(self, name: str, counts: NDArray[Any] | None) -> FloatArray:
+    def draw(self, name: str, chunks: Iterable[NDArray[Any] | None]) -> FloatArray:
         """Average a measure with every query id counted so many times as a bootstrap has drawn it.
 
         A column of which nothing was drawn keeps its observed value: leaving it out would shift the average
@@ -57,34 +58,48 @@ class Averages:
 
         Args:
             name: the measure.
-            counts: (draws, G) how often each query id was drawn; None for every id once.
+            chunks: arrays (draws, G) of how often each query id was drawn; None for every id once.
 
         Returns:
-            (draws,) float64; NaN where the measure applies to nothing (for a gap: to fewer than two columns).
+            (all draws,) float64; NaN where the measure applies to nothing (for a gap: to fewer than two
+            columns).
         """
         applies = ~np.isnan(self.values[name])
         values = self.values[name][applies]
         ids = self.query_ids[applies]
         labels, columns = np.unique(self.columns[applies], return_inverse=True)
         width = len(labels)
-        sums: FloatArray
-        sizes: FloatArray
-        if counts is None:
-            sums = np.bincount(columns, values, minlength=width)[None].astype(np.float64)
-            sizes = np.bincount(columns, minlength=width)[None].astype(np.float64)
-        else:
-            shape = (counts.shape[1], width)
-            sums = _product(counts, csr_array((values, (ids, columns)), shape=shape))
-            sizes = _product(counts, csr_array((np.ones(len(values)), (ids, columns)), shape=shape))
         if width < (1 if self.reduce == "mean" else 2):
-            return np.full(len(sums), np.nan)
+            return np.concatenate([np.full(1 if counts is None else len(counts), np.nan) for counts in chunks])
         observed = np.bincount(columns, values) / np.bincount(columns)
-        means = np.where(sizes > 0.5, sums / np.maximum(sizes, 1), observed)
-        return means.mean(axis=1) if self.reduce == "mean" else np.ptp(means, axis=1)
+        sums = _Table(ids, columns, values)
+        sizes = _Table(ids, columns, np.ones(len(values)))
+        drawn = []
+        for counts in chunks:
+            means = observed[None]
+            if counts is not None:
+                size = sizes.weighted(counts)
+                means = np.where(size > 0.5, sums.weighted(counts) / np.maximum(size, 1), observed)
+            drawn.append(means.mean(axis=1) if self.reduce == "mean" else np.ptp(means, axis=1))
+        return np.concatenate(drawn)
 
 
-def _product(counts: NDArray[Any], table: csr_array) -> FloatArray:
-    """Multiply (draws, G) by a sparse (G, C)."""
-    if table.nnz > DENSE_FROM * table.shape[0] * table.shape[1]:
-        return counts @ table.toarray()
-    return (table.T @ counts.T).T
+class _Table:
+    """Sums of values by query id and column, (G, C), dense or sparse."""
+
+    def __init__(self, ids: IntArray, columns: IntArray, values: FloatArray) -> None:
+        self.shape = (int(ids.max()) + 1, int(columns.max()) + 1)
+        self.table: Any
+        if len(values) > DENSE_FROM * self.shape[0] * self.shape[1]:
+            cells = ids.astype(np.int64) * self.shape[1] + columns
+            self.table = np.bincount(cells, values, minlength=self.shape[0] * self.shape[1]).reshape(self.shape)
+        else:
+            self.table = csr_array((values, (columns, ids)), shape=self.shape[::-1])
+
+    def weighted(self, counts: NDArray[Any]) -> FloatArray:
+        """Sum over query ids, each counted (draws, G) times: (draws, C)."""
+        counts = counts[:, : self.shape[0]]
+        product: FloatArray = (
+            counts @ self.table if isinstance(self.table, np.ndarray) else (self.table @ counts.T).T
+        )
+        return product

@@ -114,8 +114,7 @@ def linear_cka(x: FloatArray, y: FloatArray) -> float | None:
     Returns:
         A value in [0, 1]; None where all embeddings of a language are the same.
     """
-    x = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
-    y = y.astype(np.float64) - y.mean(axis=0, dtype=np.float64)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     scale = float(np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y))
     return float(np.linalg.norm(x.T @ y) ** 2 / scale) if scale > 1e-12 else None
 

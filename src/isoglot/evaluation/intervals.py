@@ -53,14 +53,9 @@ def bootstrap_intervals(
     Returns:
         measure -> [low, high], or None where it applies to no query.
     """
-    drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in averages.values}
-    for counts in draw_counts(ids, draws, seed):
-        for name, parts in drawn.items():
-            parts.append(averages.draw(name, counts))
     edges = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     found: dict[str, list[float] | None] = {}
-    for name, parts in drawn.items():
-        values = np.concatenate(parts)
-        missing = bool(np.isnan(values).any())
-        found[name] = None if missing else [float(edge) for edge in np.quantile(values, edges)]
+    for name in averages.values:
+        drawn = averages.draw(name, draw_counts(ids, draws, seed))
+        found[name] = None if np.isnan(drawn[0]) else [float(edge) for edge in np.quantile(drawn, edges)]
     return found

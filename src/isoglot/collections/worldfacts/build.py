@@ -11,7 +11,7 @@ from babel.core import get_cldr_version
 
 from isoglot.collections.worldfacts.facts import REFERENCE_DATE, Territory, load_territories
 from isoglot.collections.worldfacts.names import Names
-from isoglot.collections.worldfacts.relations import MAX_ANSWERS, RELATIONS, Relation, is_asked, split_of
+from isoglot.collections.worldfacts.relations import MAX_ANSWERS, MAX_PLACES, RELATIONS, Relation, is_asked, split_of
 from isoglot.collections.worldfacts.wordings import load_wordings, worldfacts_languages
 from isoglot.errors import InputError
 
@@ -88,9 +88,9 @@ def build_worldfacts(languages: Sequence[str] | None = None) -> WorldfactsTables
             asked_in = [language for language in chosen if subject in names[language]]
             if not asked_in:
                 continue
-            split = split_of(relation, subject)
             for number in range(len(load_wordings(asked_in[0]).questions[relation.name])):
                 query_id = f"{relation.name}/{subject}#{number}"
+                split = split_of(query_id)
                 for language in asked_in:
                     wording = load_wordings(language).questions[relation.name][number]
                     text = wording.replace("{}", names[language][subject])
@@ -150,7 +150,13 @@ def _subjects(relation: Relation) -> list[str]:
     else:
         counts = Counter(value for territory in territories for value in getattr(territory, relation.field))
         subjects = sorted(value for value, count in counts.items() if count <= MAX_ANSWERS)
-    return [subject for subject in subjects if is_asked(relation, subject)]
+    asked = [subject for subject in subjects if is_asked(relation, subject)]
+    if relation.field != "places":
+        return asked
+    kept: set[str] = set()
+    for territory in territories:
+        kept.update([place for place in asked if place in territory.places][:MAX_PLACES])
+    return [place for place in asked if place in kept]
 
 
 def _askable_names(relation: Relation, sheets: list[_Sheet]) -> dict[str, str]:

@@ -1,0 +1,185 @@
+"""What the report calls each measure, which direction is better, and how its values are written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "BIAS",
+    "GEOMETRY",
+    "SETTINGS",
+    "Measure",
+    "canonical_key",
+    "count",
+    "format_value",
+    "interval_text",
+    "measure_of",
+    "percent",
+    "setting_name",
+]
+
+Better = Literal["high", "low", "zero"]
+Form = Literal["score", "rank", "points", "percent", "number"]
+
+SETTINGS = {
+    "monolingual": "within one language",
+    "cross_lingual": "across two languages",
+    "multilingual": "one pool of all languages",
+}
+"""Setting -> what it is, in plain words."""
+
+SPACE = " "  # no-break space between a number and its unit
+MINUS = "−"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure as the report shows it.
+
+    Attributes:
+        key: its name in the result file, with its setting: `monolingual.AP`, `rank_distance`.
+        label: its name in tables.
+        better: which values are good: high, low, or close to zero; None if neither.
+        form: how values are written: a score (0.812), a rank (1,452), points (+36 points, of a difference of
+            shares), a percentage or a plain number.
+        note: what it says, in one clause.
+    """
+
+    key: str
+    label: str
+    better: Better | None = "high"
+    form: Form = "score"
+    note: str = ""
+
+
+BIAS = (
+    Measure(
+        "rank_distance",
+        "rank distance",
+        "low",
+        "rank",
+        "places between the best- and the worst-placed language of the answer",
+    ),
+    Measure("max_rank", "max rank", "low", "rank", "place of the answer in its worst-placed language"),
+    Measure("max_rank_log", "max rank, log-normalised", "low", "score", "0: first place, 1: last place of the pool"),
+    Measure(
+        "complete@10", "complete@10", "high", "percent", "questions with the answer in every language in the top 10"
+    ),
+    Measure(
+        "complete@100",
+        "complete@100",
+        "high",
+        "percent",
+        "questions with the answer in every language in the top 100",
+    ),
+    Measure(
+        "own_language_share@10",
+        "own-language share of the top 10",
+        "zero",
+        "points",
+        "beyond the language's share of the pool; 0 is no preference",
+    ),
+    Measure("peer@10", "PEER@10", "high", "score", "probability of equal expected rank of all languages"),
+    Measure("peer@100", "PEER@100", "high", "score", "the same, over the top 100"),
+    Measure(
+        "rank_correlation", "rank correlation", "high", "score", "of the rankings of one question in two languages"
+    ),
+    Measure("recall_gap@10", "recall gap@10", "low", "score", "R@10 of the best minus the worst document language"),
+    Measure("recall_gap@100", "recall gap@100", "low", "score", "the same, R@100"),
+)
+
+GEOMETRY = (
+    Measure("alignment", "alignment", "low", "number", "mean squared distance between language versions"),
+    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere"),
+    Measure(
+        "parallel_accuracy",
+        "parallel accuracy",
+        "high",
+        "percent",
+        "questions whose nearest neighbour in another language is their translation",
+    ),
+    Measure(
+        "language_identification",
+        "language identification",
+        "low",
+        "percent",
+        "how often a linear classifier tells a question's language",
+    ),
+    Measure("language_identification_chance", "… by chance", None, "percent", "what guessing would give"),
+    Measure("cka", "linear CKA", "high", "score", "similarity of the spaces of two languages"),
+    Measure("isotropy", "isotropy", None, "score", "0: all in one direction, 1: the same spread in all directions"),
+)
+
+_KNOWN = {measure.key: measure for measure in (*BIAS, *GEOMETRY)}
+
+
+def canonical_key(key: str) -> str:
+    """Return the key of a measure however its setting is joined to it.
+
+    `monolingual.AP`, `monolingual_AP`, `monolingual AP`, `monolingual/AP` are the same; so are
+    `bias.rank_distance` and `rank_distance`.
+    """
+    text = key.strip()
+    for setting in (*SETTINGS, "bias", "geometry"):
+        for written in (setting, setting.replace("_", "-")):
+            if text.startswith(written) and text[len(written) : len(written) + 1] in tuple("._ /"):
+                name = text[len(written) + 1 :]
+                return name if setting in ("bias", "geometry") else f"{setting}.{name}"
+    return text
+
+
+def setting_name(setting: str) -> str:
+    """Return how a setting is written: `cross-lingual`."""
+    return setting.replace("_", "-")
+
+
+def measure_of(key: str) -> Measure:
+    """Return the measure of a key; one that is not known is a score of which higher is better."""
+    key = canonical_key(key)
+    if key in _KNOWN:
+        return _KNOWN[key]
+    setting, dot, name = key.partition(".")
+    if dot and setting in SETTINGS:
+        return Measure(key, f"{setting_name(setting)} {name}", note=SETTINGS[setting])
+    return Measure(key, key)
+
+
+def count(value: float) -> str:
+    """Write a whole number with thousands separators: 1,452."""
+    return f"{round(value):,}".replace("-", MINUS)
+
+
+def percent(share: float, digits: int | None = None) -> str:
+    """Write a share as a percentage: 34 %, 0.4 %; never 0 % or 100 % of what is not."""
+    value = 100 * share
+    if digits is None:
+        digits = 0 if value in (0, 100) or 1 <= abs(value) <= 99 else 1
+    text = f"{value:.{digits}f}"
+    if float(text) in (0, 100) and value not in (0, 100):
+        text = f"{'under' if value < 50 else 'over'} {'0.1' if value < 50 else '99.9'}"
+    return text.replace("-", MINUS) + SPACE + "%"
+
+
+def format_value(value: Any, form: Form = "score") -> str:
+    """Write a value; a dash for None and NaN."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if form == "rank":
+        return count(value) if abs(value) >= 100 else f"{value:.1f}".replace("-", MINUS)
+    if form == "percent":
+        return f"{100 * value:.1f}{SPACE}%".replace("-", MINUS)
+    if form == "points":
+        rounded = round(100 * value, 1)
+        return f"{rounded:+.1f}".replace("-", MINUS) if rounded else "0.0"
+    digits = 3 if form == "score" else 2
+    return f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def interval_text(low: Any, high: Any, form: Form = "score") -> str:
+    """Write an interval, [0.31, 0.35]; empty where there is none."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    unit = SPACE + "%"
+    return f"[{format_value(low, form).removesuffix(unit)}, {format_value(high, form).removesuffix(unit)}]"

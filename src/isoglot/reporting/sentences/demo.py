@@ -1,0 +1,123 @@
+"""What the demo found, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from isoglot.reporting.measures import count, format_value, percent
+from isoglot.reporting.sentences.intervals import Row, overlap
+from isoglot.reporting.sentences.words import listed
+
+__all__ = ["demo_headline", "demo_sentences"]
+
+Found = Mapping[str, Mapping[str, Row]]
+"""Measure -> arm -> its row, with `mean`, `low`, `high`."""
+
+
+def _pair(found: Found, measure: str, first: str, second: str) -> tuple[Row, Row] | None:
+    rows = found.get(measure, {})
+    if any(rows.get(arm) is None or rows[arm].get("mean") is None for arm in (first, second)):
+        return None
+    return rows[first], rows[second]
+
+
+def _crossing(ours: Row, theirs: Row, other: str) -> str:
+    """Say how well the first finds answers in another language, beside the second."""
+    figures = f"(AP {format_value(ours['mean'])} against {format_value(theirs['mean'])})"
+    find = "find the answer in another language"
+    if overlap(ours, theirs):
+        return f"{find} about as well as {other} {figures}"
+    if theirs["mean"] <= 0:
+        return f"{find} better than {other} {figures}"
+    ratio = ours["mean"] / theirs["mean"]
+    if ratio >= 1.15:
+        return f"{find} {ratio:.1f} times as well as {other} {figures}"
+    if ratio > 1:
+        return f"{find} {percent(ratio - 1)} better than {other} {figures}"
+    return f"{find} {percent(1 - ratio)} less well than {other} {figures}"
+
+
+def _staying(ours: Row, theirs: Row) -> str:
+    """Say what the first gains or loses within one language."""
+    change = round(ours["mean"], 3) - round(theirs["mean"], 3)
+    amount = format_value(abs(change))
+    if float(amount) == 0:
+        return "keep the same monolingual AP"
+    verb = "gain" if change > 0 else "lose"
+    hedge = ", less than the intervals can tell apart" if overlap(ours, theirs) else ""
+    return f"{verb} {amount} monolingual AP{hedge}"
+
+
+def demo_headline(found: Found, first: str, second: str) -> str:
+    """Say in one sentence how batches of the first arm compare with those of the second.
+
+    Args:
+        found: measure -> arm -> row.
+        first: the arm the sentence is about.
+        second: what it is compared with.
+    """
+    ours, theirs = f"{first.capitalize()} batches", f"{second} batches"
+    crossing = _pair(found, "cross_lingual.AP", first, second)
+    staying = _pair(found, "monolingual.AP", first, second)
+    if crossing and staying:
+        return f"{ours} {_crossing(*crossing, theirs)} and {_staying(*staying)}."
+    if crossing:
+        return f"{ours} {_crossing(*crossing, theirs)}."
+    if staying:
+        return f"Compared with {theirs}, {ours.lower()} {_staying(*staying)}."
+    return f"{ours} beside {theirs}"
+
+
+def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, languages: int = 0) -> list[str]:
+    """Say what each arm does to language bias and to retrieval over all languages.
+
+    Args:
+        found: measure -> arm -> row.
+        arms: names in order.
+        pool: documents in the pool, if known.
+        languages: number of languages.
+    """
+
+    def means(measure: str) -> list[tuple[str, float]]:
+        rows = found.get(measure, {})
+        known = [(arm, rows[arm]["mean"]) for arm in arms if arm in rows and rows[arm].get("mean") is not None]
+        return known if len(known) == len(arms) else []
+
+    def each(values: Sequence[tuple[str, float]], write: Callable[[float], str]) -> str:
+        return listed([f"{write(value)} with {arm} batches" for arm, value in values])
+
+    sentences = []
+    if values := means("rank_distance"):
+        where = f"a pool of {count(pool)} documents in all languages" if pool else "one pool of all languages"
+        sentences.append(
+            f"In {where}, the best- and the worst-placed language of an answer are on average "
+            f"{each(values, lambda value: format_value(value, 'rank'))} places apart."
+            if len(values) == 1
+            else f"In {where}, the places of the best- and the worst-placed language of an answer differ on average "
+            f"by {each(values, lambda value: format_value(value, 'rank'))}."
+        )
+    if values := means("own_language_share@10"):
+        points = [round(100 * value) for _, value in values]
+        if min(points) > 0:
+            sentences.append(
+                "A question prefers documents in its own language: their share of the top 10 exceeds their share of "
+                f"the pool by {each(values, lambda value: f'{round(100 * value)} percentage points')}."
+            )
+        else:
+            sentences.append(
+                "Share of the question's own language in the top 10, minus its share of the pool, in percentage "
+                f"points: {each(values, lambda value: f'{round(100 * value):+d}'.replace('-', '−'))}. "
+                "0 is no preference."
+            )
+    if (values := means("complete@10")) and (languages <= 10 or any(value > 0 for _, value in values)):
+        sentences.append(
+            f"Questions that have their answer in every language among the top 10: {each(values, percent)}."
+        )
+    if values := means("multilingual.AP"):
+        rows = found["multilingual.AP"]
+        best, value = max(values, key=lambda item: item[1])
+        if len(values) > 1 and not any(overlap(rows[best], rows[arm]) for arm, _ in values if arm != best):
+            sentences.append(
+                f"Over all languages at once, {best} batches rank best (multilingual AP {format_value(value)})."
+            )
+    return sentences

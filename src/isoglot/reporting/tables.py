@@ -1,0 +1,77 @@
+"""Tables as the templates expect them: heads, and rows of cells with text, sortable value and mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from isoglot.reporting.measures import Better, Measure, format_value, interval_text
+
+__all__ = ["Cell", "Head", "Table", "clearly_best", "measured"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what is read, what is sorted by (None: nothing), a small note below, whether it is marked best."""
+
+    text: str
+    value: Any = None
+    note: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    """One column's head."""
+
+    text: str
+    note: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; the first cell of a row is its head."""
+
+    label: str
+    heads: Sequence[Head]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+    note: str = ""
+    sortable: bool = field(default=False)
+
+
+def measured(value: Any, measure: Measure, interval: Sequence[float] | None = None, best: bool = False) -> Cell:
+    """Return the cell of a value, its interval below it."""
+    note = interval_text(*interval, form=measure.form) if interval else ""
+    return Cell(format_value(value, measure.form), value, note, best)
+
+
+def clearly_best(rows: Sequence[Mapping[str, Any]], better: Better | None) -> int | None:
+    """Find the row that is better than all others, its interval overlapping none of theirs.
+
+    Args:
+        rows: `mean`, `low`, `high` of one measure, one row an arm.
+        better: which values are good; for `zero` intervals are compared by their distance from 0.
+
+    Returns:
+        Its position; None where there is none, or one row only, or an interval is missing.
+    """
+    if better is None or len(rows) < 2 or any(row.get(key) is None for row in rows for key in ("mean", "low", "high")):
+        return None
+    bounds = [_goodness(row["low"], row["high"], better) for row in rows]
+    for at, (low, _) in enumerate(bounds):
+        if all(low > high for other, (_, high) in enumerate(bounds) if other != at):
+            return at
+    return None
+
+
+def _goodness(low: float, high: float, better: Better) -> tuple[float, float]:
+    """Turn an interval of values into one of goodness, higher being better."""
+    if better == "high":
+        return low, high
+    if better == "low":
+        return -high, -low
+    nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return -max(abs(low), abs(high)), -nearest
