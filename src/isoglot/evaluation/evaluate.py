@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,23 +19,12 @@ from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_embeddings
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
+from isoglot.versions import versions
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 __all__ = ["evaluate", "evaluate_embeddings"]
-
-LIBRARIES = ("isoglot", "numpy", "torch", "sentence-transformers", "transformers")
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def model_name(model: Any) -> str:
@@ -131,8 +118,8 @@ def evaluate_embeddings(
 
     judged = judgments_of(collection, rows)
     labels, ids = np.unique(judged.query_ids, return_inverse=True)
-    versions = rank_correlation and len(labels) < len(rows)  # without versions there is nothing to sort for
-    ranks = rank_embeddings(queries, documents, judged, top=TOP, correlation=versions, memory=memory, device=device)
+    parallel = rank_correlation and len(labels) < len(rows)  # without versions there is nothing to sort for
+    ranks = rank_embeddings(queries, documents, judged, top=TOP, correlation=parallel, memory=memory, device=device)
     lap("rank")
 
     language = collection.query_language[rows].astype(np.int64)
@@ -185,7 +172,7 @@ def evaluate_embeddings(
         intervals=intervals,
         pairs=pair_table(cells, collection.languages),
         seconds=seconds,
-        versions=_versions(),
+        versions=versions(),
         per_query=per_query,
     )
 

@@ -117,6 +117,20 @@ class Result:
             result.per_query = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
         return result
 
+    def report(self, path: str | Path, *, command: str | None = None) -> None:
+        """Write a self-contained HTML report.
+
+        Args:
+            path: the file.
+            command: how the result was made, to be shown.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        from isoglot.reporting import write_report  # reporting stands on evaluation
+
+        write_report([self], path, command=command)
+
     def to_frame(self) -> Any:
         """Return `pairs` as a pandas data frame where pandas is installed, else as an Arrow table."""
         table = pa.Table.from_pylist(self.pairs)

@@ -116,7 +116,9 @@ def _heatmaps(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
 def _bias(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
     figures = []
     if rows := by_language(arms, "rank_distance"):
-        chart = language_dots(rows, axis="rank distance (places)", title="Rank distance, by language of the question")
+        chart = language_dots(
+            rows, axis="rank distance (places)", title="Rank distance, by language of the question"
+        )
         figures.append(
             figure(chart, "Places between the best- and the worst-placed language of the answer; less is better.")
         )
@@ -127,7 +129,9 @@ def _bias(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
             number=".0%",
             title="Preference for the question's own language",
         )
-        figures.append(figure(chart, "0 is no preference: the top 10 hold as much of the language as the pool does."))
+        figures.append(
+            figure(chart, "0 is no preference: the top 10 hold as much of the language as the pool does.")
+        )
     return figures
 
 
@@ -186,6 +190,7 @@ def write_demo_report(
         "intervals": figure(
             interval_dots(scores, axis="average precision", title="Average precision, by kind of retrieval"),
             "Dots are means, lines 95 % intervals.",
+            widest=840,
         )
         if scores
         else None,
@@ -215,4 +220,6 @@ def _lead(result: Result, names: Sequence[str], seeds: int) -> str:
         sizes.append(f"{count(counted['documents'])} documents")
     runs = f", each trained with {seeds} seeds" if seeds > 1 else ""
     ways = f"{len(names)} ways of composing training batches" if len(names) > 1 else "one way of composing batches"
-    return f"{ways[0].upper()}{ways[1:]}, the same encoder{runs}, measured on {result.collection}: {', '.join(sizes)}."
+    return (
+        f"{ways[0].upper()}{ways[1:]}, the same encoder{runs}, measured on {result.collection}: {', '.join(sizes)}."
+    )

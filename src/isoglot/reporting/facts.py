@@ -64,7 +64,11 @@ def making(
     if metadata is not None and not isinstance(metadata, Mapping):
         raise InputError("the metadata of a report must be a mapping, as a collection's `metadata` is")
     facts = [Fact("Collection", ", ".join(dict.fromkeys(collections)))]
-    for name, keys in (("Data licence", ("licence", "license")), ("Data source", ("source",)), ("Cite", ("citation",))):
+    for name, keys in (
+        ("Data licence", ("licence", "license")),
+        ("Data source", ("source",)),
+        ("Cite", ("citation",)),
+    ):
         found = next((metadata[key] for key in keys if metadata and metadata.get(key)), None)
         for text in found if isinstance(found, (list, tuple)) else [found] if found else []:
             facts.append(Fact(name, str(text), _link(str(text))))

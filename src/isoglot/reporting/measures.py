@@ -60,10 +60,12 @@ BIAS = (
         "rank distance",
         "low",
         "rank",
-        "places between the best- and the worst-placed language of the answer",
+        "places between the best- and the worst-placed language of the answer; with n languages n − 1 at best",
     ),
     Measure("max_rank", "max rank", "low", "rank", "place of the answer in its worst-placed language"),
-    Measure("max_rank_log", "max rank, log-normalised", "low", "score", "0: first place, 1: last place of the pool"),
+    Measure(
+        "max_rank_log", "max rank, log-normalised", "low", "score", "0: first place, 1: last place of the pool"
+    ),
     Measure(
         "complete@10", "complete@10", "high", "percent", "questions with the answer in every language in the top 10"
     ),
@@ -152,10 +154,10 @@ def count(value: float) -> str:
 
 
 def percent(share: float, digits: int | None = None) -> str:
-    """Write a share as a percentage: 34 %, 0.4 %; never 0 % or 100 % of what is not."""
+    """Write a share as a percentage: 34 %, 12.5 %, 0.4 %; never 0 % or 100 % of what is not."""
     value = 100 * share
     if digits is None:
-        digits = 0 if value in (0, 100) or 1 <= abs(value) <= 99 else 1
+        digits = 0 if value in (0, 100) or 20 <= abs(value) <= 99 or value == round(value) else 1
     text = f"{value:.{digits}f}"
     if float(text) in (0, 100) and value not in (0, 100):
         text = f"{'under' if value < 50 else 'over'} {'0.1' if value < 50 else '99.9'}"

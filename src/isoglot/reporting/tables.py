@@ -42,9 +42,9 @@ class Table:
     sortable: bool = field(default=False)
 
 
-def measured(value: Any, measure: Measure, interval: Sequence[float] | None = None, best: bool = False) -> Cell:
+def measured(value: Any, measure: Measure, interval: tuple[Any, Any] | None = None, best: bool = False) -> Cell:
     """Return the cell of a value, its interval below it."""
-    note = interval_text(*interval, form=measure.form) if interval else ""
+    note = interval_text(interval[0], interval[1], measure.form) if interval else ""
     return Cell(format_value(value, measure.form), value, note, best)
 
 
@@ -58,7 +58,11 @@ def clearly_best(rows: Sequence[Mapping[str, Any]], better: Better | None) -> in
     Returns:
         Its position; None where there is none, or one row only, or an interval is missing.
     """
-    if better is None or len(rows) < 2 or any(row.get(key) is None for row in rows for key in ("mean", "low", "high")):
+    if (
+        better is None
+        or len(rows) < 2
+        or any(row.get(key) is None for row in rows for key in ("mean", "low", "high"))
+    ):
         return None
     bounds = [_goodness(row["low"], row["high"], better) for row in rows]
     for at, (low, _) in enumerate(bounds):

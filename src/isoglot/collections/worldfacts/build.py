@@ -11,7 +11,14 @@ from babel.core import get_cldr_version
 
 from isoglot.collections.worldfacts.facts import REFERENCE_DATE, Territory, load_territories
 from isoglot.collections.worldfacts.names import Names
-from isoglot.collections.worldfacts.relations import MAX_ANSWERS, MAX_PLACES, RELATIONS, Relation, is_asked, split_of
+from isoglot.collections.worldfacts.relations import (
+    MAX_ANSWERS,
+    MAX_PLACES,
+    RELATIONS,
+    Relation,
+    is_asked,
+    split_of,
+)
 from isoglot.collections.worldfacts.wordings import load_wordings, worldfacts_languages
 from isoglot.errors import InputError
 

@@ -41,11 +41,16 @@ def distance_counts(distances: ArrayLike) -> list[dict[str, Any]]:
     counts = np.histogram(values, [*edges[:-1], np.inf])[0]
     rows = []
     for order, ((low, high), number) in enumerate(zip(pairwise(edges), counts, strict=True)):
-        text = _edge_text(low) if high - low == 1 else f"{_edge_text(low)}–{_edge_text(high - 1 if high < 10_000 else high)}"
+        text = (
+            _edge_text(low)
+            if high - low == 1
+            else f"{_edge_text(low)}–{_edge_text(high - 1 if high < 10_000 else high)}"
+        )
         rows.append(
             {"class": text, "order": order, "queries": int(number), "share": round(float(number) / len(values), 5)}
         )
-    return rows
+    first = next(at for at, row in enumerate(rows) if row["queries"])
+    return rows[first:]
 
 
 def distance_histogram(distances: Mapping[str, ArrayLike], *, title: str | None = None) -> Any:
@@ -71,7 +76,9 @@ def distance_histogram(distances: Mapping[str, ArrayLike], *, title: str | None 
                 axis=alt.Axis(labelAngle=-40, domain=True, ticks=False, labelOverlap=False),
                 scale=alt.Scale(domain=classes, paddingInner=0.12),
             ),
-            y=alt.Y("share:Q", title="share of the queries", axis=alt.Axis(format=".0%", tickCount=5, domain=False)),
+            y=alt.Y(
+                "share:Q", title="share of the queries", axis=alt.Axis(format=".0%", tickCount=5, domain=False)
+            ),
             color=alt.Color("arm:N", sort=arms, scale=alt.Scale(domain=arms, range=colours), legend=legend),
             tooltip=[
                 *([alt.Tooltip("arm:N")] if len(arms) > 1 else []),
@@ -83,4 +90,6 @@ def distance_histogram(distances: Mapping[str, ArrayLike], *, title: str | None 
     )
     if len(arms) > 1:
         chart = chart.encode(xOffset=alt.XOffset("arm:N", sort=arms))
-    return chart.properties(width=520, height=240, title=title or "How far apart the languages of an answer are placed")
+    return chart.properties(
+        width=520, height=240, title=title or "How far apart the languages of an answer are placed"
+    )

@@ -27,7 +27,7 @@ def _arm_channels(arms: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def _distinct(names: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
@@ -88,7 +88,7 @@ def language_dots(
     layers.append(
         base.mark_point(filled=True, size=62, opacity=0.95).encode(x=x, y=y, tooltip=tooltip, **_arm_channels(arms))
     )
-    return alt.layer(*layers).properties(width=520, height=alt.Step(ROW_HEIGHT), title=title)
+    return alt.layer(*layers).properties(width=520, height=ROW_HEIGHT * max(len(languages), 2), title=title)
 
 
 def interval_dots(rows: Sequence[Mapping[str, Any]], *, axis: str, number: str = ".2f", title: str = "") -> Any:
@@ -131,5 +131,5 @@ def interval_dots(rows: Sequence[Mapping[str, Any]], *, axis: str, number: str =
     dots = base.mark_point(filled=True, size=75, opacity=1).encode(
         x=x, y=y, yOffset=offset, tooltip=tooltip, **channels
     )
-    size = alt.Step(18, **{"for": "offset"}) if len(arms) > 1 else alt.Step(26)
-    return alt.layer(lines, dots).properties(width=520, height=size, title=title)
+    height = len(labels) * max(26, ROW_HEIGHT * len(arms) + 8)
+    return alt.layer(lines, dots).properties(width=520, height=height, title=title)

@@ -31,7 +31,7 @@ def _matrix(
     columns: Sequence[str],
     scale: Any,
     number: str,
-    legend: str,
+    legend: str | None,
     row_title: str,
     tooltip: Sequence[Any],
 ) -> Any:
@@ -76,7 +76,6 @@ def _matrix(
                 gradientLength=180,
                 gradientThickness=10,
                 tickCount=3,
-
             ),
         ),
         tooltip=list(tooltip),
@@ -143,7 +142,7 @@ def pair_heatmap(
         columns,
         alt.Scale(scheme=MATRIX_SCHEME, domainMin=0, domainMax={"expr": "tops[measure]"}),
         ".2f",
-        names[0] if len(names) == 1 else "value",
+        names[0] if len(names) == 1 else None,
         "query language",
         [
             alt.Tooltip("query:N", title="question"),
@@ -184,9 +183,7 @@ def share_heatmap(
     known = {tag: share for tag, share in (pool or {}).items() if share is not None and tag in columns}
     spoken = {tag: name_and_tag(tag) for tag in {*rows, *columns}} | {POOL: "share of the whole pool"}
     if known:
-        values += [
-            {"query_lang": POOL, "doc_lang": tag, "value": round(share, 4)} for tag, share in known.items()
-        ]
+        values += [{"query_lang": POOL, "doc_lang": tag, "value": round(share, 4)} for tag, share in known.items()]
         rows = [*rows, POOL]
     base = alt.Chart(alt.Data(values=values)).transform_calculate(
         query="names[datum.query_lang]", document="names[datum.doc_lang]"

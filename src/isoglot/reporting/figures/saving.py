@@ -15,9 +15,7 @@ FORMATS = ("svg", "png")
 PIXELS_PER_UNIT = 2.0
 
 
-def save_figures(
-    charts: Mapping[str, Any], folder: str | Path, formats: Sequence[str] = FORMATS
-) -> list[Path]:
+def save_figures(charts: Mapping[str, Any], folder: str | Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write figures as NAME.svg and NAME.png, on white.
 
     Args:

@@ -48,11 +48,12 @@ def space_scatter(
             "lang": languages[at],
             **({"text": str(texts[at])[:160]} if texts is not None else {}),
         }
-        for at in kept
+        for at in map(int, kept)
     ]
     labels = np.asarray(languages, dtype=object)
     centres = [
-        {"lang": tag, **dict(zip("xy", map(float, points[labels == tag].mean(axis=0)), strict=True))} for tag in tags
+        {"lang": tag, **dict(zip("xy", map(float, points[labels == tag].mean(axis=0)), strict=True))}
+        for tag in tags
     ]
     colours = [LANGUAGE_COLOURS[at % len(LANGUAGE_COLOURS)] for at in range(len(tags))]
     colour = alt.Color("lang:N", scale=alt.Scale(domain=tags, range=colours), legend=None)
@@ -78,8 +79,10 @@ def space_scatter(
             tooltip=tooltip,
         )
     )
-    marks = alt.Chart(alt.Data(values=centres)).mark_text(fontSize=13, fontWeight="bold").encode(
-        **place, text="lang:N", opacity=alt.condition(visible, alt.value(1), alt.value(0.1))
+    marks = (
+        alt.Chart(alt.Data(values=centres))
+        .mark_text(fontSize=13, fontWeight="bold")
+        .encode(**place, text="lang:N", opacity=alt.condition(visible, alt.value(1), alt.value(0.1)))
     )
     return (
         alt.layer(dots, marks)

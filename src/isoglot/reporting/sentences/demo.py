@@ -93,15 +93,15 @@ def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, l
             f"In {where}, the best- and the worst-placed language of an answer are on average "
             f"{each(values, lambda value: format_value(value, 'rank'))} places apart."
             if len(values) == 1
-            else f"In {where}, the places of the best- and the worst-placed language of an answer differ on average "
-            f"by {each(values, lambda value: format_value(value, 'rank'))}."
+            else f"In {where}, the places of the best- and the worst-placed language of an answer differ on "
+            f"average by {each(values, lambda value: format_value(value, 'rank'))}."
         )
     if values := means("own_language_share@10"):
         points = [round(100 * value) for _, value in values]
         if min(points) > 0:
             sentences.append(
-                "A question prefers documents in its own language: their share of the top 10 exceeds their share of "
-                f"the pool by {each(values, lambda value: f'{round(100 * value)} percentage points')}."
+                "A question prefers documents in its own language: their share of the top 10 exceeds their share "
+                f"of the pool by {each(values, lambda value: f'{round(100 * value)} percentage points')}."
             )
         else:
             sentences.append(

@@ -1,0 +1,269 @@
+"""What the page shows of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from isoglot.reporting.arms import Arm
+from isoglot.reporting.figures import (
+    distance_histogram,
+    language_dots,
+    pair_heatmap,
+    share_heatmap,
+    space_scatter,
+)
+from isoglot.reporting.languages import name_of, order_of
+from isoglot.reporting.measures import (
+    BIAS,
+    GEOMETRY,
+    SETTINGS,
+    format_value,
+    interval_text,
+    measure_of,
+    percent,
+    setting_name,
+)
+from isoglot.reporting.page import figure
+from isoglot.reporting.sentences.comparison import value_row
+from isoglot.reporting.sentences.result import pool_shares, result_sentences
+from isoglot.reporting.tables import Cell, Head, Table, measured
+
+if TYPE_CHECKING:
+    from isoglot.evaluation import Result
+
+__all__ = ["highest_values", "model_part"]
+
+COUNTS = ("pairs", "queries", "documents")
+MAPPED = ("AP", "nDCG@10", "R@1", "R@10", "R@100", "RR@10")
+TILES = ("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "rank_distance", "own_language_share@10")
+
+
+def highest_values(results: Sequence[Result]) -> dict[str, float]:
+    """Return the largest value over language pairs and models of each measure, to give heat maps one scale."""
+    rows = [row for result in results for row in result.pairs]
+    found = {name: [row[name] for row in rows if row.get(name) is not None] for name in MAPPED}
+    return {name: max(values) for name, values in found.items() if values}
+
+
+def model_part(name: str, arm: Arm, tops: Mapping[str, float]) -> dict[str, Any]:
+    """Return everything of one model that `report.html` asks for, but how it was made.
+
+    Args:
+        name: what the page calls the model.
+        arm: the model.
+        tops: measure -> upper end of the colour scale of heat maps.
+    """
+    result = arm.result
+    return {
+        "name": name,
+        "tiles": _tiles(result),
+        "sentences": result_sentences(result),
+        "retrieval": _retrieval(result),
+        "heatmap": _heatmap(result, tops),
+        "bias": _measured_table(result, "bias", BIAS, "Measures of language bias"),
+        "bias_charts": _bias_charts(result),
+        "origin": _origin(result),
+        "languages": _languages(result),
+        "geometry": _measured_table(result, "geometry", GEOMETRY, "Geometry of the question embeddings"),
+        "space": _space(arm),
+        "worst": [
+            {**vars(query), "language": name_of(query.lang), "value": format_value(query.value)}
+            for query in arm.worst
+        ],
+    }
+
+
+def _tiles(result: Result) -> list[dict[str, str]]:
+    tiles = []
+    for key in TILES:
+        row, measure = value_row(result, key), measure_of(key)
+        if row["mean"] is not None:
+            text = format_value(row["mean"], measure.form) + (" pts" if measure.form == "points" else "")
+            note = interval_text(row["low"], row["high"], measure.form)
+            tiles.append({"name": measure.label, "text": text, "note": note})
+    return tiles
+
+
+def _retrieval(result: Result) -> Table:
+    """Settings × measures."""
+    present = [setting for setting in SETTINGS if getattr(result, setting)]
+    names = list(
+        dict.fromkeys(name for setting in present for name in getattr(result, setting) if name not in COUNTS)
+    )
+    heads = [Head("measure")]
+    for setting in SETTINGS:
+        values = getattr(result, setting) or {}
+        size = f"{values['pairs']:,} pairs" if "pairs" in values else ""
+        size = f"{values['documents']:,} documents" if "documents" in values else size
+        heads.append(Head(setting_name(setting), size or "not in this collection", SETTINGS[setting]))
+    rows = []
+    for name in names:
+        cells = [Cell(name)]
+        for setting in SETTINGS:
+            row = value_row(result, f"{setting}.{name}")
+            cells.append(measured(row["mean"], measure_of(name), (row["low"], row["high"])))
+        rows.append(cells)
+    intervals = "Below each value its 95 % interval. " if result.intervals else ""
+    note = (
+        f"{intervals}Monolingual: documents of the question's language. Cross-lingual: documents of one other "
+        "language. Both are means over language pairs. Multilingual: all documents of all languages in one pool, "
+        "mean over questions."
+    )
+    return Table("Retrieval measures by setting", heads, rows, note=note)
+
+
+def _measured_table(result: Result, setting: str, measures: Any, label: str) -> Table | None:
+    """Bias or geometry: one row a measure, and what it says."""
+    values = getattr(result, setting) or {}
+    rows = []
+    for measure in measures:
+        if values.get(measure.key) is None:
+            continue
+        interval = ((result.intervals or {}).get(setting) or {}).get(measure.key)
+        note = measure.note + (" (percentage points)" if measure.form == "points" else "")
+        aim = {"high": "high", "low": "low", "zero": "0"}.get(measure.better or "", "")
+        rows.append(
+            [
+                Cell(measure.label, note=note),
+                measured(values[measure.key], measure, tuple(interval) if interval else None),
+                Cell(aim, aim),
+            ]
+        )
+    return Table(label, [Head("measure"), Head("value"), Head("good is")], rows) if rows else None
+
+
+def _heatmap(result: Result, tops: Mapping[str, float]) -> dict[str, Any] | None:
+    names = [name for name in MAPPED if any(row.get(name) is not None for row in result.pairs)]
+    if len(result.pairs) < 2 or not names:
+        return None
+    chart = pair_heatmap(result.pairs, names, tops=tops, title="Every language pair")
+    return figure(
+        chart,
+        "Questions in one language (rows) among the documents of one language (columns); the diagonal is "
+        "monolingual retrieval.",
+    )
+
+
+def _bias_charts(result: Result) -> list[dict[str, Any]]:
+    charts = []
+    by_language = result.bias.get("by_query_language") or {}
+    rows = [{"arm": "", "lang": tag, "value": values.get("rank_distance")} for tag, values in by_language.items()]
+    if any(row["value"] is not None for row in rows):
+        charts.append(
+            figure(
+                language_dots(
+                    rows, axis="rank distance (places)", title="Rank distance, by language of the question"
+                ),
+                "Places between the best- and the worst-placed language of the answer; less is better.",
+            )
+        )
+    shares, pool = result.bias.get("language_share@10") or {}, pool_shares(result)
+    rows = [
+        {"arm": "", "lang": tag, "value": row.get(tag), "reference": pool.get(tag)} for tag, row in shares.items()
+    ]
+    if any(row["value"] is not None for row in rows):
+        charts.append(
+            figure(
+                language_dots(
+                    rows,
+                    axis="share of the top 10 in the question's language",
+                    number=".0%",
+                    reference="share of the pool",
+                    title="How much of the top 10 is in the question's own language",
+                ),
+                "Dot: share of the top 10. Grey tick: the language's share of the pool, where a ranking blind to "
+                "language would be.",
+            )
+        )
+    distances = result.per_query.get("rank_distance")
+    if distances is not None and (distances == distances).any():
+        charts.append(
+            figure(
+                distance_histogram({result.model: distances}),
+                "Share of the questions by the number of places between the best- and the worst-placed language of "
+                "their answer.",
+            )
+        )
+    return charts
+
+
+def _origin(result: Result) -> dict[str, Any] | None:
+    shares = result.bias.get("language_share@10") or {}
+    if not shares or max(len(row) for row in shares.values()) < 2:
+        return None
+    return figure(
+        share_heatmap(shares, pool_shares(result), title="Where the top 10 of each language's questions come from"),
+        "Each row is a question language and adds up to 100 %; the last row is the share of the whole pool, as far "
+        "as it is known. A ranking blind to language would repeat that row.",
+    )
+
+
+def _languages(result: Result) -> Table | None:
+    """One row a language: asked, answered, and biased how much."""
+    tags = order_of([*result.languages, *(row["query_lang"] for row in result.pairs)])
+    if len(tags) < 2 or not result.pairs:
+        return None
+    measure = next((name for name in MAPPED if any(row.get(name) is not None for row in result.pairs)), None)
+    if measure is None:
+        return None
+    bias, shares, pool = (
+        result.bias.get("by_query_language") or {},
+        result.bias.get("language_share@10") or {},
+        pool_shares(result),
+    )
+    heads = [
+        Head("language"),
+        Head("questions"),
+        Head("monolingual", measure, "question and documents in this language"),
+        Head("asking others", measure, "questions in this language, documents in each other language: mean"),
+        Head("asked by others", measure, "documents in this language, questions in each other language: mean"),
+        Head("rank distance", "places"),
+        Head("complete@10"),
+        Head("own language", "of the top 10"),
+        Head("own language", "of the pool"),
+    ]
+
+    def mean(rows: list[dict[str, Any]]) -> float | None:
+        values = [row[measure] for row in rows if row.get(measure) is not None]
+        return sum(values) / len(values) if values else None
+
+    table = []
+    for tag in tags:
+        asking = [row for row in result.pairs if row["query_lang"] == tag]
+        own = [row for row in asking if row["doc_lang"] == tag]
+        others = [row for row in asking if row["doc_lang"] != tag]
+        asked = [row for row in result.pairs if row["doc_lang"] == tag and row["query_lang"] != tag]
+        questions = max((row.get("queries") or 0 for row in asking), default=0)
+        values = bias.get(tag, {})
+        top, part = shares.get(tag, {}).get(tag), pool.get(tag)
+        table.append(
+            [
+                Cell(name_of(tag), note=tag if name_of(tag) != tag else ""),
+                Cell(f"{questions:,}", questions),
+                *(Cell(format_value(mean(rows)), mean(rows)) for rows in (own, others, asked)),
+                Cell(format_value(values.get("rank_distance"), "rank"), values.get("rank_distance")),
+                Cell(format_value(values.get("complete@10"), "percent"), values.get("complete@10")),
+                *(Cell("–" if share is None else percent(share), share) for share in (top, part)),
+            ]
+        )
+    used = [at for at in range(len(heads)) if at == 0 or any(row[at].value is not None for row in table)]
+    return Table(
+        "Language by language",
+        [heads[at] for at in used],
+        [[row[at] for at in used] for row in table],
+        note="Click a column's head to sort.",
+        sortable=True,
+    )
+
+
+def _space(arm: Arm) -> dict[str, Any] | None:
+    if arm.space is None or not len(arm.space.points):
+        return None
+    kept = "" if arm.space.kept is None else f" They keep {percent(arm.space.kept)} of the variance."
+    return figure(
+        space_scatter(arm.space.points, arm.space.languages, arm.space.texts),
+        "Every dot is a question, placed by the first two principal components of the embeddings; a tag stands "
+        f"at the centre of its language. Languages that lie apart are told apart by the model.{kept}",
+        widest=720,
+    )

@@ -1,0 +1,96 @@
+"""The page of one or several evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isoglot.errors import InputError
+from isoglot.reporting.arms import Arm
+from isoglot.reporting.comparison import comparison_charts, side_by_side
+from isoglot.reporting.facts import making
+from isoglot.reporting.measures import count
+from isoglot.reporting.model import highest_values, model_part
+from isoglot.reporting.page import render_page, write_page
+from isoglot.reporting.sentences.comparison import comparison_sentences
+from isoglot.reporting.sentences.words import listed, plural
+
+if TYPE_CHECKING:
+    from isoglot.evaluation import Result
+
+__all__ = ["write_report"]
+
+
+def write_report(
+    results: Sequence[Result | Arm] | Result | Arm,
+    path: str | Path,
+    *,
+    command: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    title: str | None = None,
+) -> Path:
+    """Write what evaluations found as one self-contained HTML file.
+
+    Args:
+        results: one or several models; an `Arm` adds figures that a result alone cannot give. Models of the
+            same name are numbered.
+        path: of the file.
+        command: the command line, for "How this was made".
+        metadata: of the collection: licence, source, citation.
+        title: of the page; by default, models and collection.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: there is no result, or the file cannot be written.
+    """
+    given: list[Any] = list(results) if isinstance(results, Sequence) else [results]
+    if not given:
+        raise InputError("a report needs at least one result")
+    arms = _named([item if isinstance(item, Arm) else Arm(item) for item in given])
+    collections = list(dict.fromkeys(arm.result.collection for arm in arms.values()))
+    headline = title or f"{listed(list(arms)) if len(arms) < 4 else f'{len(arms)} models'} on {listed(collections)}"
+    tops = highest_values([arm.result for arm in arms.values()])
+    models = []
+    for name, arm in arms.items():
+        facts = making(
+            [arm.result.collection],
+            command=command,
+            seconds=arm.result.seconds,
+            versions=arm.result.versions,
+            metadata=metadata,
+        )
+        models.append({**model_part(name, arm, tops), "facts": facts})
+    context = {
+        "title": f"isoglot: {headline}",
+        "kicker": "isoglot evaluation",
+        "headline": headline,
+        "lead": _lead(next(iter(arms.values())).result) if len(collections) == 1 else "",
+        "models": models,
+        "comparison": comparison_sentences({name: arm.result for name, arm in arms.items()}),
+        "side_by_side": side_by_side(arms) if len(arms) > 1 else None,
+        "comparison_charts": comparison_charts(arms) if len(arms) > 1 and len(collections) == 1 else [],
+    }
+    return write_page(path, render_page("report.html", context))
+
+
+def _named(arms: Sequence[Arm]) -> dict[str, Arm]:
+    """Give every arm a name of its own: the second `LaBSE` is `LaBSE (2)`."""
+    named: dict[str, Arm] = {}
+    for arm in arms:
+        name, number = arm.name, 2
+        while name in named:
+            name, number = f"{arm.name} ({number})", number + 1
+        named[name] = arm
+    return named
+
+
+def _lead(result: Result) -> str:
+    sizes = [plural(len(result.languages), "language")]
+    counted = result.multilingual or {}
+    sizes += [
+        f"{count(counted[name])} {name}" for name in ("queries", "documents") if counted.get(name) is not None
+    ]
+    return " · ".join(sizes)

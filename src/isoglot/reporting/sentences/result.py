@@ -1,0 +1,180 @@
+"""What one evaluation found, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from isoglot.reporting.languages import name_of
+from isoglot.reporting.measures import format_value, percent
+from isoglot.reporting.sentences.words import article, plural
+
+if TYPE_CHECKING:
+    from isoglot.evaluation import Result
+
+__all__ = ["pool_shares", "result_sentences"]
+
+NO_PREFERENCE = 0.01
+"""Difference of shares below which nothing is called a preference."""
+
+
+def pool_shares(result: Result, k: int = 10) -> dict[str, float]:
+    """Recover the share of each language in the pool: its share of the top k minus the excess over the pool.
+
+    Returns:
+        tag -> share, of languages that have queries and documents and whose values are in the result.
+    """
+    shares = result.bias.get(f"language_share@{k}") or {}
+    measured = result.bias.get("by_query_language") or {tag: result.bias for tag in shares if len(shares) == 1}
+    found = {}
+    for tag, row in shares.items():
+        excess = measured.get(tag, {}).get(f"own_language_share@{k}")
+        if excess is not None and tag in row:
+            found[tag] = min(1.0, max(0.0, row[tag] - excess))
+    return found
+
+
+def _settings(result: Result, measure: str) -> list[str]:
+    """Say how crossing languages compares with staying in one."""
+    mono = (result.monolingual or {}).get(measure)
+    cross = (result.cross_lingual or {}).get(measure)
+    pairs = {
+        name: plural(values.get("pairs", 0), "language pair" if name == "cross_lingual" else "language")
+        for name, values in (("monolingual", result.monolingual), ("cross_lingual", result.cross_lingual))
+        if values
+    }
+    if mono is not None and cross is not None:
+        sentence = (
+            f"Asked in the language of the documents, the model reaches {measure} {format_value(mono)} (mean of "
+            f"{pairs['monolingual']}); asked in another language, {format_value(cross)} "
+            f"(mean of {pairs['cross_lingual']})"
+        )
+        if mono > 0 and round(mono, 3) != round(cross, 3):
+            side = "less" if cross < mono else "more"
+            sentence += f": {percent(abs(cross - mono) / mono)} {side}"
+        return [sentence + "."]
+    if mono is not None:
+        where = name_of(result.languages[0]) if len(result.languages) == 1 else "each language on its own"
+        sentences = [f"Within {where}, the model reaches {measure} {format_value(mono)}."]
+        if len(result.languages) == 1:
+            sentences.append(
+                "The collection is of one language, so nothing can be said about other languages or language bias."
+            )
+        else:
+            sentences.append(
+                "No question has an answer in another language, so crossing languages is not measured."
+            )
+        return sentences
+    if cross is not None:
+        return [
+            f"Asked in another language than the documents', the model reaches {measure} {format_value(cross)} "
+            f"(mean of {pairs['cross_lingual']}); no question has an answer in its own language."
+        ]
+    return []
+
+
+def _pairs(result: Result, measure: str) -> list[str]:
+    """Name the best and the worst pair of different languages."""
+    rows = [row for row in result.pairs if row["query_lang"] != row["doc_lang"] and row.get(measure) is not None]
+    if len(rows) < 2:
+        return []
+    best, worst = max(rows, key=lambda row: row[measure]), min(rows, key=lambda row: row[measure])
+    if round(best[measure], 3) == round(worst[measure], 3):
+        return [
+            f"It crosses all {len(rows)} pairs of languages equally well ({measure} {format_value(best[measure])})."
+        ]
+
+    def pair(row: dict[str, Any]) -> str:
+        asked, found = name_of(row["query_lang"]), name_of(row["doc_lang"])
+        return f"{asked} questions to {found} documents ({measure} {format_value(row[measure])})"
+
+    return [f"Across languages it does best from {pair(best)} and worst from {pair(worst)}."]
+
+
+def _distance(result: Result) -> list[str]:
+    """Say how far apart the languages of an answer are placed, and for whom most."""
+    distance, highest = result.bias.get("rank_distance"), result.bias.get("max_rank")
+    if distance is None:
+        return []
+    sentence = (
+        "In one pool of all languages, the worst-placed language of an answer comes on average "
+        f"{format_value(distance, 'rank')} places after the best-placed one"
+    )
+    documents = (result.multilingual or {}).get("documents")
+    if highest is not None:
+        sentence += f", at place {format_value(highest, 'rank')}"
+        sentence += f" of {documents:,}" if documents else ""
+    sentences = [sentence + "."]
+    by_language = {
+        tag: values["rank_distance"]
+        for tag, values in (result.bias.get("by_query_language") or {}).items()
+        if values.get("rank_distance") is not None
+    }
+    if len(by_language) > 1:
+        least, most = min(by_language, key=by_language.__getitem__), max(by_language, key=by_language.__getitem__)
+        texts = [format_value(by_language[tag], "rank") for tag in (most, least)]
+        if texts[0] != texts[1]:
+            sentences.append(
+                f"This distance is largest for {name_of(most)} questions ({texts[0]} places) and smallest for "
+                f"{name_of(least)} ones ({texts[1]})."
+            )
+    return sentences
+
+
+def _preference(result: Result, k: int = 10) -> list[str]:
+    """Say who is shown documents of their own language more than the pool holds."""
+    shares = result.bias.get(f"language_share@{k}") or {}
+    pool = pool_shares(result, k)
+    if not pool:
+        return []
+    excess = {tag: shares[tag][tag] - share for tag, share in pool.items()}
+    most = max(excess, key=excess.__getitem__)
+    if excess[most] < NO_PREFERENCE:
+        return [
+            f"No language's questions are shown documents of their own language more often than the pool of all "
+            f"documents would suggest (top {k}, by one percentage point or more)."
+        ]
+    name = name_of(most)
+    return [
+        f"Of the top {k} for {article(name)} question, {percent(shares[most][most])} are {name}, though {name} is "
+        f"{percent(pool[most])} of the pool."
+    ]
+
+
+def _complete(result: Result, k: int = 10) -> list[str]:
+    share = result.bias.get(f"complete@{k}")
+    if share is None or (share == 0 and len(result.languages) > k):  # it could not be otherwise
+        return []
+    if share == 0:
+        return [f"No question has its answer in every language among the top {k}."]
+    return [f"{percent(share)} of the questions have their answer in every language among the top {k}."]
+
+
+def _geometry(result: Result) -> list[str]:
+    space = result.geometry or {}
+    found, chance = space.get("language_identification"), space.get("language_identification_chance")
+    if found is None or chance is None:
+        return []
+    return [
+        f"A linear classifier reads the language off a question's embedding in {percent(found)} of the cases; "
+        f"guessing would give {percent(chance)}."
+    ]
+
+
+def result_sentences(result: Result, measure: str = "AP") -> list[str]:
+    """Say in plain sentences what an evaluation found; what was not measured is left out.
+
+    Args:
+        result: the result.
+        measure: the rank measure spoken of; the first that the result has if it lacks this one.
+    """
+    values = result.multilingual or result.monolingual or result.cross_lingual or {}
+    if measure not in values:
+        measure = next((name for name in values if name not in ("pairs", "queries", "documents")), measure)
+    return [
+        *_settings(result, measure),
+        *_pairs(result, measure),
+        *_distance(result),
+        *_preference(result),
+        *_complete(result),
+        *_geometry(result),
+    ]
