@@ -35,14 +35,11 @@ def _app() -> typer.Typer:
     def options(
         quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress and no notes."),
         debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-        version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+        version: bool = typer.Option(
+            False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
     ) -> None:
         state.quiet, state.debug = quiet, debug
-        if version:
-            from isoglot import __version__
-
-            typer.echo(f"isoglot {__version__}")
-            raise typer.Exit
         _set_up_logging(quiet)
 
     commands.register(app)
@@ -50,10 +47,21 @@ def _app() -> typer.Typer:
     return app
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from isoglot import __version__
+
+        typer.echo(f"isoglot {__version__}")
+        raise typer.Exit
+
+
 def _set_up_logging(quiet: bool) -> None:
     """Show our own notes; libraries speak only when something is wrong with what the user did."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("isoglot").setLevel(logging.WARNING if quiet else logging.INFO)
+    for library in ("huggingface_hub", "httpx", "httpx2", "sentence_transformers", "transformers", "datasets"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

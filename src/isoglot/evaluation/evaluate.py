@@ -38,30 +38,6 @@ def model_name(model: Any) -> str:
     return next((str(name) for name in names if name), type(model).__name__)
 
 
-def _setting(averages: Averages) -> dict[str, Any] | None:
-    """Summarise the macro averages over language pairs; None where there is no pair."""
-    pairs = len(np.unique(averages.columns))
-    return {**averages.estimate(), "pairs": pairs} if pairs else None
-
-
-def _row_values(cells: Cells, averages: Averages, kept: IntArray, name: str, queries: int) -> dict[str, FloatArray]:
-    """Spread a macro average over query rows: `name_weight` and `name_MEASURE`, (q,) each.
-
-    A row's weight is what it contributes to the macro average, its value the weighted mean over its pairs;
-    so the sum of weight × value over rows is the macro average, which paired tests between models rely on.
-    """
-    _, column, sizes = np.unique(averages.columns, return_inverse=True, return_counts=True)
-    weight = 1 / (sizes[column] * len(sizes))
-    rows = cells.query[kept]
-    total: FloatArray = np.bincount(rows, weight, minlength=queries).astype(np.float64)
-    safe = np.where(total > 0, total, 1)
-    found: dict[str, FloatArray] = {f"{name}_weight": total}
-    for measure, values in averages.values.items():
-        mean = np.bincount(rows, weight * values, minlength=queries) / safe
-        found[f"{name}_{measure}"] = np.where(total > 0, mean, np.nan)
-    return found
-
-
 def evaluate_embeddings(
     query_embeddings: Any,
     document_embeddings: Any,

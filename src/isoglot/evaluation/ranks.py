@@ -18,10 +18,23 @@ from isoglot.errors import InputError
 from isoglot.evaluation.bias.rank_correlation import unit_ranks, version_correlations
 from isoglot.evaluation.keys import SORT_FROM, KeyArray, count_before, documents_of, first_keys, order_keys
 
-__all__ = ["DEFAULT_MEMORY", "Judgments", "Ranks", "judgments_of", "rank_embeddings", "rank_scores"]
+__all__ = [
+    "DEFAULT_MEMORY",
+    "Judgments",
+    "Observer",
+    "Ranks",
+    "Score",
+    "judgments_of",
+    "rank_blocks",
+    "rank_embeddings",
+    "rank_scores",
+]
 
 IntArray = NDArray[np.integer[Any]]
 Score = Callable[[IntArray, IntArray], NDArray[np.float32]]
+"""Gives the scores (b, D) of query positions (b,), columns in the order of the document rows (D,)."""
+Observer = Callable[[IntArray, NDArray[np.float32], IntArray], None]
+"""Is shown query positions (b,), their scores (b, D) and the document rows (D,) of the columns; changes nothing."""
 
 DEFAULT_MEMORY = 512 * 2**20
 MOST_ROWS = 1024
@@ -58,20 +71,24 @@ class Judgments:
 class Ranks:
     """Exact ranks. Documents with equal scores rank by document row, the lower row first.
 
+    A run file may not rank every document: those that it leaves out have rank inf, and `top` is filled up with -1.
+
     Attributes:
         judgments: what was ranked; arrays of shape (n,) below run along its relevant documents.
-        pool_rank: (n,) int64, rank from 1 among all documents.
-        language_rank: (n,) int64, rank from 1 among the documents of the relevant document's own language.
+        pool_rank: (n,) int64 (float64 where truncated), rank from 1 among all documents.
+        language_rank: (n,) int64 (or float64), rank from 1 among the documents of the relevant document's own language.
         top: (q, k) int64, the document rows at ranks 1..k of the pool.
         correlation: (q,) mean Spearman correlation of a query's ranking of the pool with those of the other
             language versions of its query id, NaN where there is none; None if not asked for.
+        truncated: whether documents may be unranked, as in run files.
     """
 
     judgments: Judgments
-    pool_rank: IntArray
-    language_rank: IntArray
+    pool_rank: NDArray[Any]
+    language_rank: NDArray[Any]
     top: IntArray
     correlation: NDArray[np.float64] | None = None
+    truncated: bool = False
 
 
 def judgments_of(collection: Collection, query_rows: IntArray) -> Judgments:
@@ -173,8 +190,25 @@ class _Ranker:
                 self.ranks.correlation[queries[start:end]] = version_correlations(scores[start:end])
 
 
-def _rank(score: Score, judged: Judgments, *, top: int, correlation: bool, memory: int) -> Ranks:
-    """Rank block by block; `score(queries, columns)` returns scores (b, D) that may be overwritten."""
+def rank_blocks(
+    score: Score,
+    judged: Judgments,
+    *,
+    top: int = 10,
+    correlation: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    observe: Observer | None = None,
+) -> Ranks:
+    """Rank documents block by block, by scores that are computed when they are needed.
+
+    Args:
+        score: returns scores (b, D) float32, no NaN, higher is better, which may be overwritten.
+        judged: the queries and their relevant documents.
+        top: how many of the best documents of each query to return.
+        correlation: whether to compute rank correlations between language versions.
+        memory: bytes that a block of scores may take.
+        observe: is shown every block of scores before it is ranked.
+    """
     ranker = _Ranker(judged, top, correlation)
     order = np.argsort(judged.query_ids, kind="stable")  # language versions of one query side by side
     ids = judged.query_ids[order]
@@ -183,6 +217,8 @@ def _rank(score: Score, judged: Judgments, *, top: int, correlation: bool, memor
     with ThreadPoolExecutor(threads) as workers:
         for start, end in _blocks(ids, per_block, correlation):
             scores = score(order[start:end], ranker.columns)
+            if observe is not None:
+                observe(order[start:end], scores, ranker.columns)
             parts = _blocks(ids[start:end], max(1, (end - start) // (4 * threads)), correlation)
             tasks = [workers.submit(ranker.rank_rows, order[start:end][a:b], scores[a:b]) for a, b in parts]
             for task in tasks:
@@ -220,7 +256,7 @@ def rank_scores(
     def score(queries: IntArray, columns: IntArray) -> NDArray[np.float32]:
         return table[queries][:, columns]
 
-    return _rank(score, judged, top=top, correlation=correlation, memory=memory)
+    return rank_blocks(score, judged, top=top, correlation=correlation, memory=memory)
 
 
 def _repeats(embeddings: NDArray[np.float32]) -> tuple[IntArray, IntArray]:
@@ -241,6 +277,7 @@ def rank_embeddings(
     correlation: bool = True,
     memory: int = DEFAULT_MEMORY,
     device: str | torch.device = "cpu",
+    observe: Observer | None = None,
 ) -> Ranks:
     """Rank all documents for every query by the inner product of embeddings, in fp32.
 
@@ -258,6 +295,7 @@ def rank_embeddings(
         memory: bytes that a block of scores may take; exceeded only where one query (with `correlation`, one
             query id with its versions) alone takes more.
         device: where to multiply, `cpu` or `cuda`.
+        observe: is shown every block of scores before it is ranked; to write run files, say.
 
     Returns:
         The ranks.
@@ -282,6 +320,8 @@ def rank_embeddings(
     torch.set_float32_matmul_precision("highest")  # a trainer may have allowed TF32
     try:
         with torch.no_grad():
-            return _rank(score, judged, top=top, correlation=correlation, memory=memory)
+            return rank_blocks(
+                score, judged, top=top, correlation=correlation, memory=memory, observe=observe
+            )
     finally:
         torch.set_float32_matmul_precision(precision)

@@ -1,17 +1,17 @@
 """Reporting: figures, and self-contained HTML pages that work offline."""
 
-from isoglot.reporting.arms import Arm, RankedDocument, RankedQuery, Space, inspect_arm, project
 from isoglot.reporting.demo import DEMO_MEASURES, write_demo_report
 from isoglot.reporting.figures import save_figures
+from isoglot.reporting.inspection import Inspection, RankedDocument, RankedQuery, Space, inspect_result, project
 from isoglot.reporting.report import write_report
 
 __all__ = [
     "DEMO_MEASURES",
-    "Arm",
+    "Inspection",
     "RankedDocument",
     "RankedQuery",
     "Space",
-    "inspect_arm",
+    "inspect_result",
     "project",
     "save_figures",
     "write_demo_report",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from isoglot.reporting.arms import Arm
 from isoglot.reporting.figures import distance_histogram, interval_dots
+from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.measures import measure_of
 from isoglot.reporting.page import figure
 from isoglot.reporting.sentences.comparison import value_row
@@ -19,7 +19,6 @@ COMPARED = (
     "cross_lingual.AP",
     "multilingual.AP",
     "multilingual.nDCG@10",
-    "multilingual.R@100",
     "rank_distance",
     "complete@10",
     "own_language_share@10",
@@ -29,7 +28,7 @@ MOST_CURVES = 6
 WIDEST = 840
 
 
-def side_by_side(arms: Mapping[str, Arm]) -> Table:
+def side_by_side(arms: Mapping[str, Inspection]) -> Table:
     """Return the main measures, one row a model, sortable; best values marked where intervals stand clear.
 
     Nothing is marked where the models were measured on different collections.
@@ -57,7 +56,7 @@ def side_by_side(arms: Mapping[str, Arm]) -> Table:
     return Table("Models side by side", heads, rows_of_cells, note=note if same else "", sortable=True)
 
 
-def comparison_charts(arms: Mapping[str, Arm]) -> list[dict[str, Any]]:
+def comparison_charts(arms: Mapping[str, Inspection]) -> list[dict[str, Any]]:
     """Return figures of all models together: average precision, and rank distances."""
     rows = [
         {"label": measure_of(key).label, "arm": name, **value_row(arm.result, key)}

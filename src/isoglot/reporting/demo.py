@@ -45,7 +45,8 @@ def _by_measure(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mappin
         missing = [name for name in ("arm", "measure", "mean") if name not in row]
         if missing:
             raise InputError(f"a row of the demo's table lacks {missing[0]!r}: {dict(row)}")
-        found.setdefault(canonical_key(row["measure"]), {})[setting_name(row["arm"])] = row
+        key = row["measure"] if not row.get("setting") else f"{row['setting']}.{row['measure']}"
+        found.setdefault(canonical_key(key), {})[setting_name(row["arm"])] = row
     known = [key for key in DEMO_MEASURES if key in found]
     return {key: found[key] for key in [*known, *(key for key in found if key not in known)]}
 
@@ -125,7 +126,7 @@ def _bias(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
     if rows := by_language(arms, "own_language_share@10"):
         chart = language_dots(
             rows,
-            axis="own language in the top 10, beyond its share of the pool",
+            axis="share of the top 10 minus share of the pool",
             number=".0%",
             title="Preference for the question's own language",
         )
@@ -151,7 +152,8 @@ def write_demo_report(
         arms: arm -> its results, one a seed; the last arm is what the page is about, the first what it is
             compared with, unless there are arms called `hybrid` and `monolingual`.
         path: of the file.
-        rows: `arm`, `measure`, `mean`, `low`, `high`, one for each arm and measure (`DEMO_MEASURES`).
+        rows: `arm`, `measure`, `mean`, `low`, `high`, one for each arm and measure (`DEMO_MEASURES`); the setting
+            is part of the measure, or in a `setting` of its own.
         seconds: what the demo took, in all or by step.
         command: the command line.
         metadata: of the collection: licence, source, citation.

@@ -153,12 +153,10 @@ def count(value: float) -> str:
     return f"{round(value):,}".replace("-", MINUS)
 
 
-def percent(share: float, digits: int | None = None) -> str:
+def percent(share: float) -> str:
     """Write a share as a percentage: 34 %, 12.5 %, 0.4 %; never 0 % or 100 % of what is not."""
     value = 100 * share
-    if digits is None:
-        digits = 0 if value in (0, 100) or 20 <= abs(value) <= 99 or value == round(value) else 1
-    text = f"{value:.{digits}f}"
+    text = f"{value:.0f}" if 20 <= abs(value) <= 99 else f"{value:.1f}".removesuffix(".0")
     if float(text) in (0, 100) and value not in (0, 100):
         text = f"{'under' if value < 50 else 'over'} {'0.1' if value < 50 else '99.9'}"
     return text.replace("-", MINUS) + SPACE + "%"

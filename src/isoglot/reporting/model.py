@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoglot.reporting.arms import Arm
 from isoglot.reporting.figures import (
     distance_histogram,
     language_dots,
@@ -13,6 +12,7 @@ from isoglot.reporting.figures import (
     share_heatmap,
     space_scatter,
 )
+from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.measures import (
     BIAS,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["highest_values", "model_part"]
 
 COUNTS = ("pairs", "queries", "documents")
+WIDEST = 720
 MAPPED = ("AP", "nDCG@10", "R@1", "R@10", "R@100", "RR@10")
 TILES = ("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "rank_distance", "own_language_share@10")
 
@@ -46,7 +47,7 @@ def highest_values(results: Sequence[Result]) -> dict[str, float]:
     return {name: max(values) for name, values in found.items() if values}
 
 
-def model_part(name: str, arm: Arm, tops: Mapping[str, float]) -> dict[str, Any]:
+def model_part(name: str, arm: Inspection, tops: Mapping[str, float]) -> dict[str, Any]:
     """Return everything of one model that `report.html` asks for, but how it was made.
 
     Args:
@@ -142,6 +143,7 @@ def _heatmap(result: Result, tops: Mapping[str, float]) -> dict[str, Any] | None
         chart,
         "Questions in one language (rows) among the documents of one language (columns); the diagonal is "
         "monolingual retrieval.",
+        widest=WIDEST,
     )
 
 
@@ -167,7 +169,7 @@ def _bias_charts(result: Result) -> list[dict[str, Any]]:
             figure(
                 language_dots(
                     rows,
-                    axis="share of the top 10 in the question's language",
+                    axis="share of the top 10",
                     number=".0%",
                     reference="share of the pool",
                     title="How much of the top 10 is in the question's own language",
@@ -196,6 +198,7 @@ def _origin(result: Result) -> dict[str, Any] | None:
         share_heatmap(shares, pool_shares(result), title="Where the top 10 of each language's questions come from"),
         "Each row is a question language and adds up to 100 %; the last row is the share of the whole pool, as far "
         "as it is known. A ranking blind to language would repeat that row.",
+        widest=WIDEST,
     )
 
 
@@ -244,7 +247,7 @@ def _languages(result: Result) -> Table | None:
                 *(Cell(format_value(mean(rows)), mean(rows)) for rows in (own, others, asked)),
                 Cell(format_value(values.get("rank_distance"), "rank"), values.get("rank_distance")),
                 Cell(format_value(values.get("complete@10"), "percent"), values.get("complete@10")),
-                *(Cell("–" if share is None else percent(share), share) for share in (top, part)),
+                *(Cell(format_value(share, "percent"), share) for share in (top, part)),
             ]
         )
     used = [at for at in range(len(heads)) if at == 0 or any(row[at].value is not None for row in table)]
@@ -257,7 +260,7 @@ def _languages(result: Result) -> Table | None:
     )
 
 
-def _space(arm: Arm) -> dict[str, Any] | None:
+def _space(arm: Inspection) -> dict[str, Any] | None:
     if arm.space is None or not len(arm.space.points):
         return None
     kept = "" if arm.space.kept is None else f" They keep {percent(arm.space.kept)} of the variance."
@@ -265,5 +268,5 @@ def _space(arm: Arm) -> dict[str, Any] | None:
         space_scatter(arm.space.points, arm.space.languages, arm.space.texts),
         "Every dot is a question, placed by the first two principal components of the embeddings; a tag stands "
         f"at the centre of its language. Languages that lie apart are told apart by the model.{kept}",
-        widest=720,
+        widest=WIDEST,
     )

@@ -54,6 +54,14 @@ def _by_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"fields": fields, "rows": [[row.get(name) for name in fields] for row in rows]}
 
 
+def _pack_data(spec: dict[str, Any]) -> None:
+    """Pack the inline data of a specification and of its layers, in place."""
+    if "values" in spec.get("data", {}):
+        spec["data"]["values"] = _by_columns(spec["data"]["values"])
+    for layer in spec.get("layer", ()):
+        _pack_data(layer)
+
+
 def figure(chart: Any, caption: str = "", *, widest: int = 0) -> dict[str, Any]:
     """Prepare a chart for the page: its title becomes the heading of an HTML figure.
 
@@ -65,7 +73,7 @@ def figure(chart: Any, caption: str = "", *, widest: int = 0) -> dict[str, Any]:
     spec = chart.to_dict()
     title = spec.pop("title", "")
     spec["config"] = theme(page=True)
-    spec["datasets"] = {name: _by_columns(rows) for name, rows in spec.get("datasets", {}).items()}
+    _pack_data(spec)
     step = isinstance(spec.get("width"), dict)
     columns = 0
     if step:

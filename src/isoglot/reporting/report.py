@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoglot.errors import InputError
-from isoglot.reporting.arms import Arm
 from isoglot.reporting.comparison import comparison_charts, side_by_side
 from isoglot.reporting.facts import making
+from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.measures import count
 from isoglot.reporting.model import highest_values, model_part
 from isoglot.reporting.page import render_page, write_page
@@ -23,7 +23,7 @@ __all__ = ["write_report"]
 
 
 def write_report(
-    results: Sequence[Result | Arm] | Result | Arm,
+    results: Sequence[Result | Inspection] | Result | Inspection,
     path: str | Path,
     *,
     command: str | None = None,
@@ -33,8 +33,8 @@ def write_report(
     """Write what evaluations found as one self-contained HTML file.
 
     Args:
-        results: one or several models; an `Arm` adds figures that a result alone cannot give. Models of the
-            same name are numbered.
+        results: one or several models; an `Inspection` (see `inspect_result`) adds figures that a result alone
+            cannot give. Models of the same name are numbered.
         path: of the file.
         command: the command line, for "How this was made".
         metadata: of the collection: licence, source, citation.
@@ -49,7 +49,7 @@ def write_report(
     given: list[Any] = list(results) if isinstance(results, Sequence) else [results]
     if not given:
         raise InputError("a report needs at least one result")
-    arms = _named([item if isinstance(item, Arm) else Arm(item) for item in given])
+    arms = _named([item if isinstance(item, Inspection) else Inspection(item) for item in given])
     collections = list(dict.fromkeys(arm.result.collection for arm in arms.values()))
     headline = title or f"{listed(list(arms)) if len(arms) < 4 else f'{len(arms)} models'} on {listed(collections)}"
     tops = highest_values([arm.result for arm in arms.values()])
@@ -76,9 +76,9 @@ def write_report(
     return write_page(path, render_page("report.html", context))
 
 
-def _named(arms: Sequence[Arm]) -> dict[str, Arm]:
+def _named(arms: Sequence[Inspection]) -> dict[str, Inspection]:
     """Give every arm a name of its own: the second `LaBSE` is `LaBSE (2)`."""
-    named: dict[str, Arm] = {}
+    named: dict[str, Inspection] = {}
     for arm in arms:
         name, number = arm.name, 2
         while name in named:

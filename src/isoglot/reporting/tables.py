@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,8 @@ class Table:
 
 def measured(value: Any, measure: Measure, interval: tuple[Any, Any] | None = None, best: bool = False) -> Cell:
     """Return the cell of a value, its interval below it."""
+    if isinstance(value, float) and math.isnan(value):
+        value = None
     note = interval_text(interval[0], interval[1], measure.form) if interval else ""
     return Cell(format_value(value, measure.form), value, note, best)
 

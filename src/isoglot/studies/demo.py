@@ -168,6 +168,7 @@ def run_demo(
             for estimate in estimates
         ],
         seconds=seconds,
+        metadata=splits["test"].metadata,
         command="isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None,
     )
     return Demo(arms, estimates, seconds, report)

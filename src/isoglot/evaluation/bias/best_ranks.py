@@ -21,21 +21,26 @@ def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10,
       pools of different sizes compare and no single query outweighs the others.
     - `complete@k`: 1 where every r_b ≤ k, else 0 (2604.05684).
 
+    A document that a run file leaves out is taken to be last: its rank is the pool size. Lower it cannot be, so the
+    figures say how bad it may be. `complete@k` counts it as not found.
+
     Returns:
         measure -> (q,); NaN for queries with relevant documents in fewer than two languages.
     """
     queries = len(ranks.top)
-    best = np.full(len(cells.query), np.iinfo(np.int64).max)
+    pool = len(ranks.judgments.document_language)
+    best = np.full(len(cells.query), np.inf)
     np.minimum.at(best, cells.relevant, ranks.pool_rank)
     starts = np.searchsorted(cells.query, np.arange(queries))
-    highest = np.minimum.reduceat(best, starts).astype(np.float64)
-    lowest = np.maximum.reduceat(best, starts).astype(np.float64)
+    placed = np.minimum(best, pool)
+    highest = np.minimum.reduceat(placed, starts)
+    lowest = np.maximum.reduceat(placed, starts)
+    found = np.maximum.reduceat(best, starts)
     counts = np.bincount(cells.query, minlength=queries) >= 2
-    pool = max(len(ranks.judgments.document_language), 2)
     values = {
         "rank_distance": lowest - highest,
         "max_rank": lowest,
-        "max_rank_log": np.log(lowest) / np.log(pool),
-        **{f"complete@{k}": (lowest <= k).astype(np.float64) for k in cutoffs},
+        "max_rank_log": np.log(lowest) / np.log(max(pool, 2)),
+        **{f"complete@{k}": (found <= k).astype(np.float64) for k in cutoffs},
     }
     return {name: np.where(counts, value, np.nan) for name, value in values.items()}

@@ -13,11 +13,16 @@ __all__ = ["language_shares", "own_language_share", "share_matrix"]
 
 
 def language_shares(ranks: Ranks, languages: int, k: int) -> FloatArray:
-    """Return (q, L): the share of each language among the documents at ranks 1..k of the pool."""
-    tops = ranks.judgments.document_language[ranks.top[:, :k]].astype(np.int64)
-    keys = np.arange(len(tops))[:, None] * languages + tops
-    counts = np.bincount(keys.ravel(), minlength=len(tops) * languages).reshape(len(tops), languages)
-    return counts / tops.shape[1]
+    """Return (q, L): the share of each language among the documents at ranks 1..k of the pool.
+
+    Where a run file ranks fewer than k documents, among these; NaN where it ranks none.
+    """
+    top = ranks.top[:, :k]
+    query, place = np.nonzero(top >= 0)
+    keys = query * languages + ranks.judgments.document_language[top[query, place]]
+    counts = np.bincount(keys, minlength=len(top) * languages).reshape(len(top), languages)
+    ranked = counts.sum(axis=1, keepdims=True)
+    return np.where(ranked > 0, counts / np.maximum(ranked, 1), np.nan)
 
 
 def own_language_share(shares: FloatArray, query_language: IntArray, document_language: IntArray) -> FloatArray:
@@ -31,7 +36,7 @@ def own_language_share(shares: FloatArray, query_language: IntArray, document_la
         document_language: (D,) language index of each document of the pool.
 
     Returns:
-        (q,); NaN for queries in a language that no document has.
+        (q,); NaN for queries in a language that no document has, or for which nothing is ranked.
     """
     pool = np.bincount(document_language, minlength=shares.shape[1]) / len(document_language)
     own = shares[np.arange(len(shares)), query_language]
@@ -43,6 +48,8 @@ def share_matrix(
 ) -> dict[str, dict[str, float]]:
     """Return {query language: {document language: mean share on top}}, of languages that have texts."""
     present = np.unique(document_language)
+    ranked = ~np.isnan(shares[:, 0])
+    shares, query_language = shares[ranked], query_language[ranked]
     return {
         languages[a]: {
             languages[b]: float(share)

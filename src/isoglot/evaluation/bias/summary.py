@@ -38,12 +38,19 @@ class Bias:
     averages: tuple[Averages, ...]
 
 
+def unretrieved(ranks: Ranks) -> FloatArray:
+    """Return the share of each query's relevant documents (q,) that a run file leaves out."""
+    query = ranks.judgments.queries
+    return np.bincount(query, np.isinf(ranks.pool_rank)) / np.bincount(query)
+
+
 def measure_bias(
     ranks: Ranks, cells: Cells, query_ids: IntArray, query_language: IntArray, languages: Sequence[str]
 ) -> Bias:
     """Compute every measure of language bias; None for what the collection does not allow to measure.
 
-    With documents of one language all but `rank_correlation` are None.
+    With documents of one language all but `rank_correlation` and `unretrieved` are None; the latter is there for run
+    files only.
 
     Args:
         ranks: exact ranks.
@@ -64,6 +71,8 @@ def measure_bias(
         per_query = {name: np.full_like(values, np.nan) for name, values in per_query.items()}
     missing = np.full(len(query_ids), np.nan)
     per_query["rank_correlation"] = missing if ranks.correlation is None else ranks.correlation
+    if ranks.truncated:
+        per_query["unretrieved"] = unretrieved(ranks)
 
     plain = Averages.plain(per_query, query_ids)
     gaps = recall_gaps(ranks, cells, query_ids, CUTOFFS)

@@ -22,12 +22,12 @@ class RankedRelevance:
 
     Attributes:
         starts: (g,) int64, where the documents of each query begin.
-        ranks: (n,) int64 ranks from 1 in the pool considered, ascending within a query.
+        ranks: (n,) ranks from 1 in the pool considered, ascending within a query; inf: not ranked.
         gains: (n,) judgments, above 0.
     """
 
     starts: NDArray[np.integer[Any]]
-    ranks: NDArray[np.integer[Any]]
+    ranks: NDArray[Any]
     gains: NDArray[np.integer[Any]]
 
     @classmethod
@@ -66,6 +66,6 @@ class RankedRelevance:
         return self.sizes.astype(np.float64) if k is None else self.total(self.ranks <= k)
 
     @property
-    def first(self) -> NDArray[np.integer[Any]]:
+    def first(self) -> NDArray[Any]:
         """(g,) rank of the first relevant document of each query."""
         return self.ranks[self.starts]

@@ -17,10 +17,6 @@ __all__ = ["distance_counts", "distance_histogram"]
 EDGES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000)
 
 
-def _edge_text(value: int) -> str:
-    return f"{value // 1000}k" if value >= 10_000 else str(value)
-
-
 def distance_counts(distances: ArrayLike) -> list[dict[str, Any]]:
     """Count rank distances in classes that grow like 1, 2, 5, 10, ...
 
@@ -41,11 +37,7 @@ def distance_counts(distances: ArrayLike) -> list[dict[str, Any]]:
     counts = np.histogram(values, [*edges[:-1], np.inf])[0]
     rows = []
     for order, ((low, high), number) in enumerate(zip(pairwise(edges), counts, strict=True)):
-        text = (
-            _edge_text(low)
-            if high - low == 1
-            else f"{_edge_text(low)}–{_edge_text(high - 1 if high < 10_000 else high)}"
-        )
+        text = f"{low:,}" if high - low == 1 else f"{low:,}–{high - 1:,}"
         rows.append(
             {"class": text, "order": order, "queries": int(number), "share": round(float(number) / len(values), 5)}
         )

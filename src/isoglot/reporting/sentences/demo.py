@@ -111,7 +111,7 @@ def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, l
             )
     if (values := means("complete@10")) and (languages <= 10 or any(value > 0 for _, value in values)):
         sentences.append(
-            f"Questions that have their answer in every language among the top 10: {each(values, percent)}."
+            f"Questions with the answer in every language that has it among the top 10: {each(values, percent)}."
         )
     if values := means("multilingual.AP"):
         rows = found["multilingual.AP"]

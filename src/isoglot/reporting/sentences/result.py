@@ -145,8 +145,11 @@ def _complete(result: Result, k: int = 10) -> list[str]:
     if share is None or (share == 0 and len(result.languages) > k):  # it could not be otherwise
         return []
     if share == 0:
-        return [f"No question has its answer in every language among the top {k}."]
-    return [f"{percent(share)} of the questions have their answer in every language among the top {k}."]
+        return [f"No question answered in several languages has the answer in each of them among the top {k}."]
+    return [
+        f"Of the questions answered in several languages, {percent(share)} have the answer in each of them among "
+        f"the top {k}."
+    ]
 
 
 def _geometry(result: Result) -> list[str]:

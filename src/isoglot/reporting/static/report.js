@@ -3,7 +3,13 @@
   const smallest = 7, largest = 46, labels = 52, narrow = 420;
 
   /** Rows back from columns. */
-  const unpack = (packed) => packed.rows.map((row) => Object.fromEntries(row.map((value, i) => [packed.fields[i], value])));
+  const rows = (packed) => packed.rows.map((row) => Object.fromEntries(row.map((value, i) => [packed.fields[i], value])));
+
+  function unpack(spec) {
+    if (spec.data && spec.data.values) spec.data.values = rows(spec.data.values);
+    (spec.layer || []).forEach(unpack);
+    return spec;
+  }
 
   /** The cell size at which a heat map of so many columns fills the width, within limits. */
   const step = (columns, width) => Math.max(smallest, Math.min(largest, Math.floor((width - labels) / columns)));
@@ -15,9 +21,7 @@
     if (!width) return; // in a part that is not shown: drawn when it is
     const source = canvas.querySelector("script");
     if (!charts.has(canvas)) {
-      const spec = JSON.parse(source.textContent);
-      for (const name of Object.keys(spec.datasets || {})) spec.datasets[name] = unpack(spec.datasets[name]);
-      charts.set(canvas, { spec, width: 0 });
+      charts.set(canvas, { spec: unpack(JSON.parse(source.textContent)), width: 0 });
     }
     const chart = charts.get(canvas);
     if (chart.width === width) return;

@@ -1,4 +1,4 @@
-"""`Arm`: a result with what a result file does not hold: the embedding space, and rankings to look at."""
+"""`Inspection`: a result with what a result file does not hold, its embedding space and rankings to look at."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from isoglot.collections import Collection
     from isoglot.evaluation import Result
 
-__all__ = ["Arm", "RankedDocument", "RankedQuery", "Space", "inspect_arm", "project"]
+__all__ = ["Inspection", "RankedDocument", "RankedQuery", "Space", "inspect_result", "project"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -71,7 +71,7 @@ class Space:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Inspection:
     """One model of a report.
 
     Attributes:
@@ -118,7 +118,7 @@ def project(embeddings: Any) -> tuple[FloatArray, float]:
     return points, float(variances[::-1][:2].sum() / total) if total > 1e-12 else 1.0
 
 
-def inspect_arm(
+def inspect_result(
     result: Result,
     collection: Collection,
     query_embeddings: Any,
@@ -126,7 +126,7 @@ def inspect_arm(
     *,
     label: str | None = None,
     worst: int = WORST,
-) -> Arm:
+) -> Inspection:
     """Add to a result the projection of its query embeddings and its worst queries with their rankings.
 
     Args:
@@ -171,7 +171,7 @@ def inspect_arm(
     ranked = [
         _ranked(collection, int(rows[at]), float(values[at]), documents @ queries[at]) for at in chosen.values()
     ]
-    return Arm(result, label, space, ranked)
+    return Inspection(result, label, space, ranked)
 
 
 def _ranked(collection: Collection, row: int, value: float, scores: FloatArray) -> RankedQuery:

@@ -1,0 +1,119 @@
+"""Results made by hand, whose sentences and tables can be checked by eye."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+
+from isoglot.evaluation import Result
+
+SCORES = {("de", "de"): 0.8, ("th", "th"): 0.6, ("de", "th"): 0.35, ("th", "de"): 0.25}
+
+ATTACK = "<script>alert(1);window.injected=1</script><img src=x onerror='window.injected=1'></script>\"'&"
+
+
+def make_result(model: str = "model", **changes: Any) -> Result:
+    """A model that prefers the question's own language; mono AP 0.7, cross AP 0.3."""
+    content: dict[str, Any] = {
+        "collection": "toy",
+        "model": model,
+        "languages": ["de", "th"],
+        "monolingual": {"AP": 0.7, "nDCG@10": 0.75, "pairs": 2},
+        "cross_lingual": {"AP": 0.3, "nDCG@10": 0.4, "pairs": 2},
+        "multilingual": {"AP": 0.45, "nDCG@10": 0.5, "queries": 40, "documents": 1000},
+        "bias": {
+            "rank_distance": 212.4,
+            "max_rank": 230.0,
+            "max_rank_log": 0.8,
+            "complete@10": 0.34,
+            "own_language_share@10": 0.5,
+            "rank_correlation": None,
+            "language_share@10": {"de": {"de": 0.9, "th": 0.1}, "th": {"de": 0.13, "th": 0.87}},
+            "by_query_language": {
+                "de": {"rank_distance": 180.0, "own_language_share@10": -0.03, "complete@10": 0.4},
+                "th": {"rank_distance": 245.0, "own_language_share@10": 0.8, "complete@10": 0.28},
+            },
+        },
+        "geometry": {"language_identification": 0.99, "language_identification_chance": 0.5, "cka": None},
+        "intervals": {
+            "monolingual": {"AP": [0.68, 0.72]},
+            "cross_lingual": {"AP": [0.28, 0.32]},
+            "multilingual": {"AP": [0.43, 0.47]},
+            "bias": {"rank_distance": [200.0, 225.0]},
+        },
+        "pairs": [
+            {"query_lang": a, "doc_lang": b, "queries": 20, "AP": value, "nDCG@10": value + 0.07}
+            for (a, b), value in SCORES.items()
+        ],
+        "seconds": {"encode": 1.25, "rank": 0.5},
+        "versions": {"isoglot": "0.1.0"},
+        "per_query": {"rank_distance": np.array([0, 1, 3, 40, 41, 900, np.nan])},
+    }
+    return Result(**{**content, **changes})
+
+
+def one_language(model: str = "model") -> Result:
+    """What a collection in German alone gives: null, not 0, for what it does not have."""
+    return make_result(
+        model,
+        languages=["de"],
+        cross_lingual=None,
+        bias={
+            "rank_distance": None,
+            "max_rank": None,
+            "complete@10": None,
+            "own_language_share@10": None,
+            "language_share@10": None,
+            "by_query_language": None,
+        },
+        geometry=None,
+        intervals=None,
+        pairs=[{"query_lang": "de", "doc_lang": "de", "queries": 20, "AP": 0.8}],
+        per_query={},
+    )
+
+
+def demo_rows(**means: tuple[float, float, float]) -> list[dict[str, Any]]:
+    """Rows of the demo's table: measure -> (monolingual, cross-lingual, hybrid), intervals ± 0.01."""
+    return [
+        {"arm": arm, "measure": measure, "mean": mean, "low": mean - 0.01, "high": mean + 0.01}
+        for measure, values in means.items()
+        for arm, mean in zip(("monolingual", "cross_lingual", "hybrid"), values, strict=True)
+    ]
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with attributes, the text of scripts and styles, the text read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.styles: list[str] = []
+        self.words: list[str] = []
+        self._inside: str | None = None
+        self._attributes: dict[str, str | None] = {}
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._inside, self._attributes = tag, dict(attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts.append((self._attributes, data))
+        elif self._inside == "style":
+            self.styles.append(data)
+        else:
+            self.words.append(data)
+
+    def tags(self) -> set[str]:
+        return {tag for tag, _ in self.elements}

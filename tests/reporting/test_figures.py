@@ -1,0 +1,104 @@
+import json
+
+import numpy as np
+import pytest
+from reporting_helpers import ATTACK, make_result
+
+from isoglot.errors import InputError
+from isoglot.reporting import save_figures
+from isoglot.reporting.figures import (
+    distance_counts,
+    distance_histogram,
+    interval_dots,
+    language_dots,
+    pair_heatmap,
+    share_heatmap,
+    space_scatter,
+)
+
+CHARTS = {
+    "pairs": lambda: pair_heatmap(make_result().pairs),
+    "several": lambda: pair_heatmap(make_result().pairs, ["AP", "nDCG@10"]),
+    "shares": lambda: share_heatmap(make_result().bias["language_share@10"], {"de": 0.9, "th": None}),
+    "dots": lambda: language_dots(
+        [{"lang": tag, "arm": arm, "value": 3.0, "reference": 1.0} for tag in ("de", "th") for arm in "ab"],
+        axis="places",
+        reference="pool",
+    ),
+    "intervals": lambda: interval_dots(
+        [
+            {"label": "AP", "arm": "a", "mean": 0.3, "low": 0.2, "high": 0.4},
+            {"label": "AP", "arm": "b", "mean": 0.3, "low": None, "high": None},
+        ],
+        axis="AP",
+    ),
+    "distances": lambda: distance_histogram({"a": [0, 1, 5, 100], "b": [2, 3, np.nan]}),
+    "space": lambda: space_scatter(np.eye(4)[:, :2], ["de", "th", "de", "th"], list("abcd")),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_figure_becomes_svg(name, tmp_path):
+    [path] = save_figures({name: CHARTS[name]()}, tmp_path, ["svg"])
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("<svg")
+    assert "NaN" not in text
+    assert "undefined" not in text
+
+
+def test_png_and_svg_are_written_by_default(tmp_path):
+    paths = save_figures({"pairs": CHARTS["pairs"]()}, tmp_path / "new")
+    assert [path.name for path in paths] == ["pairs.svg", "pairs.png"]
+    assert paths[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_format_and_a_path_as_name_are_refused(tmp_path):
+    with pytest.raises(InputError, match="gif"):
+        save_figures({"a": CHARTS["pairs"]()}, tmp_path, ["gif"])
+    with pytest.raises(InputError, match="must not contain a path"):
+        save_figures({"../a": CHARTS["pairs"]()}, tmp_path)
+
+
+def test_languages_are_in_the_same_order_on_both_axes():
+    spec = pair_heatmap(list(reversed(make_result().pairs))).to_dict()
+    encoding = spec["layer"][0]["encoding"]
+    assert encoding["x"]["scale"]["domain"] == encoding["y"]["scale"]["domain"] == ["de", "th"]
+
+
+def test_several_heat_maps_share_a_scale_when_told_to():
+    spec = pair_heatmap(make_result().pairs, "AP", tops={"AP": 0.95}).to_dict()
+    assert {"name": "tops", "value": {"AP": 0.95}} in spec["params"]
+
+
+def test_39_languages_fit(tmp_path):
+    tags = [f"q{a}{b}" for a in "abcdef" for b in "abcdefg"][:39]
+    pairs = [{"query_lang": a, "doc_lang": b, "queries": 1, "AP": 0.5} for a in tags for b in tags]
+    [path] = save_figures({"pairs": pair_heatmap(pairs)}, tmp_path, ["svg"])
+    width = float(path.read_text(encoding="utf-8").split('width="')[1].split('"')[0])
+    assert width < 800
+
+
+def test_text_of_the_data_is_escaped_in_svg(tmp_path):
+    rows = [{"lang": "de", "arm": arm, "value": 1.0} for arm in (ATTACK, "other")]
+    [path] = save_figures({"a": language_dots(rows, axis="x")}, tmp_path, ["svg"])
+    assert "<script" not in path.read_text(encoding="utf-8")
+    assert "<img" not in path.read_text(encoding="utf-8")
+
+
+def test_distance_counts_are_shares_of_what_is_known():
+    rows = distance_counts([0, 1, 1, 7, np.nan])
+    assert [(row["class"], row["queries"]) for row in rows] == [("0", 1), ("1", 2), ("2–4", 0), ("5–9", 1)]
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert distance_counts([np.nan]) == []
+
+
+@pytest.mark.parametrize("top", [0, 1, 9, 10, 499_999, 500_000, 2_000_000])
+def test_no_distance_is_lost_at_the_edges(top):
+    assert sum(row["queries"] for row in distance_counts([0, 3, top])) == 3
+
+
+def test_many_points_are_thinned_but_every_language_keeps_its_tag():
+    languages = ["de"] * 4000 + ["th"]
+    spec = space_scatter(np.random.default_rng(0).normal(size=(4001, 2)), languages).to_dict()
+    assert sorted(len(layer["data"]["values"]) for layer in spec["layer"]) == [2, 1500]
+    assert json.dumps(spec)

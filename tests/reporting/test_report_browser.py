@@ -1,0 +1,155 @@
+"""The pages in a real browser (scripts/install-chromium); without one skipped, or with
+ISOGLOT_REQUIRE_BROWSER=1 failed."""
+
+import os
+import shutil
+
+import pytest
+from reporting_helpers import make_result
+from test_report_page import attacked_arm
+
+from isoglot.reporting import Inspection, write_demo_report, write_report
+
+
+def missing(reason: str) -> None:
+    if os.environ.get("ISOGLOT_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{reason}, and ISOGLOT_REQUIRE_BROWSER=1 asks for it")
+    pytest.skip(reason)
+
+
+def until(page, condition: str) -> None:
+    """Wait for a condition; playwright's own waiting evaluates text in the page, which its policy forbids."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"never became true: {condition}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        missing("no chromium: run scripts/install-chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("no playwright: pip install playwright")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page and return it, with what it logged and asked for."""
+    contexts = []
+
+    def _visit(path, width=1280, scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.logged, page.asked = [], []
+        page.on("console", lambda message: page.logged.append(message.text))
+        page.on("pageerror", lambda error: page.logged.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(path.as_uri())
+        until(
+            page, "[...document.querySelectorAll('.canvas')].every(c => !c.clientWidth || c.querySelector('svg'))"
+        )
+        return page
+
+    yield _visit
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return write_report([Inspection(make_result("first")), attacked_arm()], folder / "report.html")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    arms = {name: [make_result(name)] for name in ("monolingual", "cross_lingual", "hybrid")}
+    rows = [
+        {"arm": arm, "measure": measure, "mean": 0.3, "low": 0.2, "high": 0.4}
+        for arm in arms
+        for measure in ("monolingual.AP", "cross_lingual.AP")
+    ]
+    return write_demo_report(arms, tmp_path_factory.mktemp("demo") / "demo.html", rows=rows)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("which", ["report", "demo"])
+def test_page_draws_without_complaint_request_or_overflow(visit, request, which, width):
+    path = request.getfixturevalue(which)
+    page = visit(path, width)
+    assert page.logged == []
+    assert page.asked == [path.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_readers_get_a_dark_page(visit, demo):
+    colour = "getComputedStyle(document.body).backgroundColor"
+    assert visit(demo).evaluate(colour) != visit(demo, scheme="dark").evaluate(colour)
+
+
+def test_a_column_sorts_both_ways(visit, report):
+    page = visit(report)
+    part = page.locator("[data-model='first']")
+    button = part.locator("table.sortable thead button", has_text="rank distance")
+    first = part.locator("table.sortable tbody tr").first
+    button.click()
+    assert "Thai" in first.inner_text()
+    button.click()
+    assert "German" in first.inner_text()
+
+
+def test_a_button_switches_the_model_and_draws_its_figures(visit, report):
+    page = visit(report)
+    parts = page.locator("article")
+    assert parts.nth(0).is_visible()
+    assert not parts.nth(1).is_visible()
+    page.locator(".switch button").nth(1).click()
+    assert parts.nth(1).is_visible()
+    assert not parts.nth(0).is_visible()
+    parts.nth(1).locator(".canvas svg").first.wait_for()
+    assert page.logged == []
+
+
+def test_a_measure_can_be_selected(visit, report):
+    page = visit(report)
+    select = page.locator("[data-model='first'] .vega-bindings select").first
+    assert select.input_value() == "AP"
+    cells = page.locator("[data-model='first'] .canvas").first.locator("svg text", has_text="0.87")
+    assert cells.count() == 0
+    select.select_option("nDCG@10")
+    cells.wait_for()
+    assert page.logged == []
+
+
+def test_markup_in_the_data_is_not_executed(visit, report):
+    page = visit(report)
+    page.locator(".switch button").nth(1).click()
+    page.wait_for_timeout(300)
+    for summary in page.locator("article:visible summary").all():
+        summary.click()
+    point = page.locator("article:visible .canvas svg path[aria-label*='alert(1)']").first
+    point.evaluate("element => element.scrollIntoView({block: 'center'})")
+    box = point.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    until(page, "document.querySelector('#vg-tooltip-element')?.textContent.includes('alert(1)')")
+    assert page.evaluate("window.injected") is None
+    assert page.locator("img").count() == 0
+    assert page.logged == []
+
+
+def test_figures_are_redrawn_at_a_new_width(visit, demo):
+    page = visit(demo)
+    width = "document.querySelector('.canvas svg').getBoundingClientRect().width"
+    before = page.evaluate(width)
+    page.set_viewport_size({"width": 400, "height": 900})
+    until(page, f"{width} < {before}")

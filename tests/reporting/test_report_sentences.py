@@ -1,0 +1,191 @@
+import pytest
+from reporting_helpers import demo_rows, make_result, one_language
+
+from isoglot.reporting.demo import _by_measure
+from isoglot.reporting.measures import canonical_key, format_value, percent
+from isoglot.reporting.sentences.comparison import comparison_sentences
+from isoglot.reporting.sentences.demo import demo_headline, demo_sentences
+from isoglot.reporting.sentences.result import pool_shares, result_sentences
+from isoglot.reporting.tables import clearly_best
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def told(result) -> list[str]:
+    return [plain(sentence) for sentence in result_sentences(result)]
+
+
+def test_pool_share_is_recovered_from_share_and_excess():
+    shares = pool_shares(make_result())
+    assert shares == pytest.approx({"de": 0.93, "th": 0.07})
+
+
+def test_sentences_name_the_numbers():
+    sentences = told(make_result())
+    assert any(
+        "reaches AP 0.700 (mean of 2 languages)" in text and "0.300 (mean of 2 language pairs): 57 % less" in text
+        for text in sentences
+    )
+    assert any(
+        "best from German questions to Thai documents (AP 0.350)" in text
+        and "worst from Thai questions to German documents (AP 0.250)" in text
+        for text in sentences
+    )
+    assert any("212 places after the best-placed one, at place 230 of 1,000" in text for text in sentences)
+    assert any("largest for Thai questions (245 places) and smallest for German" in text for text in sentences)
+    assert "Of the top 10 for a Thai question, 87 % are Thai, though Thai is 7 % of the pool." in sentences
+    assert any("34 % have the answer in each of them" in text for text in sentences)
+    assert any("in 99 % of the cases; guessing would give 50 %" in text for text in sentences)
+
+
+def test_one_language_says_so_and_nothing_of_bias():
+    sentences = told(one_language())
+    assert sentences[0] == "Within German, the model reaches AP 0.700."
+    assert "of one language" in sentences[1]
+    assert len(sentences) == 2
+
+
+def test_no_preference_is_said_as_such():
+    result = make_result()
+    result.bias["by_query_language"]["th"]["own_language_share@10"] = 0.004
+    result.bias["by_query_language"]["de"]["own_language_share@10"] = -0.2
+    assert any(text.startswith("No language's questions are shown") for text in told(result))
+
+
+def test_nothing_that_was_not_measured_is_said():
+    result = make_result(monolingual=None, cross_lingual=None, multilingual=None, geometry=None, pairs=[])
+    result.bias = dict.fromkeys(result.bias)
+    assert told(result) == []
+
+
+def test_only_cross_lingual():
+    assert "no question has an answer in its own language" in told(make_result(monolingual=None))[0]
+
+
+def test_complete_10_of_more_than_10_languages_is_not_blamed_for_being_0():
+    result = make_result(languages=[f"l{at}" for at in range(12)])
+    result.bias["complete@10"] = 0.0
+    assert not any("top 10." in text for text in told(result))
+
+
+def test_comparison_hedges_where_intervals_overlap():
+    better = make_result("better", cross_lingual={"AP": 0.5, "pairs": 2})
+    better.intervals = {"cross_lingual": {"AP": [0.45, 0.55]}, "monolingual": {"AP": [0.68, 0.72]}}
+    better.monolingual = {"AP": 0.71, "pairs": 2}
+    sentences = comparison_sentences({"base": make_result("base"), "better": better})
+    mono, cross = sentences[0], sentences[1]
+    assert "better is best (AP 0.710), before base (0.700); the 95 % intervals overlap" in plain(mono)
+    assert cross == "Across languages, better is best (AP 0.500), before base (0.300)."
+
+
+def test_comparison_of_different_collections_says_only_that():
+    sentences = comparison_sentences({"a": make_result(), "b": make_result(collection="other")})
+    assert len(sentences) == 1
+    assert "do not compare" in sentences[0]
+
+
+def test_comparison_prefers_the_small_rank_distance():
+    near = make_result("near")
+    near.bias["rank_distance"] = 5.0
+    near.intervals["bias"]["rank_distance"] = [4.0, 6.0]
+    sentences = comparison_sentences({"far": make_result("far"), "near": near})
+    assert any("near is best (rank distance 5.0), before far (212)." in text for text in sentences)
+
+
+@pytest.mark.parametrize(
+    ("mono", "cross", "expected"),
+    [
+        (
+            (0.8, 0.7, 0.7),
+            (0.3, 0.5, 0.45),
+            "Hybrid batches find the answer in another language 1.5 times as well as monolingual batches "
+            "(AP 0.450 against 0.300) and lose 0.100 monolingual AP.",
+        ),
+        (
+            (0.8, 0.7, 0.798),
+            (0.3, 0.5, 0.305),
+            "Hybrid batches find the answer in another language about as well as monolingual batches "
+            "(AP 0.305 against 0.300) and lose 0.002 monolingual AP, less than the intervals can tell apart.",
+        ),
+        (
+            (0.8, 0.7, 0.9),
+            (0.5, 0.5, 0.25),
+            "Hybrid batches find the answer in another language 50 % less well than monolingual batches "
+            "(AP 0.250 against 0.500) and gain 0.100 monolingual AP.",
+        ),
+        (
+            (0.8, 0.7, 0.8),
+            (0.5, 0.5, 0.55),
+            "Hybrid batches find the answer in another language 10 % better than monolingual batches "
+            "(AP 0.550 against 0.500) and keep the same monolingual AP.",
+        ),
+    ],
+)
+def test_demo_headline(mono, cross, expected):
+    found = _by_measure(demo_rows(**{"monolingual.AP": mono, "cross_lingual.AP": cross}))
+    assert plain(demo_headline(found, "hybrid", "monolingual")) == expected
+
+
+def test_demo_headline_without_a_setting():
+    found = _by_measure(demo_rows(**{"monolingual.AP": (0.8, 0.7, 0.7)}))
+    assert demo_headline(found, "hybrid", "monolingual") == (
+        "Compared with monolingual batches, hybrid batches lose 0.100 monolingual AP."
+    )
+    assert demo_headline({}, "hybrid", "monolingual") == "Hybrid batches beside monolingual batches"
+
+
+def test_the_setting_of_a_row_may_stand_apart():
+    row = {"arm": "hybrid", "mean": 0.5, "low": 0.4, "high": 0.6}
+    rows = [
+        {**row, "setting": "cross_lingual", "measure": "AP"},
+        {**row, "setting": "bias", "measure": "complete@10"},
+    ]
+    assert list(_by_measure(rows)) == ["cross_lingual.AP", "complete@10"]
+
+
+def test_demo_sentences():
+    found = _by_measure(
+        demo_rows(
+            **{
+                "rank_distance": (212.0, 98.0, 105.0),
+                "own_language_share@10": (0.6, -0.02, 0.2),
+                "complete@10": (0.0, 0.5, 0.4),
+                "multilingual.AP": (0.3, 0.4, 0.405),
+            }
+        )
+    )
+    text = plain(" ".join(demo_sentences(found, ["monolingual", "cross-lingual", "hybrid"], 1000, 3)))
+    assert "by 212 with monolingual batches, 98.0 with cross-lingual batches and 105 with hybrid batches" in text
+    assert "+60 with monolingual batches, −2 with cross-lingual batches" in text
+    assert "0 % with monolingual batches, 50 % with cross-lingual" in text
+    assert "rank best" not in text  # the intervals of the first two overlap
+
+
+def test_clearly_best_needs_disjoint_intervals():
+    def row(mean: float) -> dict[str, float]:
+        return {"mean": mean, "low": mean - 0.01, "high": mean + 0.01}
+
+    assert clearly_best([row(0.1), row(0.5)], "high") == 1
+    assert clearly_best([row(0.1), row(0.5)], "low") == 0
+    assert clearly_best([row(0.49), row(0.5)], "high") is None
+    assert clearly_best([row(-0.1), row(0.3)], "zero") == 0
+    assert clearly_best([row(0.5)], "high") is None
+    assert clearly_best([row(0.1), {"mean": 0.5, "low": None, "high": None}], "high") is None
+
+
+@pytest.mark.parametrize("key", ["cross_lingual.AP", "cross-lingual AP", "cross_lingual_AP", "cross_lingual/AP"])
+def test_a_measure_has_one_key_however_it_is_written(key):
+    assert canonical_key(key) == "cross_lingual.AP"
+    assert canonical_key("bias.rank_distance") == canonical_key("rank_distance") == "rank_distance"
+
+
+def test_numbers_as_they_are_written():
+    assert plain(percent(0.34)) == "34 %"
+    assert plain(percent(0.125)) == "12.5 %"
+    assert plain(percent(0.9999)) == "over 99.9 %"
+    assert plain(percent(0.0)) == "0 %"
+    assert format_value(1451.6, "rank") == "1,452"
+    assert format_value(-0.0521, "points") == "−5.2"
+    assert format_value(None) == format_value(float("nan")) == "–"
