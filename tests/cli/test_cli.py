@@ -143,7 +143,7 @@ def test_other_bad_input_is_one_sentence_too(data, model, tmp_path, capsys, monk
         ("evaluate", tmp_path / "gone", data): "does not exist",
         ("evaluate", "no/such-model", data): "cannot be loaded",
         ("evaluate", model, tmp_path / "nowhere"): "nowhere is missing",
-        ("evaluate", model): "Missing argument 'DATA'",
+        ("evaluate", model): "Missing argument 'data'",
         ("data", "convert", data, "--form", "word", "--to", out): "unknown form 'word'; the forms are",
         ("data", "build", "moonfacts", "--to", out): "nothing called 'moonfacts' can be built",
         ("data", "build", "worldfacts", "--languages", "tlh", "--to", out): "not written in 'tlh'",

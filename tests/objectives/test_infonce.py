@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.losses import MultipleNegativesRankingLoss
 from torch import Tensor, nn
 
+from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.objectives import EmbeddedBatch, InfoNCE, Objective
 
@@ -98,6 +99,19 @@ def test_an_objective_is_the_weighted_sum_of_its_terms():
     terms = {InfoNCE(0.05): 2.0, InfoNCE(0.5): 0.25}
     total = Objective(Given(), terms)(features, labels).item()
     assert total == pytest.approx(2 * plain(given, 0.05) + 0.25 * plain(given, 0.5), rel=1e-9)
+
+
+def test_one_pass_over_bags_of_tokens_is_two_passes(toy):
+    model = static_encoder(toy, dimensions=8, vocabulary=200)
+    labels = torch.arange(24).reshape(6, 4)
+    texts = toy.query_texts(), toy.document_texts()
+    Objective(model, InfoNCE())([model.preprocess(some) for some in texts], labels).backward()
+    once = model[0].embedding.weight.grad.clone()
+    model.zero_grad()
+    queries, documents = (model(model.preprocess(some))["sentence_embedding"] for some in texts)
+    InfoNCE()(EmbeddedBatch(queries, documents, *labels.unbind(dim=1))).backward()
+    assert torch.allclose(once, model[0].embedding.weight.grad, atol=1e-6)
+    assert once.abs().max() > 0
 
 
 def test_settings_that_make_no_sense_are_refused():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from isoglot.evaluation import Result
+from isoglot.reporting import Inspection, RankedDocument, RankedQuery, Space
 
 SCORES = {("de", "de"): 0.8, ("th", "th"): 0.6, ("de", "th"): 0.35, ("th", "de"): 0.25}
 
@@ -82,6 +83,16 @@ def demo_rows(**means: tuple[float, float, float]) -> list[dict[str, Any]]:
         for measure, values in means.items()
         for arm, mean in zip(("monolingual", "cross_lingual", "hybrid"), values, strict=True)
     ]
+
+
+def attacked() -> Inspection:
+    """A model whose every text tries to be markup."""
+    worst = RankedQuery(ATTACK, ATTACK, ATTACK, 0.1, [RankedDocument(ATTACK, ATTACK, ATTACK, True)])
+    result = make_result(ATTACK, collection=ATTACK, versions={ATTACK: ATTACK}, languages=["de", ATTACK])
+    result.pairs.append({"query_lang": ATTACK, "doc_lang": "de", "queries": 1, "AP": 0.5})
+    result.bias["by_query_language"][ATTACK] = {"rank_distance": 3.0}
+    result.multilingual[ATTACK] = 0.5
+    return Inspection(result, ATTACK, Space(np.eye(2), [ATTACK, "de"], [ATTACK, ATTACK]), [worst])
 
 
 class Page(HTMLParser):

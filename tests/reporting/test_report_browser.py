@@ -5,8 +5,7 @@ import os
 import shutil
 
 import pytest
-from reporting_helpers import make_result
-from test_report_page import attacked_arm
+from reporting_helpers import attacked, make_result
 
 from isoglot.reporting import Inspection, write_demo_report, write_report
 
@@ -68,7 +67,7 @@ def visit(browser):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    return write_report([Inspection(make_result("first")), attacked_arm()], folder / "report.html")
+    return write_report([Inspection(make_result("first")), attacked()], folder / "report.html")
 
 
 @pytest.fixture(scope="module")

@@ -3,25 +3,15 @@ import hashlib
 import json
 import re
 
-import numpy as np
 import pytest
-from reporting_helpers import ATTACK, Page, demo_rows, make_result, one_language
+from reporting_helpers import ATTACK, Page, attacked, demo_rows, make_result, one_language
 
 from isoglot.errors import InputError
-from isoglot.reporting import Inspection, RankedDocument, RankedQuery, Space, write_demo_report, write_report
+from isoglot.reporting import write_demo_report, write_report
 from isoglot.reporting.page import json_for_script
 
 ASKING = ("src", "href", "srcset", "action", "formaction", "data", "poster", "background", "xlink:href")
 METADATA = {"licence": "CC BY 4.0", "source": "https://example.org/data", "citation": "Doe 2024"}
-
-
-def attacked_arm() -> Inspection:
-    worst = RankedQuery(ATTACK, ATTACK, ATTACK, 0.1, [RankedDocument(ATTACK, ATTACK, ATTACK, True)])
-    result = make_result(ATTACK, collection=ATTACK, versions={ATTACK: ATTACK}, languages=["de", ATTACK])
-    result.pairs.append({"query_lang": ATTACK, "doc_lang": "de", "queries": 1, "AP": 0.5})
-    result.bias["by_query_language"][ATTACK] = {"rank_distance": 3.0}
-    result.multilingual[ATTACK] = 0.5
-    return Inspection(result, ATTACK, Space(np.eye(2), [ATTACK, "de"], [ATTACK, ATTACK]), [worst])
 
 
 def read(path) -> Page:
@@ -39,12 +29,12 @@ def pages(tmp_path) -> dict[str, Page]:
         "one": read(write_report(make_result(), tmp_path / "one.html", metadata=METADATA)),
         "several": read(write_report([make_result("a"), one_language("b")], tmp_path / "several.html")),
         "attacked": read(
-            write_report([attacked_arm(), attacked_arm()], tmp_path / "attacked.html", command=ATTACK, title=ATTACK)
+            write_report([attacked(), attacked()], tmp_path / "attacked.html", command=ATTACK, title=ATTACK)
         ),
         "demo": read(write_demo_report(arms, tmp_path / "demo.html", rows=rows, seconds=61.0, metadata=METADATA)),
         "attacked demo": read(
             write_demo_report(
-                {ATTACK: [attacked_arm().result], "hybrid": [attacked_arm().result]},
+                {ATTACK: [attacked().result], "hybrid": [attacked().result]},
                 tmp_path / "attacked-demo.html",
                 rows=[
                     {"arm": arm, "measure": measure, "mean": 0.5, "low": 0.4, "high": 0.6}

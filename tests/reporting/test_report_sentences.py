@@ -67,7 +67,9 @@ def test_only_cross_lingual():
 def test_complete_10_of_more_than_10_languages_is_not_blamed_for_being_0():
     result = make_result(languages=[f"l{at}" for at in range(12)])
     result.bias["complete@10"] = 0.0
-    assert not any("top 10." in text for text in told(result))
+    result.bias["complete@100"] = 0.25
+    [text] = [text for text in told(result) if "in each of them" in text]
+    assert text.endswith("25 % have the answer in each of them among the top 100.")
 
 
 def test_comparison_hedges_where_intervals_overlap():
@@ -188,4 +190,6 @@ def test_numbers_as_they_are_written():
     assert plain(percent(0.0)) == "0 %"
     assert format_value(1451.6, "rank") == "1,452"
     assert format_value(-0.0521, "points") == "−5.2"
+    assert format_value(-0.00001) == "0.000"
+    assert plain(format_value(-0.00001, "percent")) == "0.0 %"
     assert format_value(None) == format_value(float("nan")) == "–"

@@ -15,7 +15,7 @@ from isoglot.studies.demo import DEMO_STRATEGIES
 def random_result(collection, seed: int) -> Result:
     rng = np.random.default_rng(seed)
     shapes = (collection.queries.num_rows, 8), (collection.documents.num_rows, 8)
-    return evaluate_embeddings(*(rng.standard_normal(shape) for shape in shapes), collection, bootstrap=0)
+    return evaluate_embeddings(*(rng.standard_normal(shape) for shape in shapes), collection, bootstrap=50)
 
 
 def test_the_demo_trains_three_strategies_and_writes_what_it_found(tmp_path, capsys):
@@ -54,23 +54,22 @@ def test_estimates_are_the_means_of_the_results(toy):
         assert estimate.seeds == 4
 
 
-def test_an_interval_of_equal_seeds_is_the_bootstrap_over_queries(toy):
-    one = random_result(toy, 0)
-    (estimate,) = summarise(Arm("same", [one] * 3), [("multilingual", "AP")], draws=4000)
-    ids = one.per_query["query_id"].astype(str)
-    values = one.per_query["multilingual_AP"]
-    by_id = [values[ids == name] for name in np.unique(ids)]
-    rng = np.random.default_rng(1)
-    drawn = [
-        np.concatenate([by_id[at] for at in rng.integers(len(by_id), size=len(by_id))]).mean() for _ in range(4000)
-    ]
-    assert [estimate.low, estimate.high] == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.02)
+def test_an_interval_adds_the_errors_of_queries_and_of_seeds(toy):
+    results = [random_result(toy, seed) for seed in range(3)]
+    for result, value in zip(results, (0.4, 0.5, 0.6), strict=True):
+        result.multilingual["AP"] = value
+        result.intervals["multilingual"]["AP"] = [value - 0.03, value + 0.03]
+    (same,) = summarise(Arm("same", [results[1]] * 3), [("multilingual", "AP")])
+    assert (same.low, same.high) == pytest.approx((0.47, 0.53))  # equal seeds: the bootstrap over queries alone
+    (three,) = summarise(Arm("three", results), [("multilingual", "AP")])
+    spread = 1.96 * ((0.03 / 1.96) ** 2 + 0.1**2 / 3) ** 0.5
+    assert (three.low, three.high) == pytest.approx((0.5 - spread, 0.5 + spread), abs=1e-5)
 
 
 def test_what_cannot_be_summarised_is_named(toy):
     with pytest.raises(InputError, match="the arm none has no results"):
         summarise(Arm("none"), [("multilingual", "AP")])
-    with pytest.raises(InputError, match="no values per query for multilingual WER"):
+    with pytest.raises(InputError, match="has no multilingual WER with an interval"):
         summarise(Arm("one", [random_result(toy, 0)]), [("multilingual", "WER")])
     with pytest.raises(InputError, match="at least one seed"):
         run_demo("nowhere", seeds=0)

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from isoglot.cli.data import Lang, Lenient, Split, _tags
+from isoglot.cli.compare import compare
+from isoglot.cli.data import Lang, Split, _tags
+from isoglot.cli.evaluate import evaluate
 from isoglot.cli.progress import demo_progress
 from isoglot.cli.state import console, state
-from isoglot.cli.tables import result_table
 
 __all__ = ["register"]
 
@@ -98,55 +99,12 @@ def train(
     )
 
 
-def evaluate(
-    model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
-    data: Annotated[str, typer.Argument(help="Collection folder, or worldfacts.", show_default=False)],
-    split: Split = None,
-    lang: Lang = None,
-    lenient: Lenient = False,
-    json_file: Annotated[Optional[Path], typer.Option("--json", help="Write the result here.")] = None,  # noqa: UP045
-    html_file: Annotated[Optional[Path], typer.Option("--html", help="Write a report here.")] = None,  # noqa: UP045
-    pooling: Annotated[Optional[str], typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,  # noqa: UP045
-    max_length: Annotated[Optional[int], typer.Option(help="Most tokens read of a text.")] = None,  # noqa: UP045
-    query_prompt: Annotated[Optional[str], typer.Option(help="Put before every query.")] = None,  # noqa: UP045
-    document_prompt: Annotated[Optional[str], typer.Option(help="Put before every document.")] = None,  # noqa: UP045
-    batch_size: Annotated[int, typer.Option(help="Texts encoded at a time.", min=1)] = 64,
-    bootstrap: Annotated[int, typer.Option(help="Draws for the 95 % intervals; 0 for none.", min=0)] = 1000,
-) -> None:
-    """Measure a model: within a language, across languages, in one pool of all, and its language bias."""
-    from isoglot.collections import load_collection
-    from isoglot.encoders import load_encoder
-    from isoglot.evaluation import evaluate as run
-
-    collection = load_collection(data, split=split, prefer_split="test", language=lang, lenient=lenient)
-    encoder = load_encoder(
-        model,
-        pooling=pooling,
-        max_length=max_length,
-        query_prompt=query_prompt,
-        document_prompt=document_prompt,
-    )
-    result = run(
-        encoder,
-        collection,
-        batch_size=batch_size,
-        bootstrap=bootstrap,
-        progress=state.progress,
-        name=model,
-    )
-    if json_file is not None:
-        result.save(json_file)
-    if html_file is not None:
-        result.report(html_file)
-    console().print(result_table(result))
-
-
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report, the results and a trained model.")] = Path(
         "demo"
     ),
     seeds: Annotated[int, typer.Option(help="Runs of each strategy.", min=1)] = 3,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 600,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 450,
     languages: Annotated[Optional[str], typer.Option(help="Languages of worldfacts; twelve by default.")] = None,  # noqa: UP045
 ) -> None:
     """The whole story on the embedded default: build, train three strategies, compare, write a report."""
@@ -167,5 +125,5 @@ def demo(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (demo, train, evaluate):
+    for command in (demo, train, evaluate, compare):
         app.command()(command)

@@ -1,5 +1,6 @@
 """Evaluation: monolingual, cross-lingual and multilingual retrieval, language bias and geometry."""
 
+from isoglot.evaluation.comparison import Compared, compare_all
 from isoglot.evaluation.embed import embed_collection, judged_query_rows
 from isoglot.evaluation.evaluate import evaluate, evaluate_embeddings
 from isoglot.evaluation.evaluator import MultilingualEvaluator
@@ -7,20 +8,29 @@ from isoglot.evaluation.measures import DEFAULT_MEASURES
 from isoglot.evaluation.ranks import Judgments, Ranks, judgments_of, rank_embeddings, rank_scores
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.significance import Comparison, compare_results
+from isoglot.evaluation.sources import RunWriter, evaluate_bm25, evaluate_run, read_embeddings
+from isoglot.evaluation.summary import result_of_ranks
 
 __all__ = [
     "DEFAULT_MEASURES",
+    "Compared",
     "Comparison",
     "Judgments",
     "MultilingualEvaluator",
     "Ranks",
     "Result",
+    "RunWriter",
+    "compare_all",
     "compare_results",
     "embed_collection",
     "evaluate",
+    "evaluate_bm25",
     "evaluate_embeddings",
+    "evaluate_run",
     "judged_query_rows",
     "judgments_of",
     "rank_embeddings",
     "rank_scores",
+    "read_embeddings",
+    "result_of_ranks",
 ]

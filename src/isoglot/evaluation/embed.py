@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
+from isoglot.evaluation.cache import EmbeddingCache, model_fingerprint
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["embed_collection", "judged_query_rows", "unit_rows"]
+__all__ = ["DTYPES", "check_device", "check_dtype", "embed_collection", "judged_query_rows", "unit_rows"]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 def judged_query_rows(collection: Collection) -> IntArray:
@@ -64,11 +71,72 @@ def unit_rows(embeddings: Any, what: str, rows: int) -> FloatArray:
     return unit
 
 
-def _encode_once(encode: Any, texts: list[str], **options: Any) -> Any:
-    """Encode the distinct texts; return the embedding of every text (n, d), in order."""
-    distinct = pa.array(texts, pa.string()).dictionary_encode()
-    embeddings = encode(distinct.dictionary.to_pylist(), **options)
-    return np.asarray(embeddings)[distinct.indices.to_numpy()]
+def check_device(device: str) -> torch.device:
+    """Return a device that exists here.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise InputError(f"there is no device {device!r}: use cpu, cuda, cuda:1 or mps") from None
+    backend = {"cuda": torch.cuda, "mps": torch.backends.mps}.get(found.type)
+    if backend is not None and not backend.is_available():
+        raise InputError(f"the device {device!r} is not available here: use --device cpu")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"the device {device!r} is not available here: there are {torch.cuda.device_count()} GPUs")
+    return found
+
+
+def check_dtype(dtype: str) -> None:
+    """Check the name of a precision.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
+
+
+@contextmanager
+def _precision(model: Any, dtype: str | None) -> Iterator[None]:
+    """Encode in a precision: half ones by autocast, which leaves the weights alone; fp32 by widening them."""
+    if dtype is not None:
+        check_dtype(dtype)
+    if dtype == "float32":
+        model.float()
+    if dtype in (None, "float32"):
+        yield
+        return
+    with torch.autocast(model.device.type, dtype=getattr(torch, dtype)):
+        yield
+
+
+class _Encoder:
+    """Encodes distinct texts once, or takes their embeddings from the cache."""
+
+    def __init__(self, model: Any, cache: str | Path | None, how: list[Any], options: dict[str, Any]) -> None:
+        self.options = options
+        self.cache = None if cache is None else EmbeddingCache(cache)
+        fingerprint = None if cache is None else model_fingerprint(model)
+        if fingerprint is None:
+            self.cache = None
+        self.how = [fingerprint, *how]
+
+    def encode(self, encode: Any, texts: list[str], prompt: str | None) -> Any:
+        """Return the embedding of every text (n, d), in order; `encode` is a method of the model."""
+        distinct = pa.array(texts, pa.string()).dictionary_encode()
+        words = distinct.dictionary.to_pylist()
+
+        def fresh() -> Any:
+            return np.asarray(encode(words, prompt=prompt, **self.options))
+
+        if self.cache is None:
+            embeddings = fresh()
+        else:
+            embeddings = self.cache.get(words, [*self.how, encode.__name__, prompt], fresh)
+        return embeddings[distinct.indices.to_numpy()]
 
 
 def embed_collection(
@@ -79,10 +147,15 @@ def embed_collection(
     progress: bool = False,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    truncate_dim: int | None = None,
+    cache: str | Path | None = None,
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Embed the judged queries and all documents of a collection.
 
-    Texts go through `encode_query` and `encode_document`, so prompts and routers of the model apply.
+    Texts go through `encode_query` and `encode_document`, so prompts and routers of the model apply; these sort
+    texts by length, so that a batch holds texts of about the same.
 
     Args:
         model: any sentence-transformers model.
@@ -91,21 +164,37 @@ def embed_collection(
         progress: show sentence-transformers' progress bars.
         query_prompt: text put before each query; None for the model's own.
         document_prompt: text put before each document; None for the model's own.
+        device: where to encode, moving the model there; None for where it is.
+        dtype: `bfloat16` or `float16` compute in this precision where it is safe (torch's autocast), the weights
+            staying as they are; `float32` converts the weights; None for the model's own.
+        truncate_dim: only the first so many dimensions, for Matryoshka models; None for all.
+        cache: a folder that keeps embeddings (`EmbeddingCache`); None for none.
 
     Returns:
         Query rows (q,), query embeddings (q, d) and document embeddings (D, d); fp32, unit length.
 
     Raises:
-        InputError: no query has a relevant document, or an embedding is NaN or infinite.
+        InputError: no query has a relevant document, an embedding is NaN or infinite, there is no such device or
+            precision, or the model has fewer dimensions than `truncate_dim`.
     """
     rows = judged_query_rows(collection)
+    if device is not None:
+        model.to(check_device(device))
     options: dict[str, Any] = {
         "batch_size": batch_size,
         "show_progress_bar": progress,
         "normalize_embeddings": True,
     }
-    queries = _encode_once(model.encode_query, collection.query_texts(rows), prompt=query_prompt, **options)
-    documents = _encode_once(model.encode_document, collection.document_texts(), prompt=document_prompt, **options)
+    if truncate_dim is not None:
+        options["truncate_dim"] = truncate_dim
+    with _precision(model, dtype):
+        encoder = _Encoder(model, cache, [dtype, truncate_dim], options)
+        queries = encoder.encode(model.encode_query, collection.query_texts(rows), query_prompt)
+        documents = encoder.encode(model.encode_document, collection.document_texts(), document_prompt)
+    if truncate_dim is not None and queries.shape[1] < truncate_dim:
+        raise InputError(
+            f"the model has {queries.shape[1]} dimensions: they cannot be cut to {truncate_dim}; ask for fewer"
+        )
     return (
         rows,
         unit_rows(queries, f"the queries of {collection.name}", len(rows)),

@@ -1,25 +1,25 @@
-"""From a model and a collection to a `Result`."""
+"""From a model, or embeddings, and a collection to a `Result`."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from isoglot.collections.collection import Collection
-from isoglot.evaluation.averages import Averages, FloatArray, IntArray
-from isoglot.evaluation.bias.summary import TOP, measure_bias
+from isoglot.errors import InputError
+from isoglot.evaluation.bias.summary import TOP
+from isoglot.evaluation.clock import Clock
 from isoglot.evaluation.embed import embed_collection, judged_query_rows, unit_rows
 from isoglot.evaluation.geometry import measure_geometry
-from isoglot.evaluation.intervals import bootstrap_intervals
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_embeddings
 from isoglot.evaluation.result import Result
-from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
-from isoglot.versions import versions
+from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter, check_run_folder
+from isoglot.evaluation.summary import result_of_ranks
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -51,6 +51,8 @@ def evaluate_embeddings(
     memory: int = DEFAULT_MEMORY,
     device: str | torch.device = "cpu",
     model: str = "embeddings",
+    trec_run: str | Path | None = None,
+    trec_depth: int = DEPTH,
 ) -> Result:
     """Evaluate embeddings of a collection's texts.
 
@@ -67,23 +69,19 @@ def evaluate_embeddings(
         memory: bytes that a block of scores may take.
         device: where scores are computed, `cpu` or `cuda`.
         model: what the result calls the model.
+        trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
+        trec_depth: how many documents of each query run files hold.
 
     Returns:
         The result.
 
     Raises:
-        InputError: no query has a relevant document, a measure is unknown, or embeddings have the wrong
-            shape, are NaN or infinite.
+        InputError: no query has a relevant document, a measure is unknown, embeddings have the wrong
+            shape, are NaN or infinite, or run files cannot be written.
     """
     for name in measures:
         parse_measure(name)
-    seconds: dict[str, float] = {}
-    clock = time.perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal clock
-        seconds[name], clock = time.perf_counter() - clock, time.perf_counter()
-
+    clock = Clock()
     rows = judged_query_rows(collection)
     given = len(query_embeddings)
     queries = unit_rows(
@@ -91,65 +89,42 @@ def evaluate_embeddings(
     )
     queries = queries if given == len(rows) else queries[rows]
     documents = unit_rows(document_embeddings, "documents", collection.documents.num_rows)
+    if queries.shape[1] != documents.shape[1]:
+        raise InputError(
+            f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with the "
+            "same model"
+        )
 
     judged = judgments_of(collection, rows)
-    labels, ids = np.unique(judged.query_ids, return_inverse=True)
-    parallel = rank_correlation and len(labels) < len(rows)  # without versions there is nothing to sort for
-    ranks = rank_embeddings(queries, documents, judged, top=TOP, correlation=parallel, memory=memory, device=device)
-    lap("rank")
-
-    language = collection.query_language[rows].astype(np.int64)
-    cells = cells_of(ranks, language, measures)
-    mono, cross = (pair_averages(cells, ids, same) for same in (True, False))
-    multilingual = Averages.plain(multilingual_values(ranks, measures), ids)
-    bias = measure_bias(ranks, cells, ids, language, collection.languages)
-    lap("measure")
-
-    intervals = None
-    if bootstrap:
-        groups = {
-            "monolingual": [mono],
-            "cross_lingual": [cross],
-            "multilingual": [multilingual],
-            "bias": bias.averages,
-        }
-        intervals = {}
-        for setting, parts in groups.items():
-            found = {
-                name: interval
-                for part in parts
-                for name, interval in bootstrap_intervals(part, len(labels), bootstrap, seed).items()
-            }
-            intervals[setting] = None if all(value is None for value in found.values()) else found
-        lap("bootstrap")
+    ids = np.unique(judged.query_ids, return_inverse=True)[1]
+    parallel = rank_correlation and int(ids.max()) + 1 < len(rows)  # without versions there is nothing to sort for
+    writer = None if trec_run is None else RunWriter(trec_run, collection, judged, tag=model, depth=trec_depth)
+    ranks = rank_embeddings(
+        queries,
+        documents,
+        judged,
+        top=TOP,
+        correlation=parallel,
+        memory=memory,
+        device=device,
+        observe=writer,
+    )
+    if writer is not None:
+        writer.close()
+    clock.lap("rank")
     space = None
     if geometry:
-        space = measure_geometry(queries, ids, language)
-        lap("geometry")
-
-    per_query: dict[str, np.ndarray] = {
-        "row": rows,
-        "query_id": collection.query_ids.take(judged.query_ids).to_numpy(zero_copy_only=False),
-        "lang": np.array(collection.languages, dtype=object)[language],
-        **{f"multilingual_{name}": values for name, values in multilingual.values.items()},
-        **_row_values(cells, mono, np.flatnonzero(cells.mono), "monolingual", len(rows)),
-        **_row_values(cells, cross, np.flatnonzero(~cells.mono), "cross_lingual", len(rows)),
-        **bias.per_query,
-    }
-    return Result(
-        collection=collection.name,
+        space = measure_geometry(queries, ids, collection.query_language[rows].astype(np.int64))
+        clock.lap("geometry")
+    return result_of_ranks(
+        ranks,
+        collection,
+        measures=measures,
+        bootstrap=bootstrap,
+        seed=seed,
         model=model,
-        languages=list(collection.languages),
-        monolingual=_setting(mono),
-        cross_lingual=_setting(cross),
-        multilingual={**multilingual.estimate(), "queries": len(rows), "documents": len(documents)},
-        bias=bias.summary,
         geometry=space,
-        intervals=intervals,
-        pairs=pair_table(cells, collection.languages),
-        seconds=seconds,
-        versions=versions(),
-        per_query=per_query,
+        clock=clock,
     )
 
 
@@ -168,6 +143,12 @@ def evaluate(
     geometry: bool = True,
     memory: int = DEFAULT_MEMORY,
     name: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    truncate_dim: int | None = None,
+    cache: str | Path | None = None,
+    trec_run: str | Path | None = None,
+    trec_depth: int = DEPTH,
 ) -> Result:
     """Evaluate a model on a collection: the three settings, language bias and geometry.
 
@@ -185,16 +166,25 @@ def evaluate(
         geometry: whether to measure the geometry of the query embeddings.
         memory: bytes that a block of scores may take.
         name: what the result calls the model; None for what it was loaded from.
+        device: where to encode and to score, moving the model there; None for where the model is.
+        dtype: `float32`, `bfloat16` or `float16`: the precision of encoding; None for the model's own.
+        truncate_dim: only the first so many dimensions, for Matryoshka models; None for all.
+        cache: a folder that keeps embeddings, so that evaluating the same model again encodes nothing.
+        trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
+        trec_depth: how many documents of each query run files hold.
 
     Returns:
         The result.
 
     Raises:
-        InputError: no query has a relevant document, a measure is unknown, or the model gives NaN.
+        InputError: no query has a relevant document, a measure is unknown, the model gives NaN, there is no such
+            device or precision, or run files cannot be written.
     """
     for measure in measures:  # before encoding, which may take long
         parse_measure(measure)
-    start = time.perf_counter()
+    if trec_run is not None:
+        check_run_folder(trec_run, collection)
+    clock = Clock()
     _, queries, documents = embed_collection(
         model,
         collection,
@@ -202,9 +192,12 @@ def evaluate(
         progress=progress,
         query_prompt=query_prompt,
         document_prompt=document_prompt,
+        device=device,
+        dtype=dtype,
+        truncate_dim=truncate_dim,
+        cache=cache,
     )
-    encode = time.perf_counter() - start
-    device = model.device if model.device.type == "cuda" else torch.device("cpu")
+    clock.lap("encode")
     result = evaluate_embeddings(
         queries,
         documents,
@@ -215,8 +208,10 @@ def evaluate(
         rank_correlation=rank_correlation,
         geometry=geometry,
         memory=memory,
-        device=device,
+        device=model.device if model.device.type == "cuda" else "cpu",
         model=name or model_name(model),
+        trec_run=trec_run,
+        trec_depth=trec_depth,
     )
-    result.seconds = {"encode": encode, **result.seconds}
+    result.seconds = {**clock.seconds, **result.seconds}
     return result

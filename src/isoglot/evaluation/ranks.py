@@ -33,7 +33,7 @@ __all__ = [
 IntArray = NDArray[np.integer[Any]]
 Score = Callable[[IntArray, IntArray], NDArray[np.float32]]
 """Gives the scores (b, D) of query positions (b,), columns in the order of the document rows (D,)."""
-Observer = Callable[[IntArray, NDArray[np.float32], IntArray], None]
+Observer = Callable[[IntArray, NDArray[np.float32], KeyArray], None]
 """Is shown query positions (b,), their scores (b, D) and the document rows (D,) of the columns; changes nothing."""
 
 DEFAULT_MEMORY = 512 * 2**20
@@ -76,7 +76,8 @@ class Ranks:
     Attributes:
         judgments: what was ranked; arrays of shape (n,) below run along its relevant documents.
         pool_rank: (n,) int64 (float64 where truncated), rank from 1 among all documents.
-        language_rank: (n,) int64 (or float64), rank from 1 among the documents of the relevant document's own language.
+        language_rank: (n,) int64 (or float64), rank from 1 among the documents of the relevant document's own
+            language.
         top: (q, k) int64, the document rows at ranks 1..k of the pool.
         correlation: (q,) mean Spearman correlation of a query's ranking of the pool with those of the other
             language versions of its query id, NaN where there is none; None if not asked for.
@@ -320,8 +321,6 @@ def rank_embeddings(
     torch.set_float32_matmul_precision("highest")  # a trainer may have allowed TF32
     try:
         with torch.no_grad():
-            return rank_blocks(
-                score, judged, top=top, correlation=correlation, memory=memory, observe=observe
-            )
+            return rank_blocks(score, judged, top=top, correlation=correlation, memory=memory, observe=observe)
     finally:
         torch.set_float32_matmul_precision(precision)

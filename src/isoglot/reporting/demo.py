@@ -27,6 +27,7 @@ DEMO_MEASURES = (
     "rank_distance",
     "max_rank",
     "complete@10",
+    "complete@100",
     "own_language_share@10",
 )
 """Measures of the demo's table, in order: keys of the result file, with the setting where there are three."""

@@ -162,19 +162,23 @@ def percent(share: float) -> str:
     return text.replace("-", MINUS) + SPACE + "%"
 
 
+def _signed(text: str) -> str:
+    """Write a minus sign as such, and none before a zero."""
+    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", MINUS)
+
+
 def format_value(value: Any, form: Form = "score") -> str:
     """Write a value; a dash for None and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if form == "rank":
-        return count(value) if abs(value) >= 100 else f"{value:.1f}".replace("-", MINUS)
+        return count(value) if abs(value) >= 100 else _signed(f"{value:.1f}")
     if form == "percent":
-        return f"{100 * value:.1f}{SPACE}%".replace("-", MINUS)
+        return _signed(f"{100 * value:.1f}") + SPACE + "%"
     if form == "points":
         rounded = round(100 * value, 1)
-        return f"{rounded:+.1f}".replace("-", MINUS) if rounded else "0.0"
-    digits = 3 if form == "score" else 2
-    return f"{value:.{digits}f}".replace("-", MINUS)
+        return _signed(f"{rounded:+.1f}") if rounded else "0.0"
+    return _signed(f"{value:.{3 if form == 'score' else 2}f}")
 
 
 def interval_text(low: Any, high: Any, form: Form = "score") -> str:

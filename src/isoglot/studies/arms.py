@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,8 @@ from isoglot.errors import InputError
 from isoglot.evaluation import Result
 
 __all__ = ["Arm", "Estimate", "summarise"]
+
+NORMAL_95 = 1.959964  # a normal variable lies within so many standard errors with probability 0.95
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Estimate:
         setting: `monolingual`, `cross_lingual`, `multilingual` or `bias`.
         measure: such as `AP` or `rank_distance`.
         mean: mean over seeds.
-        low: lower end of the interval.
+        low: lower end of the interval, not below 0 where the measure cannot be.
         high: upper end.
         seeds: how many seeds.
     """
@@ -48,48 +51,36 @@ class Estimate:
     seeds: int
 
 
-def _query_table(result: Result, setting: str, measure: str, ids: np.ndarray) -> np.ndarray:
-    """Return (2, G): per query id the summed values and weights whose quotient, summed over ids, is the figure."""
-    column = measure if setting == "bias" else f"{setting}_{measure}"
-    if column not in result.per_query:
-        raise InputError(f"the result of {result.model} has no values per query for {setting} {measure}")
-    values = np.asarray(result.per_query[column], float)
-    weights = result.per_query.get(f"{setting}_weight")
-    weight = np.ones(len(values)) if weights is None else np.asarray(weights, float)
-    weight = np.where(np.isnan(values), 0.0, weight)
-    group = np.searchsorted(ids, result.per_query["query_id"].astype(str))
-    sums = np.bincount(group, weight * np.nan_to_num(values), minlength=len(ids))
-    return np.stack([sums, np.bincount(group, weight, minlength=len(ids))])
+def summarise(arm: Arm, figures: list[tuple[str, str]]) -> list[Estimate]:
+    """Estimate an arm's figures, with 95 % intervals that allow for other queries and other seeds.
 
-
-def summarise(arm: Arm, figures: list[tuple[str, str]], *, draws: int = 1000, seed: int = 0) -> list[Estimate]:
-    """Estimate an arm's figures with 95 % intervals that hold for other seeds and other queries.
-
-    Every bootstrap draw takes seeds and, independently, query ids (with all their language versions) at random
-    with replacement: a hierarchical percentile bootstrap. With few seeds the spread over seeds is known only
-    roughly, and so is the interval.
+    The standard error has two parts: that of one result, from the bootstrap over queries it carries (the queries
+    are the same for all seeds, so averaging over seeds does not lessen it), and that of the mean over seeds. The
+    interval is the mean ± 1.96 standard errors. Of three seeds the spread is known only roughly.
 
     Args:
-        arm: its results carry values per query.
+        arm: its results carry bootstrap intervals.
         figures: (setting, measure) of each figure.
-        draws: bootstrap draws.
-        seed: of the bootstrap.
 
     Raises:
-        InputError: a result has no values per query for a figure, or the arm has no results.
+        InputError: the arm has no results, or a result lacks a figure or its interval.
     """
     if not arm.results:
         raise InputError(f"the arm {arm.name} has no results")
-    rng = np.random.default_rng(seed)
-    ids = np.unique(np.concatenate([r.per_query["query_id"].astype(str) for r in arm.results]))
-    counts = rng.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), size=draws).astype(float)
-    seeds = len(arm.results)
-    chosen = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
-    estimates = []
-    for setting, measure in figures:
-        tables = [_query_table(result, setting, measure, ids) for result in arm.results]
-        mean = float(np.mean([table[0].sum() / table[1].sum() for table in tables]))
-        drawn = np.stack([(counts @ table[0]) / (counts @ table[1]) for table in tables], axis=1)
-        low, high = np.percentile((drawn * chosen).sum(axis=1), [2.5, 97.5])
-        estimates.append(Estimate(arm.name, setting, measure, mean, float(low), float(high), seeds))
-    return estimates
+    return [_estimate(arm, setting, measure) for setting, measure in figures]
+
+
+def _estimate(arm: Arm, setting: str, measure: str) -> Estimate:
+    values, query_errors = [], []
+    for result in arm.results:
+        value = (getattr(result, setting) or {}).get(measure)
+        interval = ((result.intervals or {}).get(setting) or {}).get(measure)
+        if value is None or interval is None:
+            raise InputError(f"the result of {result.model} has no {setting} {measure} with an interval")
+        values.append(value)
+        query_errors.append((interval[1] - interval[0]) / (2 * NORMAL_95))
+    mean = float(np.mean(values))
+    seed_error = float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    spread = NORMAL_95 * math.sqrt(float(np.mean(np.square(query_errors))) + seed_error**2)
+    low = mean - spread if measure.startswith("own_language_share") else max(mean - spread, 0.0)
+    return Estimate(arm.name, setting, measure, mean, low, mean + spread, len(values))

@@ -33,6 +33,7 @@ DEMO_FIGURES = [
     ("bias", "rank_distance"),
     ("bias", "max_rank"),
     ("bias", "complete@10"),
+    ("bias", "complete@100"),
     ("bias", "own_language_share@10"),
 ]
 
@@ -42,6 +43,7 @@ DEMO_LANGUAGES = ("am", "ar", "de", "en", "es", "hi", "ja", "ru", "sw", "th", "y
 DIMENSIONS = 128
 BATCH_SIZE = 128
 LEARNING_RATE = 0.03
+BOOTSTRAP = 300
 
 
 @contextmanager
@@ -95,7 +97,7 @@ def run_demo(
     out: str | Path,
     *,
     seeds: int = 3,
-    steps: int = 600,
+    steps: int = 450,
     languages: tuple[str, ...] = DEMO_LANGUAGES,
     notify: Callable[[str, int, int], None] | None = None,
 ) -> Demo:
@@ -140,7 +142,7 @@ def run_demo(
             result = evaluate(
                 model,
                 splits["test"],
-                bootstrap=0,
+                bootstrap=BOOTSTRAP,
                 geometry=False,
                 rank_correlation=False,
                 name=f"{arm.name}, seed {seed}",

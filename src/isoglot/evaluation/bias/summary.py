@@ -49,8 +49,8 @@ def measure_bias(
 ) -> Bias:
     """Compute every measure of language bias; None for what the collection does not allow to measure.
 
-    With documents of one language all but `rank_correlation` and `unretrieved` are None; the latter is there for run
-    files only.
+    With documents of one language all but `rank_correlation` and `unretrieved` are None; the latter is there for
+    run files only.
 
     Args:
         ranks: exact ranks.

@@ -109,9 +109,10 @@ def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, l
                 f"points: {each(values, lambda value: f'{round(100 * value):+d}'.replace('-', '−'))}. "
                 "0 is no preference."
             )
-    if (values := means("complete@10")) and (languages <= 10 or any(value > 0 for _, value in values)):
+    k = 10 if languages <= 10 else 100  # more languages than places could not be complete
+    if (values := means(f"complete@{k}")) and languages <= k:
         sentences.append(
-            f"Questions with the answer in every language that has it among the top 10: {each(values, percent)}."
+            f"Questions with the answer in every language that has it among the top {k}: {each(values, percent)}."
         )
     if values := means("multilingual.AP"):
         rows = found["multilingual.AP"]

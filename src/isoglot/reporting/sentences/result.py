@@ -140,9 +140,10 @@ def _preference(result: Result, k: int = 10) -> list[str]:
     ]
 
 
-def _complete(result: Result, k: int = 10) -> list[str]:
+def _complete(result: Result) -> list[str]:
+    k = 10 if len(result.languages) <= 10 else 100  # more languages than places could not be complete
     share = result.bias.get(f"complete@{k}")
-    if share is None or (share == 0 and len(result.languages) > k):  # it could not be otherwise
+    if share is None or len(result.languages) > k:
         return []
     if share == 0:
         return [f"No question answered in several languages has the answer in each of them among the top {k}."]

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const smallest = 7, largest = 46, labels = 52, narrow = 420;
+  const smallest = 7, largest = 46, labels = 52, narrow = 420, roomy = 28;
 
   /** Rows back from columns. */
   const rows = (packed) => packed.rows.map((row) => Object.fromEntries(row.map((value, i) => [packed.fields[i], value])));
@@ -27,11 +27,17 @@
     if (chart.width === width) return;
     chart.width = width;
     const columns = Number(canvas.dataset.columns);
-    if (columns) chart.spec.width = chart.spec.height = { step: step(columns, width) };
-    else chart.spec.width = width;
-    chart.spec.config.legend.columns = width < narrow ? 1 : undefined;
+    const spec = structuredClone(chart.spec);
+    if (columns) {
+      const size = step(columns, width);
+      spec.width = spec.height = { step: size };
+      if (size < roomy && spec.layer) spec.layer = spec.layer.filter((layer) => layer.mark.type !== "text");
+    } else {
+      spec.width = width;
+    }
+    spec.config.legend.columns = width < narrow ? 1 : undefined;
     if (chart.view) chart.view.finalize();
-    chart.view = await vegaEmbed(canvas, structuredClone(chart.spec), { renderer: "svg", actions: false, ast: true, logLevel: 1 });
+    chart.view = await vegaEmbed(canvas, spec, { renderer: "svg", actions: false, ast: true, logLevel: 1 });
   }
 
   const drawAll = () => document.querySelectorAll(".canvas").forEach((canvas) => draw(canvas).catch(console.error));

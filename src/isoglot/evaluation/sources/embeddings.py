@@ -1,0 +1,221 @@
+"""Embeddings from files: for models that run elsewhere, behind a closed API, say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from isoglot.collections.collection import Collection
+from isoglot.errors import InputError
+from isoglot.evaluation.embed import judged_query_rows
+from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
+
+__all__ = ["read_embeddings"]
+
+Kind = Literal["queries", "documents"]
+Table = NDArray[Any]
+IntArray = NDArray[np.integer[Any]]
+
+
+def read_embeddings(
+    queries_path: str | Path, documents_path: str | Path, collection: Collection
+) -> tuple[Table, Table]:
+    """Read embeddings of a collection's texts.
+
+    Two forms, told apart by the file's ending:
+
+    - `.npy`: an array (rows, dimensions). Rows are in the order of the collection (queries: all of them, or those
+      with a relevant document), or, if a file of the same name with the ending `.ids` lies beside, in its order:
+      one id per line; for queries `id<TAB>lang`, or `id` where the query has one language version.
+    - `.parquet`: columns `_id`, `lang` (queries; may be left out where each has one version) and `embedding`, lists
+      of numbers.
+
+    Every document and every query with a relevant document must have exactly one embedding; other queries may have.
+
+    Args:
+        queries_path: embeddings of the queries.
+        documents_path: embeddings of the documents.
+        collection: the collection.
+
+    Returns:
+        Query embeddings (Q, d) of all query rows or (q, d) of those with a relevant document, and document
+        embeddings (D, d), in the collection's order: what `evaluate_embeddings` takes. Not brought to unit length.
+
+    Raises:
+        InputError: a file is missing or has another form, ids are missing, unknown or given twice, the number of
+            rows is wrong, dimensions differ, or a value is NaN or infinite.
+    """
+    queries, documents = Path(queries_path), Path(documents_path)
+    query_table, named_queries = _read(queries, "queries")
+    document_table, named_documents = _read(documents, "documents")
+    if query_table.shape[1] != document_table.shape[1]:
+        raise InputError(
+            f"{queries} has embeddings of {query_table.shape[1]} dimensions and {documents} of "
+            f"{document_table.shape[1]}: embed queries and documents with the same model"
+        )
+    query_order = _query_order(queries, named_queries, len(query_table), collection)
+    document_order = _document_order(documents, named_documents, len(document_table), collection)
+    query_table = query_table if query_order is None else query_table[query_order]
+    document_table = document_table if document_order is None else document_table[document_order]
+    rows = judged_query_rows(collection)
+    query_rows_read = rows if len(query_table) == len(rows) else np.arange(len(query_table))
+    _check_finite(queries, query_table, lambda at: str(query_names(collection, query_rows_read[at : at + 1])[0]))
+    _check_finite(documents, document_table, lambda at: str(collection.documents["_id"][int(at)]))
+    return query_table, document_table
+
+
+def _read(path: Path, kind: Kind) -> tuple[Table, pa.Array | None]:
+    """Read the embeddings of a file (n, d), and the names of its rows, None where it does not say."""
+    if not path.is_file():
+        raise InputError(f"the embeddings of the {kind}, {path}, are missing: give a .npy or .parquet file")
+    if path.suffix == ".npy":
+        table, names = _read_npy(path), _read_ids(path, kind)
+    elif path.suffix == ".parquet":
+        table, names = _read_parquet(path, kind)
+    else:
+        raise InputError(f"{path} is neither a .npy nor a .parquet file of embeddings")
+    if table.ndim != 2 or not table.shape[1] or table.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path} has shape {table.shape} of {table.dtype}: embeddings are numbers (rows, dimensions)"
+        )
+    if names is not None and len(names) != len(table):
+        raise InputError(f"{path} has {len(table):,} rows, but its ids file {len(names):,} lines")
+    return table, names
+
+
+def _read_npy(path: Path) -> Table:
+    try:
+        table: Table = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is not a readable .npy file: {error}; write it with numpy.save") from None
+    return table
+
+
+def _read_ids(path: Path, kind: Kind) -> pa.Array | None:
+    """Read the names of rows from the file of ids beside an array, if there is one."""
+    ids = path.with_suffix(".ids")
+    if not ids.is_file():
+        return None
+    try:
+        lines = ids.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{ids} is not valid UTF-8 (byte {error.start})") from None
+    lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+    for number, line in enumerate(lines, 1):
+        if not line or line.count("\t") > (kind == "queries"):
+            form = "an id, a tab and a language" if kind == "queries" else "an id"
+            raise InputError(f"{ids} line {number}: expected {form}, found {line!r}")
+    return pa.array([line.replace("\t", "@") for line in lines], pa.large_string())
+
+
+def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
+    try:
+        content = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
+    for column in ("_id", "embedding"):
+        if column not in content.column_names:
+            raise InputError(f"{path} has no column {column!r}: it has {', '.join(content.column_names)}")
+    lists = content["embedding"].combine_chunks()
+    if (
+        not pa.types.is_list(lists.type)
+        | pa.types.is_large_list(lists.type)
+        | pa.types.is_fixed_size_list(lists.type)
+    ):
+        raise InputError(f"{path}: the column 'embedding' holds {lists.type}, not lists of numbers")
+    ids = content["_id"].cast(pa.large_string())
+    if lists.null_count or ids.null_count:
+        raise InputError(f"{path} has rows without _id or embedding")
+    lengths = pa.compute.list_value_length(lists).to_numpy(zero_copy_only=False)
+    if len(lengths) and lengths.min() != lengths.max():
+        raise InputError(
+            f"{path} has embeddings of different dimensions: {lengths.min()} to {lengths.max()} (row "
+            f"{int(np.argmax(lengths != lengths[0]))})"
+        )
+    values = lists.flatten()
+    if values.null_count or not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+        raise InputError(f"{path}: the column 'embedding' holds nulls or {values.type}, not numbers")
+    table = values.to_numpy(zero_copy_only=False).reshape(len(lists), int(lengths[0]) if len(lengths) else 0)
+    names = ids.to_pylist()
+    if kind == "queries" and "lang" in content.column_names:
+        tags = content["lang"].to_pylist()
+        names = [name if tag is None else f"{name}@{tag}" for name, tag in zip(names, tags, strict=True)]
+    return table, pa.array(names, pa.large_string())
+
+
+def _positions(path: Path, rows: IntArray, names: pa.Array, size: int) -> IntArray:
+    """Return for each row of the collection (size,) its position in the file, -1 for none; check for repeats."""
+    order = np.full(size, -1)
+    order[rows[::-1]] = np.arange(len(rows))[::-1]
+    again = np.flatnonzero(order[rows] != np.arange(len(rows)))
+    if len(again):
+        shown = few(names.take(pa.array(again[:4])).to_pylist())
+        raise InputError(f"{path} has {len(again):,} ids twice: {shown}; keep one row of each")
+    return order
+
+
+def _query_order(path: Path, names: pa.Array | None, count: int, collection: Collection) -> IntArray | None:
+    judged, total = judged_query_rows(collection), len(collection.query_index)
+    if names is None:
+        if count not in (len(judged), total):
+            some = "" if total == len(judged) else f" (or {len(judged):,}, of those with a relevant document)"
+            raise InputError(
+                f"{path} has {count:,} rows, {collection.name} has {total:,} queries{some}: embed them all, in the "
+                f"order of the collection, or say which they are in {path.with_suffix('.ids')}"
+            )
+        return None
+    rows = query_rows(names, collection)
+    unknown = names.filter(pa.array(rows < 0)).to_pylist()
+    if unknown:
+        raise InputError(
+            f"{path} has {len(unknown):,} embeddings of no query of {collection.name}: {few(unknown)}; "
+            f"{why_unknown(unknown[0], collection)}"
+        )
+    order = _positions(path, rows, names, total)
+    missing = judged[order[judged] < 0]
+    if len(missing):
+        shown = few([str(name) for name in query_names(collection, missing[:4])])
+        raise InputError(f"{path} lacks the embeddings of {len(missing):,} of {len(judged):,} queries: {shown}")
+    return order[judged]
+
+
+def _document_order(path: Path, names: pa.Array | None, count: int, collection: Collection) -> IntArray | None:
+    total = collection.documents.num_rows
+    if names is None:
+        if count != total:
+            raise InputError(
+                f"{path} has {count:,} rows, {collection.name} has {total:,} documents: embed them all, in the "
+                f"order of the collection, or say which they are in {path.with_suffix('.ids')}"
+            )
+        return None
+    rows = document_rows(names, collection)
+    unknown = names.filter(pa.array(rows < 0)).to_pylist()
+    if unknown:
+        raise InputError(
+            f"{path} has {len(unknown):,} embeddings of no document of {collection.name}: {few(unknown)}; leave "
+            "them out, or check that they are of the same collection"
+        )
+    order = _positions(path, rows, names, total)
+    missing = np.flatnonzero(order < 0)
+    if len(missing):
+        shown = few([str(collection.documents["_id"][int(row)]) for row in missing[:4]])
+        raise InputError(f"{path} lacks the embeddings of {len(missing):,} of {total:,} documents: {shown}")
+    return order
+
+
+def _check_finite(path: Path, table: Table, name: Any) -> None:
+    """Refuse NaN and infinities, some rows at a time, so that no copy of a large table is made."""
+    bad: list[int] = []
+    for start in range(0, len(table), 65536):
+        part = np.isfinite(table[start : start + 65536]).all(axis=1)
+        bad += (start + np.flatnonzero(~part)).tolist()
+    if bad:
+        shown = few([name(at) for at in bad[:4]])
+        raise InputError(
+            f"{path} has {len(bad):,} embeddings with NaN or infinite values: {shown}; embed them again"
+        )

@@ -1,0 +1,133 @@
+"""From ranks to a `Result`: the part of an evaluation that is the same for every system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isoglot.collections.collection import Collection
+from isoglot.evaluation.averages import Averages, FloatArray, IntArray
+from isoglot.evaluation.bias.summary import measure_bias
+from isoglot.evaluation.clock import Clock
+from isoglot.evaluation.intervals import bootstrap_intervals
+from isoglot.evaluation.measures import DEFAULT_MEASURES
+from isoglot.evaluation.ranks import Ranks
+from isoglot.evaluation.result import Result
+from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
+from isoglot.versions import versions
+
+__all__ = ["result_of_ranks"]
+
+
+def _setting(averages: Averages) -> dict[str, Any] | None:
+    """Summarise the macro averages over language pairs; None where there is no pair."""
+    pairs = len(np.unique(averages.columns))
+    return {**averages.estimate(), "pairs": pairs} if pairs else None
+
+
+def _row_values(cells: Cells, averages: Averages, kept: IntArray, name: str, queries: int) -> dict[str, FloatArray]:
+    """Spread a macro average over query rows: `name_weight` and `name_MEASURE`, (q,) each.
+
+    A row's weight is what it contributes to the macro average, its value the weighted mean over its pairs;
+    so the sum of weight × value over rows is the macro average, which paired tests between models rely on.
+    """
+    _, column, sizes = np.unique(averages.columns, return_inverse=True, return_counts=True)
+    weight = 1 / (sizes[column] * len(sizes))
+    rows = cells.query[kept]
+    total: FloatArray = np.bincount(rows, weight, minlength=queries).astype(np.float64)
+    safe = np.where(total > 0, total, 1)
+    found: dict[str, FloatArray] = {f"{name}_weight": total}
+    for measure, values in averages.values.items():
+        mean = np.bincount(rows, weight * values, minlength=queries) / safe
+        found[f"{name}_{measure}"] = np.where(total > 0, mean, np.nan)
+    return found
+
+
+def _intervals(groups: dict[str, Sequence[Averages]], ids: int, draws: int, seed: int) -> dict[str, Any]:
+    """Return the bootstrap intervals of every setting; None for one without any."""
+    intervals: dict[str, Any] = {}
+    for setting, parts in groups.items():
+        found = {
+            name: interval
+            for part in parts
+            for name, interval in bootstrap_intervals(part, ids, draws, seed).items()
+        }
+        intervals[setting] = None if all(value is None for value in found.values()) else found
+    return intervals
+
+
+def result_of_ranks(
+    ranks: Ranks,
+    collection: Collection,
+    *,
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    model: str = "ranks",
+    geometry: dict[str, float | None] | None = None,
+    clock: Clock | None = None,
+) -> Result:
+    """Compute all measures, their intervals and the values per query from ranks.
+
+    Args:
+        ranks: ranks of the relevant documents of a collection's queries, `top` of at least 10.
+        collection: the collection.
+        measures: rank measures by ir_measures' names.
+        bootstrap: draws for the confidence intervals; 0 for none.
+        seed: of the bootstrap.
+        model: what the result calls the system.
+        geometry: of its embeddings, where there are any.
+        clock: of the evaluation so far; goes on.
+
+    Returns:
+        The result.
+
+    Raises:
+        InputError: a measure is unknown.
+    """
+    clock = clock or Clock()
+    rows = ranks.judgments.query_rows
+    labels, ids = np.unique(ranks.judgments.query_ids, return_inverse=True)
+    language = collection.query_language[rows].astype(np.int64)
+    cells = cells_of(ranks, language, measures)
+    mono, cross = (pair_averages(cells, ids, same) for same in (True, False))
+    multilingual = Averages.plain(multilingual_values(ranks, measures), ids)
+    bias = measure_bias(ranks, cells, ids, language, collection.languages)
+    clock.lap("measure")
+    intervals = None
+    if bootstrap:
+        groups: dict[str, Sequence[Averages]] = {
+            "monolingual": [mono],
+            "cross_lingual": [cross],
+            "multilingual": [multilingual],
+            "bias": bias.averages,
+        }
+        intervals = _intervals(groups, len(labels), bootstrap, seed)
+        clock.lap("bootstrap")
+    per_query: dict[str, np.ndarray] = {
+        "row": rows,
+        "query_id": collection.query_ids.take(ranks.judgments.query_ids).to_numpy(zero_copy_only=False),
+        "lang": np.array(collection.languages, dtype=object)[language],
+        **{f"multilingual_{name}": values for name, values in multilingual.values.items()},
+        **_row_values(cells, mono, np.flatnonzero(cells.mono), "monolingual", len(rows)),
+        **_row_values(cells, cross, np.flatnonzero(~cells.mono), "cross_lingual", len(rows)),
+        **bias.per_query,
+    }
+    pool = len(ranks.judgments.document_language)
+    return Result(
+        collection=collection.name,
+        model=model,
+        languages=list(collection.languages),
+        monolingual=_setting(mono),
+        cross_lingual=_setting(cross),
+        multilingual={**multilingual.estimate(), "queries": len(rows), "documents": pool},
+        bias=bias.summary,
+        geometry=geometry,
+        intervals=intervals,
+        pairs=pair_table(cells, collection.languages),
+        seconds=clock.seconds,
+        versions=versions(),
+        per_query=per_query,
+    )

@@ -1,0 +1,229 @@
+"""`isoglot evaluate` on models, embeddings, runs and BM25; `isoglot compare`; and what both refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isoglot.cli import main
+from isoglot.collections import Collection, collection_from_rows, write_collection
+from isoglot.errors import InputError
+
+TAGS = ("de", "en", "fr")
+
+
+def make(ids: int = 15, extra: int = 0) -> Collection:
+    documents = [(f"{tag}/{at}", tag, "", f"answer {at} {tag}") for tag in TAGS for at in range(ids + extra)]
+    queries = [(f"q{at}", tag, f"question {at} {tag}") for at in range(ids) for tag in TAGS]
+    qrels = [(f"q{at}", f"{tag}/{at}", 1) for at in range(ids) for tag in TAGS]
+    return collection_from_rows(documents, queries, qrels, name="small")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    write_collection(make(), tmp_path_factory.mktemp("data") / "small")
+    return tmp_path_factory.getbasetemp() / "data0" / "small"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    from isoglot.encoders import static_encoder
+
+    folder = tmp_path_factory.mktemp("model") / "static"
+    static_encoder(make(), dimensions=16, vocabulary=100).save(str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("ISOGLOT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def embeddings(tmp_path) -> tuple[Path, Path]:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "api-q.npy", rng.standard_normal((45, 8)))
+    np.save(tmp_path / "api-d.npy", rng.standard_normal((45, 8)))
+    return tmp_path / "api-q.npy", tmp_path / "api-d.npy"
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def evaluate(to: Path, *arguments: object) -> dict:
+    assert run("evaluate", *arguments, "--json", to, "--bootstrap", 20) == 0
+    return json.loads(to.read_text())
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert run(*arguments) == 2
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    (line,) = [line for line in said.err.splitlines() if line.strip()]
+    assert line.startswith("isoglot: ")
+    return line
+
+
+def test_every_source_gives_a_result_and_its_own_run_gives_the_same(data, model, embeddings, tmp_path):
+    pair = f"embeddings:{embeddings[0]},{embeddings[1]}"
+    for at, (source, name) in enumerate([(model, str(model)), (pair, "api-q"), ("bm25", "bm25")]):
+        result = evaluate(tmp_path / f"{at}.json", source, data, "--trec-run", tmp_path / str(at))
+        assert result["model"] == name
+        again = evaluate(tmp_path / "run.json", f"run:{tmp_path / str(at) / 'multilingual.run'}", data)
+        assert again["multilingual"] == result["multilingual"]
+        assert again["bias"]["rank_distance"] == result["bias"]["rank_distance"]
+        assert again["geometry"] is None
+        if source != "bm25":  # which ranks a language by its own statistics
+            assert again["pairs"] == result["pairs"]
+
+
+def test_options_of_models(data, model, cache, tmp_path):
+    first = evaluate(tmp_path / "a.json", model, data, "--measures", "AP, P@3", "--name", "mine")
+    assert set(first["multilingual"]) == {"AP", "P@3", "queries", "documents"}
+    assert first["model"] == "mine"
+    assert len(list(cache.rglob("*.npy"))) == 2
+    small = evaluate(tmp_path / "b.json", model, data, "--truncate-dim", 2, "--batch-size", 7, "--no-cache")
+    assert small["multilingual"]["AP"] != first["multilingual"]["AP"]
+    assert len(list(cache.rglob("*.npy"))) == 2
+    evaluate(
+        tmp_path / "b.json", model, data, "--dtype", "bfloat16", "--device", "cpu", "--cache", tmp_path / "own"
+    )
+    assert len(list((tmp_path / "own").rglob("*.npy"))) == 2
+    again = evaluate(tmp_path / "c.json", model, data, "--measures", "AP,P@3", "--memory", "1KiB")
+    assert again["multilingual"] == first["multilingual"]
+    assert again["bias"]["rank_correlation"] == pytest.approx(first["bias"]["rank_correlation"])
+
+
+def test_a_result_without_geometry_has_a_report(data, tmp_path):
+    assert run("evaluate", "bm25", data, "--bootstrap", 0, "--html", tmp_path / "r.html") == 0
+    assert "bm25" in (tmp_path / "r.html").read_text()
+
+
+def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
+    (tmp_path / "empty.run").touch()
+    queries, documents = embeddings
+    cases = {
+        (model, data, "--measures", "AP,MAP"): "no measure 'MAP'; known are AP,",
+        (model, data, "--measures", ","): "names no measure",
+        (model, data, "--memory", "much"): "--memory 'much' is not a size",
+        (model, data, "--memory", "0"): "--memory '0' is not a size",
+        (model, data, "--device", "gpu"): "no device 'gpu'",
+        (model, data, "--dtype", "int4"): "no precision 'int4': choose one of float32,",
+        (model, data, "--truncate-dim", "17"): "the model has 16 dimensions",
+        (model, data, "--truncate-dim", "0"): "greater than or equal to 1",
+        (model, data, "--cache", tmp_path, "--no-cache"): "exclude each other",
+        (model, data, "--trec-run", data / "corpus.jsonl"): "is a file: run files need a folder",
+        ("bm25", data, "--dtype", "float16"): "--dtype does not apply to bm25",
+        ("run:x", data, "--trec-run", tmp_path / "t"): "--trec-run does not apply to run:…",
+        ("embeddings:a,b", data, "--pooling", "cls"): "--pooling does not apply to embeddings:…",
+        ("run:", data): "cannot read the run",
+        (f"run:{tmp_path / 'gone'}", data): "cannot read the run",
+        (f"run:{tmp_path / 'empty.run'}", data): "is empty",
+        (f"embeddings:{queries}", data): "name two files without commas",
+        (f"embeddings:{queries},{tmp_path / 'gone.npy'}", data): "are missing",
+        (f"embeddings:{queries},{documents}", data, "--device", "tpu"): "no device 'tpu'",
+    }
+    for arguments, message in cases.items():
+        assert message in complaint(capsys, "evaluate", *arguments), arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1000", 1000), ("8GiB", 8 * 2**30), ("512 MB", 512 * 10**6), ("1.5g", 3 * 2**29), ("7kib", 7168)],
+)
+def test_sizes(text, size):
+    from isoglot.cli.evaluate import parse_memory
+
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "-1GB", "8 Gi B", "8iB", "1e9", "0.1"])
+def test_sizes_that_are_none(text):
+    from isoglot.cli.evaluate import parse_memory
+
+    with pytest.raises(InputError, match="is not a size"):
+        parse_memory(text)
+
+
+@pytest.fixture
+def results(data, model, embeddings, tmp_path) -> list[Path]:
+    paths = [tmp_path / name for name in ("bm25.json", "static.json", "api.json")]
+    sources = ("bm25", model, f"embeddings:{embeddings[0]},{embeddings[1]}")
+    for path, source in zip(paths, sources, strict=True):
+        evaluate(path, source, data)
+    return paths
+
+
+def test_compare(results, tmp_path, capsys):
+    from isoglot.evaluation import Result, compare_results
+    from isoglot.evaluation.significance import holm
+
+    to, page = tmp_path / "sub" / "c.json", tmp_path / "c.html"
+    assert run("compare", *results, "--json", to, "--html", page, "--by-language", "--draws", 500) == 0
+    shown = capsys.readouterr().out
+    assert "cross-lingual AP" in shown
+    assert "rank_distance" in shown
+    assert page.stat().st_size > 1000
+    found = json.loads(to.read_text())
+    assert found["first"] == "bm25"
+    tests = found["comparisons"]
+    assert found["tests"] == len(tests)
+    assert {(one["model"], one["language"]) for one in tests} == {
+        (model, tag) for model in {one["model"] for one in tests} for tag in (None, *TAGS)
+    }
+    assert len({one["model"] for one in tests}) == 2
+    np.testing.assert_allclose([one["p_holm"] for one in tests], holm(np.array([one["p"] for one in tests])))
+
+    first, second = (Result.from_json(path) for path in results[:2])
+    for one in tests:
+        values = second.per_query["multilingual_AP"]
+        if (one["model"], one["setting"], one["measure"]) == (second.model, "multilingual", "AP"):
+            mask = np.isin(second.per_query["lang"], [one["language"]] if one["language"] else TAGS)
+            assert one["second"] == pytest.approx(values[mask].mean())
+            assert one["query_ids"] == 15
+    whole = next(one for one in tests if one["setting"] == "cross_lingual" and one["measure"] == "AP")
+    assert whole["second"] == pytest.approx(second.cross_lingual["AP"])
+    (expected,) = compare_results(first, second, ["cross_lingual_AP"], draws=500)
+    assert whole["p"] == expected.p
+
+
+def test_compare_some_measures(results, tmp_path, capsys):
+    to = tmp_path / "c.json"
+    assert (
+        run("compare", *results[:2], "--json", to, "--measures", "R@5,multilingual_AP,peer@10", "--draws", 50) == 0
+    )
+    found = [(one["setting"], one["measure"]) for one in json.loads(to.read_text())["comparisons"]]
+    assert found == [
+        *((setting, "R@5") for setting in ("multilingual", "monolingual", "cross_lingual")),
+        ("multilingual", "AP"),
+        ("bias", "peer@10"),
+    ]
+
+
+def test_what_compare_refuses(results, tmp_path, capsys, model):
+    write_collection(make(extra=3), tmp_path / "larger")
+    write_collection(make(ids=14), tmp_path / "other")
+    for name in ("larger", "other"):
+        evaluate(tmp_path / f"{name}.json", "bm25", tmp_path / name)
+    lone = tmp_path / "lone.json"
+    lone.write_text(results[0].read_text())
+    (tmp_path / "note.json").write_text("{}")
+    cases = {
+        (results[0],): "needs two results",
+        (results[0], results[0]): "is named twice",
+        (results[0], lone): "lone.json has no values per query beside it: keep lone.queries.parquet there",
+        (results[0], tmp_path / "gone.json"): "cannot read the result",
+        (results[0], tmp_path / "note.json"): "is not a result file",
+        (results[0], tmp_path / "larger.json"): "were evaluated on different collections",
+        (results[0], tmp_path / "other.json"): "were evaluated on different collections",
+        (results[0], results[1], "--measures", "MAP"): "do not all have the measure 'MAP'; they share AP,",
+        (results[0], results[1], "--draws", "0"): "greater than or equal to 1",
+        (): "Missing argument",
+    }
+    for arguments, message in cases.items():
+        assert message in complaint(capsys, "compare", *arguments), arguments
