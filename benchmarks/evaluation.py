@@ -239,6 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collection = read_lareqa(options.data)
     if options.languages:
         collection = keep_languages(collection, options.languages.split(","))
+    if len(collection.languages) < 2:
+        parser.error("--languages needs two or more: there is no pool of one")
     if options.queries:
         collection = keep_queries(collection, options.queries)
     model = load_model(options.encoder, collection)

@@ -14,9 +14,9 @@ from isoglot.errors import InputError
         ("ara-Arab", "ar"),
         ("arb-Arab", "ar"),
         ("arb-Latn", "ar-Latn"),
-        ("arz-Arab", "arz-Arab"),
-        ("zho-Hans", "zh-Hans"),
-        ("cmn-Hans", "zh-Hans"),
+        ("arz-Arab", "arz"),
+        ("zho-Hans", "zh"),
+        ("cmn-Hans", "zh"),
         ("zho-Hant", "zh-Hant"),
         ("jpn-Hira", "ja"),
         ("jpn-Jpan", "ja"),
@@ -24,6 +24,9 @@ from isoglot.errors import InputError
         ("swh-Latn", "sw"),
         ("pes-Arab", "fa"),
         ("nob-Latn", "nb"),
+        ("ibo-Latn", "ig"),
+        ("srp-Cyrl", "sr"),
+        ("srp-Latn", "sr-Latn"),
     ],
 )
 def test_codes_of_mteb_become_canonical_tags(code, tag):
@@ -55,11 +58,13 @@ def test_our_tags_become_codes_that_mteb_knows(tag):
 
 
 def test_what_is_no_language_is_said():
-    with pytest.raises(InputError, match="qqq-Latn"):
-        tag_of_code("qqq-Latn")
+    with pytest.raises(InputError, match="foo-Latn"):
+        tag_of_code("foo-Latn")
 
 
 def test_a_bare_tag_takes_its_variants():
     assert speaks("zh-Hans", ["de", "zh"])
+    assert speaks("zh", ["zh-Hans"])
+    assert not speaks("zh-Hant", ["zh-Hans"])
     assert not speaks("zh-Hans", ["zh-TW"])
     assert not speaks("arz-Arab", ["ar"])

@@ -25,6 +25,7 @@ def test_tasks_of_mteb_and_of_ours_are_found():
         ("XQuADR", "XQuADRRetrieval"),
         ("qqqqqqqqqq", "lists them"),
         ("Banking77Classification", "no retrieval task: mteb calls it Classification"),
+        ("CQADupstackRetrieval", "one by one: CQADupstackAndroidRetrieval"),
         ("VidoreArxivQARetrieval", "more than text"),
     ],
 )

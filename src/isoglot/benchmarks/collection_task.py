@@ -38,7 +38,7 @@ def subsets_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     languages = sorted({tag for pair in pairs for tag in pair})
     codes = {tag: mteb_code(tag) for tag in languages}
     subsets = {subset_name(a, b): [codes[a], codes[b]] for a, b in pairs}
-    return {**subsets, POOL: [codes[tag] for tag in languages]}
+    return {**subsets, POOL: sorted(set(codes.values()))}
 
 
 class CollectionRetrieval(AbsTaskRetrieval):

@@ -40,8 +40,15 @@ NONE = "zxx"
 """ISO 639-2: no linguistic content, such as program code."""
 
 
+def _without_likely_script(tag: str) -> str:
+    """Return a tag without its script where that is the language's likely one (CLDR): `zh-Hans` is `zh`."""
+    language = langcodes.Language.get(tag)
+    bare = langcodes.Language.make(language=language.language, territory=language.territory)
+    return bare.to_tag() if language.script and bare.maximize().script == language.script else tag
+
+
 def tag_of_code(code: str) -> str:
-    """Return the canonical BCP-47 tag of a language code of mteb.
+    """Return the canonical BCP-47 tag of a language code of mteb, its script left out where it is the likely one.
 
     Args:
         code: ISO 639-3 and ISO 15924 joined by a hyphen or an underscore: `deu-Latn`, `zho-Hant`.
@@ -52,9 +59,10 @@ def tag_of_code(code: str) -> str:
     code = code.replace("_", "-")
     language, _, script = MIXED_SCRIPT.get(code, code).partition("-")
     try:
-        return canonical_tag("-".join(filter(None, (PRINCIPAL.get(language, language), script))))
+        tag = canonical_tag("-".join(filter(None, (PRINCIPAL.get(language, language), script))))
     except ValueError as error:
         raise InputError(f"mteb's language {code!r} is not one: {error}") from None
+    return _without_likely_script(tag)
 
 
 def tag_of_codes(codes: Iterable[str]) -> str:
@@ -89,4 +97,5 @@ def wanted_tags(languages: Iterable[str]) -> list[str]:
 
 def speaks(tag: str, wanted: Iterable[str]) -> bool:
     """Tell whether a text of language `tag` is wanted: `zh` takes `zh`, `zh-Hans` and `zh-TW`."""
-    return any(tag == want or tag.startswith(f"{want}-") for want in wanted)
+    plain = _without_likely_script(tag)
+    return any(plain == _without_likely_script(want) or tag.startswith(f"{want}-") for want in wanted)

@@ -19,6 +19,7 @@ __all__ = ["PAIR_ORDER", "SHARED_IDS", "PairOrder", "check_shared_ids", "split_p
 PairOrder = Literal["document-query", "query-document"]
 
 PAIR_ORDER: dict[str, PairOrder] = {
+    "BelebeleRetrieval": "document-query",
     "CUREv1": "query-document",
     "CrossLingualSemanticDiscriminationWMT19": "query-document",
     "CrossLingualSemanticDiscriminationWMT21": "query-document",

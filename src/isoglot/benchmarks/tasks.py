@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mteb.abstasks import AbsTask, AbsTaskRetrieval
+from mteb.abstasks.aggregated_task import AbsTaskAggregate
 from mteb.get_tasks import TASK_LIST, get_task
 
 from isoglot.benchmarks.collection_task import CollectionRetrieval
@@ -45,6 +46,9 @@ def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
         except KeyError:
             raise InputError(f"mteb has no task {task!r}{_suggest(task, list(own))}") from None
     name, metadata = found.metadata.name, found.metadata
+    if isinstance(found, AbsTaskAggregate):
+        parts = ", ".join(part.metadata.name for part in found.tasks)
+        raise InputError(f"{name} is the mean of several tasks: evaluate them one by one: {parts}")
     if not isinstance(found, AbsTaskRetrieval):
         raise InputError(f"{name} is no retrieval task: mteb calls it {metadata.type}")
     if list(metadata.modalities) != ["text"]:

@@ -140,7 +140,7 @@ def evaluate_run(
     documents of other languages. A relevant document that the run does not have contributes nothing to rank
     measures, as in trec_eval; in `rank_distance` and `max_rank` it is last of the pool. `bias["unretrieved"]` is
     the mean over queries of the share of such documents: the larger, the less the other measures of bias say.
-    Memory: about 100 bytes a line.
+    Memory: about 150 bytes a line.
 
     Args:
         path: the run file, see `read_run`.
