@@ -37,6 +37,12 @@ def shared_data() -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep embeddings that tests make out of the user's cache."""
+    monkeypatch.setenv("ISOGLOT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def toy() -> Collection:
     """Two queries and two documents, each in English, German and Thai; a document answers one query."""

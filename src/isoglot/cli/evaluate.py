@@ -10,14 +10,18 @@ import typer
 
 from isoglot.cli.data import Lang, Lenient, Split, _tags
 from isoglot.cli.state import console, state
-from isoglot.cli.tables import result_table
+from isoglot.cli.tables import benchmark_table, result_table
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
     from isoglot.evaluation import Result
 
+Measured = tuple["Result", "tuple[Any, Any] | None"]
+
 __all__ = ["evaluate"]
 
+LOADING = ("--pooling", "--max-length", "--query-prompt", "--document-prompt")
+ENCODING = ("batch_size", "device", "dtype", "truncate_dim", "cache")
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 APPLY_TO = {
@@ -45,10 +49,16 @@ def parse_memory(text: str) -> int:
     return size
 
 
-def _measure(source: str, collection: Collection, flags: dict[str, Any], common: dict[str, Any]) -> Result:
-    """Measure what the first argument names."""
+def _measure(source: str, collection: Collection, flags: dict[str, Any], common: dict[str, Any]) -> Measured:
+    """Measure what the first argument names; return also the embeddings, where there are any."""
     from isoglot.errors import InputError
-    from isoglot.evaluation import evaluate_bm25, evaluate_embeddings, evaluate_run, read_embeddings
+    from isoglot.evaluation import (
+        evaluate_bm25,
+        evaluate_embeddings,
+        evaluate_run,
+        judged_query_rows,
+        read_embeddings,
+    )
 
     form, colon, rest = source.partition(":")
     name = flags.pop("--name")
@@ -61,11 +71,11 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
     if "memory" in given:
         given["memory"] = parse_memory(given["memory"])
     if kind == "run":
-        return evaluate_run(rest, collection, name=name, **common)
+        return evaluate_run(rest, collection, name=name, **common), None
     if kind == "bm25":
         result = evaluate_bm25(collection, **given, **common)
         result.model = name or result.model
-        return result
+        return result, None
     if kind == "embeddings":
         files = rest.split(",")
         if len(files) != 2 or not all(files):
@@ -75,18 +85,20 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
 
             check_device(given["device"])
         queries, documents = read_embeddings(files[0], files[1], collection)
-        return evaluate_embeddings(
+        result = evaluate_embeddings(
             queries, documents, collection, model=name or Path(files[0]).stem, **given, **common
         )
+        return result, (queries[judged_query_rows(collection)], documents)
     return _measure_model(source, collection, name or source, given, common)
 
 
 def _measure_model(
     source: str, collection: Collection, name: str, given: dict[str, Any], common: dict[str, Any]
-) -> Result:
+) -> Measured:
     from isoglot.encoders import load_encoder
-    from isoglot.evaluation import evaluate as run
+    from isoglot.evaluation import embed_collection, evaluate_embeddings
     from isoglot.evaluation.cache import default_cache
+    from isoglot.evaluation.clock import Clock
     from isoglot.evaluation.embed import check_device, check_dtype
 
     if "device" in given:
@@ -101,7 +113,65 @@ def _measure_model(
     else:
         given.setdefault("cache", default_cache())
     encoder = load_encoder(source, device=given.get("device"), **loading)
-    return run(encoder, collection, progress=state.progress, name=name, **given, **common)
+    encoding = {
+        key: given.pop(key) for key in ("batch_size", "device", "dtype", "truncate_dim", "cache") if key in given
+    }
+    clock = Clock()
+    _, queries, documents = embed_collection(encoder, collection, progress=state.progress, **encoding)
+    clock.lap("encode")
+    device = encoder.device if encoder.device.type == "cuda" else "cpu"
+    result = evaluate_embeddings(queries, documents, collection, model=name, device=device, **given, **common)
+    result.seconds = {**clock.seconds, **result.seconds}
+    return result, (queries, documents)
+
+
+def _run_benchmark(source: str, task: str, flags: dict[str, Any], lang: str | None, split: str | None) -> None:
+    """Measure a model on a task of mteb, by mteb's own metrics."""
+    from isoglot.benchmarks import evaluate_mteb
+    from isoglot.encoders import load_encoder
+    from isoglot.errors import InputError
+
+    allowed = (
+        "--json",
+        "--pooling",
+        "--max-length",
+        "--query-prompt",
+        "--document-prompt",
+        "--batch-size",
+        "--device",
+    )
+    idle = [flag for flag, value in flags.items() if value is not None and flag not in allowed]
+    if idle:
+        raise InputError(f"{idle[0]} does not apply to mteb's own measures: leave it out, or use --pool")
+    loading = {flag.strip("-").replace("-", "_"): flags[flag] for flag in LOADING}
+    encoder = load_encoder(source, device=flags["--device"], **loading)
+    outcome = evaluate_mteb(
+        encoder,
+        task,
+        languages=_tags(lang),
+        splits=[split] if split else None,
+        batch_size=flags["--batch-size"] or 64,
+        progress=state.progress,
+    )
+    outcome.model = source
+    if flags["--json"] is not None:
+        outcome.to_json(flags["--json"])
+    console().print(benchmark_table(outcome))
+
+
+def _write_page(result: Result, embeddings: tuple[Any, Any] | None, collection: Collection, path: Path) -> None:
+    """Write the report; with the geometry view and the worst queries where there are embeddings."""
+    import sys
+
+    from isoglot.evaluation.embed import unit_rows
+    from isoglot.reporting import inspect_result, write_report
+
+    shown: Any = result
+    if embeddings is not None and "multilingual_AP" in result.per_query:
+        queries, documents = (unit_rows(rows, "embeddings", len(rows)) for rows in embeddings)
+        shown = inspect_result(result, collection, queries, documents)
+    command = "isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None
+    write_report([shown], path, command=command, metadata=collection.metadata)
 
 
 def evaluate(
@@ -113,10 +183,21 @@ def evaluate(
             show_default=False,
         ),
     ],
-    data: Annotated[str, typer.Argument(help="Collection folder, or worldfacts.", show_default=False)],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Collection folder, worldfacts, or mteb:TASK, such as mteb:NFCorpus.", show_default=False
+        ),
+    ],
     split: Split = None,
     lang: Lang = None,
     lenient: Lenient = False,
+    pool: Annotated[
+        bool,
+        typer.Option(
+            "--pool", help="Of mteb:TASK: our measures, with the pool of all languages and bias, not mteb's."
+        ),
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report here.")] = None,
     trec_run: Annotated[
@@ -177,10 +258,21 @@ def evaluate(
         "--cache": cache,
         "--no-cache": no_cache or None,
     }
-    collection = load_collection(data, split=split, prefer_split="test", language=lang, lenient=lenient)
-    result = _measure(model, collection, flags, {"measures": chosen, "bootstrap": bootstrap})
+    is_task = data.startswith("mteb:")
+    if pool and not is_task:
+        raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
+    if is_task and not pool:
+        given = {"--json": json_file, "--html": html_file, "--measures": measures, **flags}
+        return _run_benchmark(model, data.removeprefix("mteb:"), given, lang, split)
+    if is_task:
+        from isoglot.benchmarks import collection_from_mteb
+
+        collection = collection_from_mteb(data.removeprefix("mteb:"), split, languages=_tags(lang))
+    else:
+        collection = load_collection(data, split=split, prefer_split="test", language=lang, lenient=lenient)
+    result, embeddings = _measure(model, collection, flags, {"measures": chosen, "bootstrap": bootstrap})
     if json_file is not None:
         result.save(json_file)
     if html_file is not None:
-        result.report(html_file)
+        _write_page(result, embeddings, collection, html_file)
     console().print(result_table(result))

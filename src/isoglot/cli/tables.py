@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from isoglot.benchmarks import BenchmarkResult
     from isoglot.evaluation import Result
     from isoglot.studies import Estimate
 
-__all__ = ["estimates_table", "result_table"]
+__all__ = ["benchmark_table", "estimates_table", "result_table"]
 
 SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
@@ -69,4 +70,21 @@ def result_table(result: Result) -> Table:
     table.add_section()
     for measure in BIAS:
         table.add_row(measure, "", "", _cell(result, "bias", measure))
+    return table
+
+
+def benchmark_table(result: BenchmarkResult) -> Table:
+    """Return the main measures of a public benchmark, one row a split and subset, as mteb names them."""
+    wanted = dict.fromkeys([result.measure, "ndcg_at_10", "map_at_1000", "recall_at_100", "mrr_at_10"])
+    subsets = [(split, name, scores) for split, found in result.scores.items() for name, scores in found.items()]
+    columns = [name for name in wanted if any(scores.get(name) is not None for _, _, scores in subsets)]
+    table = Table(title=f"{result.model} on mteb:{result.task}", title_justify="left")
+    for name in ("split", "subset"):
+        table.add_column(name)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for split, name, scores in subsets:
+        values = [scores.get(column) for column in columns]
+        table.add_row(split, name, *("–" if value is None else f"{value:.4f}" for value in values))
+    table.caption = f"mean {result.measure} {result.main_score:.4f}"
     return table

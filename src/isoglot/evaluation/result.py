@@ -38,7 +38,9 @@ class Result:
         multilingual: measure -> mean over queries on the pool of all documents; `queries` and `documents`
             counted.
         bias: measure -> value; `language_share@10` {query language: {document language: share}};
-            `by_query_language` {language: {measure: value}}. None for what could not be measured.
+            `best_rank` {query language: {document language: mean rank in the pool of the best relevant document
+            in this language}}; `by_query_language` {language: {measure: value}}. None for what could not be
+            measured.
         geometry: measure -> value or None.
         intervals: setting -> measure -> [low, high], 95 % bootstrap; None where no draws were asked for.
         pairs: one row per language pair: query_lang, doc_lang, queries and every measure.

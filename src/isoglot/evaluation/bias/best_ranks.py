@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from isoglot.evaluation.averages import FloatArray
 from isoglot.evaluation.ranks import Ranks
 from isoglot.evaluation.settings import Cells
 
-__all__ = ["best_rank_values"]
+__all__ = ["best_rank_matrix", "best_rank_values"]
+
+
+def _placed(ranks: Ranks, cells: Cells) -> tuple[FloatArray, FloatArray]:
+    """Return r_b of every cell (query x document language): as ranked, and with pool size for what is not."""
+    best = np.full(len(cells.query), np.inf)
+    np.minimum.at(best, cells.relevant, ranks.pool_rank)
+    return best, np.minimum(best, len(ranks.judgments.document_language))
+
+
+def best_rank_matrix(ranks: Ranks, cells: Cells, languages: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Average, for each query language and document language, the rank r_b in the pool of the best-placed relevant
+    document in that language; ranks from 1, what a run file leaves out at pool size.
+
+    Returns:
+        query language -> document language -> mean rank, over the queries with a relevant document there.
+    """
+    _, placed = _placed(ranks, cells)
+    size = len(languages)
+    key = cells.query_language.astype(np.int64) * size + cells.document_language
+    counts = np.bincount(key, minlength=size * size)
+    sums = np.bincount(key, placed, minlength=size * size)
+    found: dict[str, dict[str, float]] = {}
+    for at in np.flatnonzero(counts).tolist():
+        found.setdefault(languages[at // size], {})[languages[at % size]] = float(sums[at] / counts[at])
+    return found
 
 
 def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10, 100)) -> dict[str, FloatArray]:
@@ -29,10 +56,8 @@ def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10,
     """
     queries = len(ranks.top)
     pool = len(ranks.judgments.document_language)
-    best = np.full(len(cells.query), np.inf)
-    np.minimum.at(best, cells.relevant, ranks.pool_rank)
+    best, placed = _placed(ranks, cells)
     starts = np.searchsorted(cells.query, np.arange(queries))
-    placed = np.minimum(best, pool)
     highest = np.minimum.reduceat(placed, starts)
     lowest = np.maximum.reduceat(placed, starts)
     found = np.maximum.reduceat(best, starts)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from isoglot.evaluation.averages import Averages, FloatArray, IntArray
-from isoglot.evaluation.bias.best_ranks import best_rank_values
+from isoglot.evaluation.bias.best_ranks import best_rank_matrix, best_rank_values
 from isoglot.evaluation.bias.peer import peer
 from isoglot.evaluation.bias.recall_gap import recall_gaps
 from isoglot.evaluation.bias.shares import language_shares, own_language_share, share_matrix
@@ -27,8 +27,8 @@ class Bias:
     """Language bias.
 
     Attributes:
-        summary: measure -> value or None, and `language_share@10`, `by_query_language`, as in the result
-            file.
+        summary: measure -> value or None, and `language_share@10`, `best_rank`, `by_query_language`, as in the
+            result file.
         per_query: measure -> (q,) float64, NaN where it does not apply.
         averages: what the scalar values are averages of.
     """
@@ -85,5 +85,6 @@ def measure_bias(
     summary[f"language_share@{TOP}"] = (
         share_matrix(shares, query_language, document_language, languages) if several else None
     )
+    summary["best_rank"] = best_rank_matrix(ranks, cells, languages) if several else None
     summary["by_query_language"] = by_language if len(by_language) > 1 else None
     return Bias(summary, per_query, (plain, gaps))

@@ -120,6 +120,27 @@ def _distance(result: Result) -> list[str]:
     return sentences
 
 
+def _behind_own(result: Result) -> list[str]:
+    """Name the answer that stands furthest behind the one in the question's own language."""
+    gaps = {
+        (asked, found): rank - row[asked]
+        for asked, row in (result.bias.get("best_rank") or {}).items()
+        for found, rank in row.items()
+        if asked in row and found != asked
+    }
+    if not gaps:
+        return []
+    asked, found = max(gaps, key=gaps.__getitem__)
+    if gaps[asked, found] < 1:
+        return ["In no language does the answer stand behind the one in the question's own language, on average."]
+    name = name_of(asked)
+    return [
+        f"{article(name).capitalize()} question finds the {name_of(found)} answer "
+        f"{format_value(gaps[asked, found], 'rank')} places below the {name} one, on average; no other pair of "
+        "languages is further apart."
+    ]
+
+
 def _preference(result: Result, k: int = 10) -> list[str]:
     """Say who is shown documents of their own language more than the pool holds."""
     shares = result.bias.get(f"language_share@{k}") or {}
@@ -178,6 +199,7 @@ def result_sentences(result: Result, measure: str = "AP") -> list[str]:
         *_settings(result, measure),
         *_pairs(result, measure),
         *_distance(result),
+        *_behind_own(result),
         *_preference(result),
         *_complete(result),
         *_geometry(result),
