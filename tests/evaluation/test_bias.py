@@ -184,3 +184,20 @@ def test_names_of_languages_and_order_of_documents_do_not_matter(seed):
         for a, row in first.bias["language_share@10"].items()
     }
     assert {a: pytest.approx(row) for a, row in shares.items()} == second.bias["language_share@10"]
+
+
+def test_mean_ranks_by_language_pair_are_those_of_the_best_answers():
+    collection = make_collection(3)
+    scores = random_scores(collection, 0)
+    judged = judge(collection)
+    found = bias_of(collection, scores).summary["best_rank"]
+    expected: dict = {}
+    for at, row in enumerate(judged.query_rows):
+        place = np.empty(scores.shape[1], int)
+        place[ranking(scores[at])] = np.arange(1, scores.shape[1] + 1)
+        relevant = judged.documents[judged.offsets[at] : judged.offsets[at + 1]]
+        by_answer = expected.setdefault(collection.languages[collection.query_language[row]], {})
+        for language in np.unique(judged.document_language[relevant]):
+            best = place[relevant[judged.document_language[relevant] == language]].min()
+            by_answer.setdefault(collection.languages[language], []).append(best)
+    assert found == {a: {b: pytest.approx(np.mean(v)) for b, v in row.items()} for a, row in expected.items()}

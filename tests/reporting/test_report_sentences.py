@@ -193,3 +193,12 @@ def test_numbers_as_they_are_written():
     assert format_value(-0.00001) == "0.000"
     assert plain(format_value(-0.00001, "percent")) == "0.0 %"
     assert format_value(None) == format_value(float("nan")) == "–"
+
+
+def test_the_answer_furthest_behind_the_own_language_is_named():
+    result = make_result()
+    result.bias["best_rank"] = {"de": {"de": 3.0, "fr": 215.0}, "fr": {"fr": 2.0, "de": 40.0}}
+    said = " ".join(told(result))
+    assert "A German question finds the French answer 212 places below the German one, on average" in said
+    result.bias["best_rank"] = {"de": {"de": 3.0, "fr": 2.0}, "fr": {"fr": 2.0, "de": 1.5}}
+    assert "In no language does the answer stand behind" in " ".join(told(result))

@@ -134,8 +134,9 @@ def _behind_own(result: Result) -> list[str]:
     if gaps[asked, found] < 1:
         return ["In no language does the answer stand behind the one in the question's own language, on average."]
     name = name_of(asked)
+    who = article(name)
     return [
-        f"{article(name).capitalize()} question finds the {name_of(found)} answer "
+        f"{who[0].upper()}{who[1:]} question finds the {name_of(found)} answer "
         f"{format_value(gaps[asked, found], 'rank')} places below the {name} one, on average; no other pair of "
         "languages is further apart."
     ]
