@@ -51,7 +51,7 @@ def test_the_result_file(tmp_path):
     assert {
         "rank_distance", "max_rank", "max_rank_log", "complete@10", "complete@100", "own_language_share@10",
         "language_share@10", "recall_gap@10", "recall_gap@100", "peer@10", "peer@100", "rank_correlation",
-        "by_query_language",
+        "best_rank", "by_query_language",
     } == set(content["bias"])  # fmt: skip
     assert set(content["bias"]["language_share@10"]) == {"de", "en", "fr"}
     for setting, names in (("multilingual", DEFAULT_MEASURES), ("bias", ["rank_distance", "recall_gap@10"])):

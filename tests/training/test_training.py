@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -171,7 +172,19 @@ def test_a_run_leaves_a_model_that_says_how_it_was_made(counting, tmp_path):
     assert record["steps"] == 30
     assert record["collection"] == "counting"
     assert {"isoglot", "torch", "sentence-transformers"} <= set(record["versions"])
+    # twelve pages with two questions each: no language pair can fill more than twelve rows, and eight is enough
+    assert record["small_pairs"] == {}
     assert not (out / "checkpoints").exists()
+
+
+def test_pairs_that_cannot_fill_batches_are_told_in_one_line_and_listed(counting, tmp_path, caplog):
+    write_collection(counting, tmp_path / "data")
+    with caplog.at_level(logging.INFO, logger="isoglot"):
+        train(settings(tmp_path, batch_size=64, save_steps=0))
+    (line,) = [record.getMessage() for record in caplog.records if "documents to fill" in record.getMessage()]
+    listed = json.loads((tmp_path / "out" / "isoglot-training.json").read_text())["small_pairs"]
+    assert line.startswith(f"{len(listed)} language pairs")
+    assert listed["en→th"] == {"training_pairs": 24, "batches": 2}
 
 
 class Stop(TrainerCallback):

@@ -88,6 +88,10 @@ class BatchSampler:
         batch_size: rows of a batch, at least 1.
         seed: not negative; another one gives other batches.
 
+    Attributes:
+        small_pairs: language pairs drawn so far that cannot fill a batch: (query language, document language) ->
+            (training pairs, batches of a pass).
+
     Raises:
         InputError: the collection has no training pair of a kind that the strategy draws.
     """
@@ -119,6 +123,7 @@ class BatchSampler:
                 )
             weights = self.counts[options[:, 0], options[:, 1]].astype(float) ** strategy.tau
             self._pairs[kind] = (options, WeightedDraw(weights, (seed, PAIR, number)))  # type: ignore[index]
+        self.small_pairs: dict[tuple[str, str], tuple[int, int]] = {}
         self._conflicts = Conflicts.of(collection.relevance)
         self._passes: OrderedDict[tuple[int, int], _PairPasses] = OrderedDict()
         self._kept_rows = 0
@@ -186,8 +191,9 @@ class BatchSampler:
             if not len(pack(query_index, self._conflicts, capacity, generator(*self._pass_key(PROBE, a, b)))[1]):
                 break
             batches += max(1, batches // 16)
-        if batches > full or n < self.batch_size:
-            tags = self.collection.languages
+        tags = self.collection.languages
+        if (batches > full or n < self.batch_size) and (tags[a], tags[b]) not in self.small_pairs:
+            self.small_pairs[tags[a], tags[b]] = (n, batches)
             logger.info(
                 "%s→%s cannot fill batches of %d: its %d training pairs make %d batches of about %d without "
                 "common relevant documents",

@@ -114,7 +114,7 @@ def demo(
     from isoglot.studies.demo import DEMO_LANGUAGES, run_demo
 
     logging.getLogger("isoglot").setLevel(logging.WARNING)
-    with demo_progress(state.progress, state.quiet) as notify:
+    with demo_progress(state.progress) as notify:
         outcome = run_demo(
             out, seeds=seeds, steps=steps, languages=tuple(_tags(languages) or DEMO_LANGUAGES), notify=notify
         )

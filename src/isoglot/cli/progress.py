@@ -1,12 +1,10 @@
-"""Progress of long commands: a bar on a terminal, a line a step elsewhere, nothing when quiet."""
+"""Progress of long commands: a bar on a terminal, nothing elsewhere or when quiet."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -14,23 +12,14 @@ __all__ = ["demo_progress"]
 
 
 @contextmanager
-def demo_progress(bar: bool, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def demo_progress(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that is told what is being done, how many runs are done, and of how many.
 
     Args:
-        bar: draw a progress bar on standard error.
-        quiet: show nothing.
+        shown: draw a progress bar on standard error; else nothing is shown.
     """
-    if quiet or not bar:
-
-        def say(text: str, done: int, total: int) -> None:
-            if not quiet:
-                typer.echo(f"[{done}/{total}] {text}", file=sys.stderr)
-
-        yield say
-        return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} runs"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not shown) as progress:
         task = progress.add_task("", total=None)
 
         def show(text: str, done: int, total: int) -> None:

@@ -124,8 +124,21 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = get_last_checkpoint(args.output_dir) if resume and (out / CHECKPOINTS).is_dir() else None
     start = time.perf_counter()
+    batching = logging.getLogger("isoglot.batching")
+    level, heard = batching.level, batching.isEnabledFor(logging.DEBUG)
+    batching.setLevel(
+        level if heard else logging.WARNING
+    )  # one line for all small pairs, below, instead of one each
     outcome = trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - start
+    batching.setLevel(level)
+    small = trainer.sampler.small_pairs
+    if small:
+        logger.info(
+            "%d language pairs have too few training pairs without common relevant documents to fill batches of "
+            "%d; %s lists them",
+            *(len(small), config.batch_size, out / RECORD_FILE),
+        )
     if not _is_finite(outcome.training_loss):
         raise IsoglotError(
             f"training went wrong: the loss is {outcome.training_loss}; try a lower --learning-rate or a higher "
@@ -160,6 +173,10 @@ def _write_record(
         "command": sys.argv if sys.argv and Path(sys.argv[0]).stem in ("isoglot", "__main__") else None,
         "steps": trainer.state.global_step,
         "loss": [entry for entry in trainer.state.log_history if "loss" in entry],
+        "small_pairs": {
+            f"{a}→{b}": {"training_pairs": count, "batches": batches}
+            for (a, b), (count, batches) in sorted(trainer.sampler.small_pairs.items())
+        },
         "seconds": {"train": round(seconds, 3)},
         "versions": versions(),
     }
