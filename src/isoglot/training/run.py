@@ -135,8 +135,8 @@ def train(
     small = trainer.sampler.small_pairs
     if small:
         logger.info(
-            "%d language pairs have too few training pairs without common relevant documents to fill batches of "
-            "%d; %s lists them",
+            "%d language pairs have too few training pairs without common relevant documents to fill "
+            "batches of %d; %s lists them",
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
     if not _is_finite(outcome.training_loss):
