@@ -30,6 +30,6 @@ def test_peers_give_our_figures(script, shared_data, capsys):
 
 def test_other_figures_would_be_noticed(script):
     ours = {"de-en": {"AP": 0.5}}
-    assert script.largest_difference(ours, {"de-en": {"AP": 0.25}}, ["AP"]) == 0.25
+    assert script.largest_difference(ours, {"de-en": {"AP": 0.25}}) == 0.25
     with pytest.raises(SystemExit):
-        script.largest_difference(ours, {"pool": {"AP": 0.5}}, ["AP"])
+        script.largest_difference(ours, {"pool": {"AP": 0.5}})

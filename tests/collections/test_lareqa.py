@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isoglot.collections import Collection
+from isoglot.collections import Collection, load_collection
 from isoglot.collections.lareqa import read_lareqa
 from isoglot.errors import InputError
 
@@ -293,3 +293,9 @@ def test_a_collection_without_paragraphs_or_questions_is_refused(tmp_path: Path)
     (tmp_path / "en.json").write_text(json.dumps(squad([paragraph(["None."])])))
     with pytest.raises(InputError, match="holds no questions"):
         read_lareqa(tmp_path)
+
+
+def test_a_folder_as_published_is_a_collection_at_once(shared_data):
+    collection = load_collection(shared_data / "xquad-r", prefer_split="test")
+    assert (collection.documents.num_rows, collection.queries.num_rows) == (13_014, 13_090)
+    assert int((collection.pair_counts > 0).sum()) == 121

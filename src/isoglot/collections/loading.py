@@ -41,6 +41,13 @@ def load_worldfacts(languages: tuple[str, ...] | None = None) -> dict[str, Colle
     }
 
 
+def _is_lareqa(folder: Path) -> bool:
+    """Tell whether a folder holds one JSON file per language, and none of the files of a collection."""
+    if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
+        return False
+    return any(folder.glob("[a-z][a-z].json"))
+
+
 def load_collection(
     name: str | Path,
     *,
@@ -52,7 +59,8 @@ def load_collection(
     """Load a collection.
 
     Args:
-        name: a folder, or `worldfacts`.
+        name: a collection folder or BEIR folder; a folder of XQuAD-R or MLQA-R as published, whose candidates are
+            then sentences; or `worldfacts`.
         split: which judgments to load where there are several.
         prefer_split: the split taken when `split` is not given and there are several.
         language: tag of texts that have none, as in BEIR folders.
