@@ -7,6 +7,7 @@ from pathlib import Path
 from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
+from isoglot.collections.lareqa import read_lareqa
 from isoglot.errors import InputError
 
 __all__ = ["NAMED", "load_collection", "load_worldfacts"]
@@ -76,4 +77,6 @@ def load_collection(
             problem = f"has no split {split!r}" if split else "has several splits"
             raise InputError(f"{name} {problem}: choose one of {', '.join(splits)} with --split")
         return splits[chosen]
+    if split is None and _is_lareqa(Path(name)):
+        return read_lareqa(name, lenient=lenient)
     return read_collection(name, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
