@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from isoglot.errors import InputError
+from isoglot.result_files import read_result_file, write_result_file
 
 __all__ = ["BenchmarkResult"]
 
@@ -54,12 +53,7 @@ class BenchmarkResult:
         Raises:
             InputError: the file cannot be written.
         """
-        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from None
+        write_result_file(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, path: str | Path) -> BenchmarkResult:
@@ -68,14 +62,5 @@ class BenchmarkResult:
         Raises:
             InputError: the file is missing or not the result of a benchmark.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read the result {path}: {error.strerror}") from None
-        except ValueError:
-            raise InputError(f"{path} is not the result of a benchmark: it is not JSON") from None
         names = [item.name for item in fields(cls)]
-        missing = [name for name in names if not isinstance(content, dict) or name not in content]
-        if missing:
-            raise InputError(f"{path} is not the result of a benchmark: it lacks {missing[0]!r}")
-        return cls(**{name: content[name] for name in names})
+        return cls(**read_result_file(path, names, "the result of a benchmark"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isoglot.errors import InputError
+from isoglot.result_files import read_result_file, write_result_file
 
 __all__ = ["Result", "sidecar_of"]
 
@@ -75,12 +75,7 @@ class Result:
         Raises:
             InputError: the file cannot be written.
         """
-        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from None
+        write_result_file(self.to_dict(), path)
 
     def save(self, path: str | Path) -> None:
         """Write the result file and, next to it, the values per query as `F.queries.parquet`.
@@ -100,17 +95,8 @@ class Result:
         Raises:
             InputError: the file is missing or not a result file.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read the result {path}: {error.strerror}") from None
-        except ValueError:
-            raise InputError(f"{path} is not a result file: it is not JSON; write one with --json") from None
         names = [item.name for item in fields(cls) if item.name != "per_query"]
-        missing = [name for name in names if not isinstance(content, dict) or name not in content]
-        if missing:
-            raise InputError(f"{path} is not a result file: it lacks {missing[0]!r}; write one with --json")
-        result = cls(**{name: content[name] for name in names})
+        result = cls(**read_result_file(path, names, "a result file", "; write one with --json"))
         if sidecar_of(path).is_file():
             try:
                 table = pq.read_table(sidecar_of(path))
