@@ -24,8 +24,9 @@ def make(ids: int = 15, extra: int = 0) -> Collection:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    write_collection(make(), tmp_path_factory.mktemp("data") / "small")
-    return tmp_path_factory.getbasetemp() / "data0" / "small"
+    folder = tmp_path_factory.mktemp("data") / "small"
+    write_collection(make(), folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
