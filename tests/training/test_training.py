@@ -185,7 +185,7 @@ def test_pairs_that_cannot_fill_batches_are_told_in_one_line_and_listed(counting
     listed = json.loads((tmp_path / "out" / "isoglot-training.json").read_text())["small_pairs"]
     assert line.startswith("2 language pairs")
     # two questions on each of twelve pages: two batches of twelve
-    assert listed == dict.fromkeys(["de→en", "en→th"], {"training_pairs": 24, "batches": 2})
+    assert listed == {pair: {"training_pairs": 24, "batches": 2} for pair in ("de→en", "en→th")}
 
 
 class Stop(TrainerCallback):
