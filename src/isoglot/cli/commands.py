@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -38,30 +38,30 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
     ] = None,
-    data: Annotated[Optional[str], typer.Option(help="Collection folder, or worldfacts.")] = None,  # noqa: UP045
+    data: Annotated[str | None, typer.Option(help="Collection folder, or worldfacts.")] = None,
     split: Split = None,
     lang: Lang = None,
-    lenient: Annotated[Optional[bool], typer.Option("--lenient", help="Leave bad rows out.")] = None,  # noqa: UP045
+    lenient: Annotated[bool | None, typer.Option("--lenient", help="Leave bad rows out.")] = None,
     encoder: Annotated[str | None, typer.Option(help="static, scratch, or a model's name or folder.")] = None,
     strategy: Annotated[str | None, typer.Option(help="How batches are composed: hybrid, monolingual, …")] = None,
     alpha: Annotated[
         str | None, typer.Option(help="Share of monolingual batches, or shape:start:end:steps.")
     ] = None,
-    tau: Annotated[Optional[float], typer.Option(help="Language pairs are drawn ∝ size^tau.")] = None,  # noqa: UP045
-    languages: Annotated[Optional[str], typer.Option(help="Only these, separated by commas.")] = None,  # noqa: UP045
+    tau: Annotated[float | None, typer.Option(help="Language pairs are drawn ∝ size^tau.")] = None,
+    languages: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
     pairs: Annotated[str | None, typer.Option(help="Only these, such as en:de,de:en, or english-centric.")] = None,
-    temperature: Annotated[Optional[float], typer.Option(help="Of InfoNCE.")] = None,  # noqa: UP045
-    steps: Annotated[Optional[int], typer.Option(help="Optimiser steps.")] = None,  # noqa: UP045
-    batch_size: Annotated[Optional[int], typer.Option(help="Rows of a batch.")] = None,  # noqa: UP045
-    learning_rate: Annotated[Optional[float], typer.Option(help="By default as suits the encoder.")] = None,  # noqa: UP045
-    dimensions: Annotated[Optional[int], typer.Option(help="Embedding size of static and scratch.")] = None,  # noqa: UP045
-    pooling: Annotated[Optional[str], typer.Option(help="Of a pretrained model: mean, cls or max.")] = None,  # noqa: UP045
-    max_length: Annotated[Optional[int], typer.Option(help="Most tokens read of a text.")] = None,  # noqa: UP045
-    query_prompt: Annotated[Optional[str], typer.Option(help="Put before every query.")] = None,  # noqa: UP045
-    document_prompt: Annotated[Optional[str], typer.Option(help="Put before every document.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help="Decides initial weights and batches.")] = None,  # noqa: UP045
+    temperature: Annotated[float | None, typer.Option(help="Of InfoNCE.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows of a batch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="By default as suits the encoder.")] = None,
+    dimensions: Annotated[int | None, typer.Option(help="Embedding size of static and scratch.")] = None,
+    pooling: Annotated[str | None, typer.Option(help="Of a pretrained model: mean, cls or max.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
+    query_prompt: Annotated[str | None, typer.Option(help="Put before every query.")] = None,
+    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides initial weights and batches.")] = None,
     save_steps: Annotated[int | None, typer.Option(help="A checkpoint every so many steps; 0 for none.")] = None,
-    out: Annotated[Optional[str], typer.Option(help="Folder of the trained model.")] = None,  # noqa: UP045
+    out: Annotated[str | None, typer.Option(help="Folder of the trained model.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
@@ -105,7 +105,7 @@ def demo(
     ),
     seeds: Annotated[int, typer.Option(help="Runs of each strategy.", min=1)] = 3,
     steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 450,
-    languages: Annotated[Optional[str], typer.Option(help="Languages of worldfacts; twelve by default.")] = None,  # noqa: UP045
+    languages: Annotated[str | None, typer.Option(help="Languages of worldfacts; twelve by default.")] = None,
 ) -> None:
     """The whole story on the embedded default: build, train three strategies, compare, write a report."""
     import logging

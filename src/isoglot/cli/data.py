@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,7 +18,7 @@ Source = Annotated[
 ]
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write; must not exist, or be empty.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="Language of texts that have none (BEIR folders).")]
-Split = Annotated[Optional[str], typer.Option("--split", help="Which judgments, where there are several.")]  # noqa: UP045
+Split = Annotated[str | None, typer.Option("--split", help="Which judgments, where there are several.")]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out, and say how many.")]
 
 
@@ -30,7 +30,7 @@ def _tags(text: str | None) -> list[str] | None:
 def build(
     name: Annotated[str, typer.Argument(help="What to build: worldfacts.")],
     to: To,
-    languages: Annotated[Optional[str], typer.Option(help="Only these, separated by commas.")] = None,  # noqa: UP045
+    languages: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
     form: Annotated[str, typer.Option(help="jsonl or parquet.")] = "jsonl",
 ) -> None:
     """Build the embedded collection worldfacts from Unicode CLDR."""
@@ -78,7 +78,7 @@ def stats(
     split: Split = None,
     lang: Lang = None,
     lenient: Lenient = False,
-    json_file: Annotated[Optional[Path], typer.Option("--json", help="Also write the figures here.")] = None,  # noqa: UP045
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
     """Show sizes per language, text lengths and language pairs of a collection."""
     from isoglot.collections.stats import collection_stats, stats_table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import sys
 import time
@@ -139,7 +140,7 @@ def train(
             "batches of %d; %s lists them",
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
-    if not _is_finite(outcome.training_loss):
+    if not math.isfinite(outcome.training_loss):
         raise IsoglotError(
             f"training went wrong: the loss is {outcome.training_loss}; try a lower --learning-rate or a higher "
             "--temperature"
@@ -152,10 +153,6 @@ def train(
 
 def _with_warmup(schedule: str) -> str:
     return "constant_with_warmup" if schedule == "constant" else schedule
-
-
-def _is_finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")
 
 
 def _write_record(
