@@ -22,32 +22,30 @@ class Conflicts:
         offsets: (G + 1,) int64; the claims of query id `g` are `claims[offsets[g]:offsets[g + 1]]`.
         claims: int64, claim numbers; every number from 0 to G - 1 is the id itself (two documents for one query,
             or two language versions of it, conflict as well) and is not listed.
-        count: one more than the highest claim number.
     """
 
     offsets: np.ndarray
     claims: np.ndarray
-    count: int
 
     @classmethod
-    def of(cls, relevance: Relevance, seed: int = 0) -> Conflicts:
+    def of(cls, relevance: Relevance) -> Conflicts:
         """Find the conflicts between all query ids of a collection, in O(judgments)."""
         ids = len(relevance.offsets) - 1
         if not len(relevance.documents):
-            return cls(np.zeros(ids + 1, np.int64), np.empty(0, np.int64), ids)
+            return cls(np.zeros(ids + 1, np.int64), np.empty(0, np.int64))
         documents, where = np.unique(relevance.documents, return_inverse=True)
-        shared = np.bincount(where) > 1
-        # A random sum names a set of query ids: documents with equal sums are relevant to the same ids. Two
-        # different sets collide with probability 2^-64 a pair, and then only cost an unneeded conflict.
-        names = np.random.default_rng(seed).integers(0, 2**64, ids, dtype=np.uint64)
+        # A random sum names a set of query ids: documents with equal sums are taken to be relevant to the same
+        # ids, and one of them stands for all. Two different sets have equal sums with probability 2^-64 a pair.
+        names = np.random.default_rng(0).integers(0, 2**64, ids, dtype=np.uint64)
         sums = np.zeros(len(documents), np.uint64)
         np.add.at(sums, where, names[relevance.queries])
-        representative = np.zeros(len(documents), bool)
-        representative[np.unique(sums, return_index=True)[1]] = True
-        kept = (shared & representative)[where]
-        number = np.cumsum(shared & representative) - 1 + ids
+        claimed = np.zeros(len(documents), bool)
+        claimed[np.unique(sums, return_index=True)[1]] = True
+        claimed &= np.bincount(where) > 1
+        kept = claimed[where]
+        number = np.cumsum(claimed) - 1 + ids
         offsets = np.concatenate([[0], np.cumsum(np.bincount(relevance.queries[kept], minlength=ids))])
-        return cls(offsets, number[where[kept]], ids + int((shared & representative).sum()))
+        return cls(offsets, number[where[kept]])
 
     def of_rows(self, query_index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return all claims of rows, their own ids included, as compressed rows.
