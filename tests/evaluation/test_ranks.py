@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from isoglot.collections.building import collection_from_rows
 from isoglot.errors import InputError
 from isoglot.evaluation import Judgments, Ranks, rank_embeddings, rank_scores
-from isoglot.evaluation.keys import count_before, documents_of, first_keys, order_keys
+from isoglot.evaluation.keys import bucket_sort, choose_sort, count_before, documents_of, first_keys, order_keys
 
 
 def brute_force(scores: np.ndarray, judged: Judgments, top: int) -> Ranks:
@@ -131,6 +131,34 @@ def test_first_keys_and_counts(seed, size, k):
     np.testing.assert_array_equal(first_keys(keys, min(k, size)), np.sort(keys)[:k])
     for wanted in (keys[:k], keys):
         np.testing.assert_array_equal(count_before(keys, wanted), [(keys < key).sum() for key in wanted])
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.integers(1, 3000),
+    levels=st.sampled_from([1, 3, 100, 10**6]),
+    scale=st.sampled_from([1e-45, 1e-38, 1.0, 3e38]),
+    extreme=st.sampled_from([None, 1e30, np.inf, -np.inf]),
+)
+@settings(max_examples=80, deadline=None)
+def test_both_sorts_of_keys_give_the_same_order(seed, size, levels, scale, extreme):
+    rng = np.random.default_rng(seed)
+    scores = (rng.integers(-levels, levels + 1, size) / levels * scale).astype(np.float32)
+    if extreme is not None:
+        scores[0] = extreme
+    keys = order_keys(scores, rng.permutation(size))
+    expected = np.sort(keys)
+    np.testing.assert_array_equal(bucket_sort(keys, scores), expected)
+    np.testing.assert_array_equal(choose_sort(size)(keys, scores), expected)
+
+
+def test_a_pool_of_thousands_ranks_as_a_stable_sort_does(monkeypatch):
+    from isoglot.evaluation import ranks
+
+    judged = judge(make_collection(3, documents=5000))
+    scores = np.random.default_rng(3).integers(0, 3000, (len(judged.query_rows), 5000)).astype(np.float32)
+    monkeypatch.setattr(ranks, "choose_sort", lambda size: bucket_sort)
+    assert_same(rank_scores(scores, judged), brute_force(scores, judged, 10))
 
 
 def test_scores_that_cannot_be_ranked():

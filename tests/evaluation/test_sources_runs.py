@@ -90,6 +90,8 @@ def test_a_run_of_full_depth_is_the_model_that_wrote_it(tmp_path, ties):
     assert run.intervals["bias"].pop("unretrieved") == [0, 0]
     for values in run.bias["by_query_language"].values():
         assert values.pop("unretrieved") == 0
+    counted = run.bias.pop("unretrieved_documents")
+    assert counted["multilingual"] == {"relevant": len(judge(collection).documents), "unretrieved": 0}
     for part in ("monolingual", "cross_lingual", "multilingual", "bias", "pairs", "intervals"):
         assert getattr(run, part) == getattr(result, part), part
     for name, values in result.per_query.items():
@@ -150,6 +152,11 @@ def test_documents_that_are_not_retrieved_count_as_last_of_the_pool(tmp_path, ca
     assert per_query["own_language_share@10"][second] == 0
     assert per_query["multilingual_AP"][[first, second, other]].tolist() == [1, 0.25, 0]
     assert result.bias["unretrieved"] == pytest.approx((10 + 0.5) / 12)
+    assert result.bias["unretrieved_documents"] == {
+        "monolingual": {"relevant": 12, "unretrieved": 10},  # de0 and de1 are there
+        "cross_lingual": {"relevant": 12, "unretrieved": 11},  # en0 is
+        "multilingual": {"relevant": 24, "unretrieved": 21},
+    }
     assert result.bias["rank_correlation"] is None
     assert set(result.bias["language_share@10"]) == {"de"}
     said = [record.getMessage() for record in caplog.records]

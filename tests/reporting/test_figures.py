@@ -5,7 +5,7 @@ import pytest
 from reporting_helpers import ATTACK, make_result
 
 from isoglot.errors import InputError
-from isoglot.reporting import save_figures
+from isoglot.reporting import Inspection, Space, save_figures, write_figures
 from isoglot.reporting.figures import (
     distance_counts,
     distance_histogram,
@@ -50,6 +50,21 @@ def test_png_and_svg_are_written_by_default(tmp_path):
     paths = save_figures({"pairs": CHARTS["pairs"]()}, tmp_path / "new")
     assert [path.name for path in paths] == ["pairs.svg", "pairs.png"]
     assert paths[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_figures_of_a_report_have_names_of_their_own(tmp_path):
+    drawn = Inspection(make_result(), "a/b", Space(np.eye(2), ["de", "th"]))
+    alone = write_figures(drawn, tmp_path / "one", ["svg"])
+    parts = ["pairs", "rank_distance", "own_language", "distances", "origin", "space"]
+    assert [path.stem for path in alone] == parts
+    several = write_figures([drawn, make_result("a b"), make_result("c")], tmp_path / "all", ["svg"])
+    names = [path.stem for path in several]
+    assert names[:3] == ["all-average_precision", "all-distances", "a_b-pairs"]
+    assert "a_b_2-pairs" in names
+    assert "c-origin" in names
+    assert len(set(names)) == len(names) == 2 + 3 * 6 - 2
+    with pytest.raises(InputError, match="at least one"):
+        write_figures([], tmp_path)
 
 
 def test_an_unknown_format_and_a_path_as_name_are_refused(tmp_path):

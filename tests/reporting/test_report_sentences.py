@@ -195,6 +195,24 @@ def test_numbers_as_they_are_written():
     assert format_value(None) == format_value(float("nan")) == "–"
 
 
+def test_what_a_run_does_not_hold_is_said_in_numbers():
+    result = make_result()
+    assert "The run" not in " ".join(told(result))
+    counted = {
+        "monolingual": {"relevant": 40, "unretrieved": 2},
+        "cross_lingual": {"relevant": 1200, "unretrieved": 1100},
+        "multilingual": {"relevant": 1240, "unretrieved": 1102},
+    }
+    result.bias["unretrieved_documents"] = counted
+    said = " ".join(told(result))
+    assert "does not hold 1,102 of the 1,240 relevant documents (89 %): 2 of 40 in the question's own" in said
+    assert "and 1,100 of 1,200 in other languages." in said
+    result.bias["unretrieved_documents"] = {**counted, "monolingual": None}
+    assert "(89 %): 1,100 of 1,200 in other languages." in " ".join(told(result))
+    counted["multilingual"]["unretrieved"] = 0
+    assert "holds every relevant document" in " ".join(told(result))
+
+
 def test_the_answer_furthest_behind_the_own_language_is_named():
     result = make_result()
     result.bias["best_rank"] = {"de": {"de": 3.0, "fr": 215.0}, "fr": {"fr": 2.0, "de": 40.0}}

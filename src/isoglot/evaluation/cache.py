@@ -16,19 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["EmbeddingCache", "default_cache", "model_fingerprint", "texts_fingerprint"]
+__all__ = ["EmbeddingCache", "model_fingerprint", "texts_fingerprint"]
 
 FloatArray = NDArray[np.float32]
 
 logger = logging.getLogger(__name__)
-
-
-def default_cache() -> Path:
-    """Return the folder that $ISOGLOT_CACHE names, or `isoglot` in the user's cache folder (XDG)."""
-    given = os.environ.get("ISOGLOT_CACHE")
-    if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "isoglot"
 
 
 def _tokenizer_state(tokenizer: Any) -> Any:

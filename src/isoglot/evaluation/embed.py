@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
+from isoglot.evaluation.batches import BATCH_SIZE, encode_by_length
 from isoglot.evaluation.cache import EmbeddingCache, model_fingerprint
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ __all__ = ["DTYPES", "check_device", "check_dtype", "embed_collection", "judged_
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
+
+BLOCK = 1 << 22
+"""Numbers brought to unit length together: 16 MB."""
+
+UNIT = 1e-6
+"""How far from 1 rounding may bring the length of a vector divided by its length."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -43,23 +50,31 @@ def judged_query_rows(collection: Collection) -> IntArray:
     return rows
 
 
-def unit_rows(embeddings: Any, what: str, rows: int) -> FloatArray:
+def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = None) -> FloatArray:
     """Return embeddings as fp32 vectors of unit length (a zero vector stays zero).
+
+    Large tables are gone through in blocks, so that one copy is made, and none where they are of unit length
+    already (to 1e-6) and no order is asked for: what is given is then returned.
 
     Args:
         embeddings: (n, d), anything numpy reads, or a tensor on any device.
         what: what they are embeddings of, for messages.
         rows: the n they should have.
+        order: (n,) the rows in the order wanted; None for that in which they are given.
 
     Raises:
         InputError: the shape is not (rows, d), or a value is NaN or infinite.
     """
     if hasattr(embeddings, "detach"):
         embeddings = embeddings.detach().float().cpu().numpy()
-    array = np.asarray(embeddings, dtype=np.float32)
+    array = np.asarray(embeddings)
     if array.ndim != 2 or len(array) != rows:
         raise InputError(f"embeddings of {what} have shape {array.shape}, expected ({rows}, dimensions)")
-    norms = np.linalg.norm(array, axis=1, keepdims=True)
+    step = max(1, BLOCK // max(array.shape[1], 1))
+    blocks = [slice(start, start + step) for start in range(0, rows, step)]
+    norms = np.empty((rows, 1), np.float32)
+    for block in blocks:
+        norms[block] = np.linalg.norm(array[block].astype(np.float32, copy=False), axis=1, keepdims=True)
     finite = np.isfinite(norms[:, 0])
     if not finite.all():
         raise InputError(
@@ -67,7 +82,13 @@ def unit_rows(embeddings: Any, what: str, rows: int) -> FloatArray:
             f"{int(np.argmin(finite))}): the model has diverged or overflows in its precision; use an "
             "earlier checkpoint or load it in fp32"
         )
-    unit: FloatArray = np.divide(array, norms, out=np.zeros_like(array), where=norms > 0)
+    if order is None and array.dtype == np.float32 and (np.abs(norms - 1) <= UNIT).all():
+        return array
+    norms[norms == 0] = 1
+    unit = np.empty(array.shape, np.float32)
+    for block in blocks:
+        taken: Any = block if order is None else order[block]
+        np.divide(array[taken].astype(np.float32, copy=False), norms[taken], out=unit[block])
     return unit
 
 
@@ -117,6 +138,7 @@ class _Encoder:
     """Encodes distinct texts once, or takes their embeddings from the cache."""
 
     def __init__(self, model: Any, cache: str | Path | None, how: list[Any], options: dict[str, Any]) -> None:
+        self.model = model
         self.options = options
         self.cache = None if cache is None else EmbeddingCache(cache)
         fingerprint = None if cache is None else model_fingerprint(model)
@@ -124,26 +146,25 @@ class _Encoder:
             self.cache = None
         self.how = [fingerprint, *how]
 
-    def encode(self, encode: Any, texts: list[str], prompt: str | None) -> Any:
-        """Return the embedding of every text (n, d), in order; `encode` is a method of the model."""
+    def encode(self, method: str, texts: list[str], prompt: str | None) -> Any:
+        """Return the embedding of every text (n, d), in order; `method` is one of the model's."""
         distinct = pa.array(texts, pa.string()).dictionary_encode()
         words = distinct.dictionary.to_pylist()
 
         def fresh() -> Any:
-            return np.asarray(encode(words, prompt=prompt, **self.options))
+            return encode_by_length(self.model, method, words, prompt=prompt, **self.options)
 
-        if self.cache is None:
-            embeddings = fresh()
-        else:
-            embeddings = self.cache.get(words, [*self.how, encode.__name__, prompt], fresh)
-        return embeddings[distinct.indices.to_numpy()]
+        embeddings = fresh() if self.cache is None else self.cache.get(words, [*self.how, method, prompt], fresh)
+        # without repeats the texts are in order already: large tables are not copied for nothing
+        return embeddings if len(words) == len(texts) else embeddings[distinct.indices.to_numpy()]
 
 
 def embed_collection(
     model: SentenceTransformer,
     collection: Collection,
     *,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
+    batch_tokens: int | None = None,
     progress: bool = False,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
@@ -154,13 +175,15 @@ def embed_collection(
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Embed the judged queries and all documents of a collection.
 
-    Texts go through `encode_query` and `encode_document`, so prompts and routers of the model apply; these sort
-    texts by length, so that a batch holds texts of about the same.
+    Texts go through `encode_query` and `encode_document`, so prompts and routers of the model apply, in batches of
+    about as many tokens each (`encode_by_length`).
 
     Args:
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document are left out.
-        batch_size: texts per forward pass.
+        batch_size: most texts per forward pass.
+        batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
+            16,384 elsewhere.
         progress: show sentence-transformers' progress bars.
         query_prompt: text put before each query; None for the model's own.
         document_prompt: text put before each document; None for the model's own.
@@ -182,15 +205,16 @@ def embed_collection(
         model.to(check_device(device))
     options: dict[str, Any] = {
         "batch_size": batch_size,
-        "show_progress_bar": progress,
+        "batch_tokens": batch_tokens,
+        "progress": progress,
         "normalize_embeddings": True,
     }
     if truncate_dim is not None:
         options["truncate_dim"] = truncate_dim
     with _precision(model, dtype):
         encoder = _Encoder(model, cache, [dtype, truncate_dim], options)
-        queries = encoder.encode(model.encode_query, collection.query_texts(rows), query_prompt)
-        documents = encoder.encode(model.encode_document, collection.document_texts(), document_prompt)
+        queries = encoder.encode("encode_query", collection.query_texts(rows), query_prompt)
+        documents = encoder.encode("encode_document", collection.document_texts(), document_prompt)
     if truncate_dim is not None and queries.shape[1] < truncate_dim:
         raise InputError(
             f"the model has {queries.shape[1]} dimensions: they cannot be cut to {truncate_dim}; ask for fewer"

@@ -11,12 +11,13 @@ import torch
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
+from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.bias.summary import TOP
 from isoglot.evaluation.clock import Clock
 from isoglot.evaluation.embed import embed_collection, judged_query_rows, unit_rows
 from isoglot.evaluation.geometry import measure_geometry
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
-from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_embeddings
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, language_order, rank_embeddings
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter, check_run_folder
 from isoglot.evaluation.summary import result_of_ranks
@@ -64,9 +65,10 @@ def evaluate_embeddings(
         measures: rank measures by ir_measures' names.
         bootstrap: draws for the confidence intervals; 0 for none.
         seed: of the bootstrap.
-        rank_correlation: whether to measure it; it makes ranking about twice as long.
+        rank_correlation: whether to measure it; it makes ranking up to twice as long.
         geometry: whether to measure the geometry of the query embeddings.
-        memory: bytes that a block of scores may take.
+        memory: bytes that a block of scores may take; besides them there are the embeddings given and one copy of
+            them, none where the documents are fp32, of unit length and sorted by language.
         device: where scores are computed, `cpu` or `cuda`.
         model: what the result calls the model.
         trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
@@ -88,7 +90,8 @@ def evaluate_embeddings(
         query_embeddings, "queries", len(rows) if given == len(rows) else len(collection.query_index)
     )
     queries = queries if given == len(rows) else queries[rows]
-    documents = unit_rows(document_embeddings, "documents", collection.documents.num_rows)
+    order = language_order(collection.document_language)  # the copy at unit length is made in this order at once
+    documents = unit_rows(document_embeddings, "documents", collection.documents.num_rows, order)
     if queries.shape[1] != documents.shape[1]:
         raise InputError(
             f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with the "
@@ -108,6 +111,7 @@ def evaluate_embeddings(
         memory=memory,
         device=device,
         observe=writer,
+        arranged=True,
     )
     if writer is not None:
         writer.close()
@@ -135,7 +139,8 @@ def evaluate(
     measures: Sequence[str] = DEFAULT_MEASURES,
     bootstrap: int = 1000,
     seed: int = 0,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
+    batch_tokens: int | None = None,
     progress: bool = False,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
@@ -158,11 +163,13 @@ def evaluate(
         measures: rank measures by ir_measures' names.
         bootstrap: draws for the confidence intervals; 0 for none.
         seed: of the bootstrap.
-        batch_size: texts per forward pass.
+        batch_size: most texts per forward pass.
+        batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
+            16,384 elsewhere.
         progress: show progress bars while encoding.
         query_prompt: text put before each query; None for the model's own.
         document_prompt: text put before each document; None for the model's own.
-        rank_correlation: whether to measure it; it makes ranking about twice as long.
+        rank_correlation: whether to measure it; it makes ranking up to twice as long.
         geometry: whether to measure the geometry of the query embeddings.
         memory: bytes that a block of scores may take.
         name: what the result calls the model; None for what it was loaded from.
@@ -189,6 +196,7 @@ def evaluate(
         model,
         collection,
         batch_size=batch_size,
+        batch_tokens=batch_tokens,
         progress=progress,
         query_prompt=query_prompt,
         document_prompt=document_prompt,

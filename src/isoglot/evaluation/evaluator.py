@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sentence_transformers.base.evaluation import SentenceEvaluator
 
 from isoglot.collections.collection import Collection
+from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.evaluate import evaluate
 from isoglot.evaluation.result import Result
 
@@ -51,9 +52,11 @@ class MultilingualEvaluator(SentenceEvaluator):
         collection: what to evaluate on, usually a development split.
         name: put before all names of metrics, as other evaluators do: `name_multilingual_AP`.
         measures: rank measures by ir_measures' names; must include AP, which is the primary metric.
-        batch_size: texts per forward pass.
+        batch_size: most texts per forward pass.
+        batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
+            16,384 elsewhere.
         progress: show progress bars while encoding.
-        rank_correlation: whether to measure it; it makes ranking about twice as long.
+        rank_correlation: whether to measure it; it makes ranking up to twice as long.
         geometry: whether to measure the geometry of the query embeddings.
 
     Example:
@@ -69,7 +72,8 @@ class MultilingualEvaluator(SentenceEvaluator):
         name: str = "",
         *,
         measures: Sequence[str] = ("AP", "nDCG@10", "R@10"),
-        batch_size: int = 64,
+        batch_size: int = BATCH_SIZE,
+        batch_tokens: int | None = None,
         progress: bool = False,
         rank_correlation: bool = False,
         geometry: bool = False,
@@ -79,6 +83,7 @@ class MultilingualEvaluator(SentenceEvaluator):
         self.name = name
         self.measures = tuple(dict.fromkeys(("AP", *measures)))
         self.batch_size = batch_size
+        self.batch_tokens = batch_tokens
         self.progress = progress
         self.rank_correlation = rank_correlation
         self.geometry = geometry
@@ -106,6 +111,7 @@ class MultilingualEvaluator(SentenceEvaluator):
             measures=self.measures,
             bootstrap=0,
             batch_size=self.batch_size,
+            batch_tokens=self.batch_tokens,
             progress=self.progress,
             rank_correlation=self.rank_correlation,
             geometry=self.geometry,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias.rank_correlation import unit_ranks, version_correlations
-from isoglot.evaluation.keys import SORT_FROM, KeyArray, count_before, documents_of, first_keys, order_keys
+from isoglot.evaluation.keys import (
+    SORT_FROM,
+    KeyArray,
+    choose_sort,
+    count_before,
+    documents_of,
+    first_keys,
+    order_keys,
+)
+from isoglot.evaluation.repeats import find_repeats
 
 __all__ = [
     "DEFAULT_MEMORY",
@@ -25,6 +35,7 @@ __all__ = [
     "Ranks",
     "Score",
     "judgments_of",
+    "language_order",
     "rank_blocks",
     "rank_embeddings",
     "rank_scores",
@@ -143,6 +154,7 @@ class _Ranker:
         column_of[self.columns] = np.arange(pool)
         self.relevant_columns = column_of[judged.documents]
         self.relevant_languages = language[judged.documents]
+        self.sort = choose_sort(pool)
         self.unit_ranks = unit_ranks(pool)
         self.ranks = Ranks(
             judged,
@@ -160,8 +172,8 @@ class _Ranker:
         self.ranks.language_rank[relevant] = self._within_language(keys, wanted, relevant)
         top = self.ranks.top.shape[1]
         if self.correlation or len(wanted) >= SORT_FROM:
-            keys.sort()
-            before = np.searchsorted(keys, wanted).astype(np.int64)
+            keys = self.sort(keys, scores)
+            before = np.searchsorted(keys, wanted)
             best = keys[:top]
         else:
             before = count_before(keys, wanted)
@@ -172,7 +184,12 @@ class _Ranker:
             scores[documents_of(keys)] = self.unit_ranks
 
     def _within_language(self, keys: KeyArray, wanted: KeyArray, relevant: slice) -> IntArray:
+        """Rank the wanted keys (m,) among those (D,) of the documents of their own language."""
         languages = self.relevant_languages[relevant]
+        if len(wanted) < SORT_FROM:
+            starts, ends = self.starts[languages].tolist(), self.starts[languages + 1].tolist()
+            places = zip(wanted, starts, ends, strict=True)
+            return np.array([np.count_nonzero(keys[start:end] < key) + 1 for key, start, end in places])
         found = np.empty(len(wanted), np.int64)
         for language in set(languages.tolist()):
             own = languages == language
@@ -260,13 +277,18 @@ def rank_scores(
     return rank_blocks(score, judged, top=top, correlation=correlation, memory=memory)
 
 
-def _repeats(embeddings: NDArray[np.float32]) -> tuple[IntArray, IntArray]:
-    """Find rows that equal an earlier one: their positions (m,) and those of the first of their kind (m,)."""
-    packed = np.ascontiguousarray(embeddings).view(np.dtype((np.void, embeddings.shape[1] * 4)))[:, 0]
-    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    origin = first[inverse]
-    again = np.flatnonzero(origin != np.arange(len(embeddings)))
-    return again, origin[again]
+def language_order(document_language: IntArray) -> IntArray | None:
+    """Return the document rows (D,) in the order of their languages, as ranking wants them; None if they are."""
+    if (np.diff(document_language.astype(np.int64)) >= 0).all():
+        return None
+    return np.argsort(document_language, kind="stable")
+
+
+def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
+    """Share an array with torch, which warns of those that are read-only, as memory-mapped files are."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(array))
 
 
 def rank_embeddings(
@@ -279,12 +301,16 @@ def rank_embeddings(
     memory: int = DEFAULT_MEMORY,
     device: str | torch.device = "cpu",
     observe: Observer | None = None,
+    arranged: bool = False,
 ) -> Ranks:
     """Rank all documents for every query by the inner product of embeddings, in fp32.
 
     Documents with the same embedding get the same score, exactly: matrix products round differently at
     different places of a matrix, which would break such ties by chance. The product is torch's on any
     device; ranking is numpy's on as many CPU threads as torch has.
+
+    Ranking goes through the documents by language. Where the collection does not have them in this order they are
+    copied into it, unless they are given so.
 
     Args:
         query_embeddings: (q, d) float32, in the order of `judged.query_rows`.
@@ -297,14 +323,16 @@ def rank_embeddings(
             query id with its versions) alone takes more.
         device: where to multiply, `cpu` or `cuda`.
         observe: is shown every block of scores before it is ranked; to write run files, say.
+        arranged: whether `document_embeddings` are in the order of `language_order` and not in that of rows.
 
     Returns:
         The ranks.
     """
-    arranged = np.ascontiguousarray(document_embeddings[np.argsort(judged.document_language, kind="stable")])
-    again, origin = _repeats(arranged)
-    documents = torch.from_numpy(arranged).to(device).T
-    queries = torch.from_numpy(np.ascontiguousarray(query_embeddings)).to(device)
+    order = None if arranged else language_order(judged.document_language)
+    table = np.ascontiguousarray(document_embeddings if order is None else document_embeddings[order])
+    again, origin = find_repeats(table)
+    documents = _tensor(table).to(device).T
+    queries = _tensor(query_embeddings).to(device)
     buffer = torch.empty(0, documents.shape[1], device=device)  # grows once: fresh memory is slow to touch
 
     def score(positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
@@ -314,7 +342,8 @@ def rank_embeddings(
         picked = queries[torch.from_numpy(positions).to(device)]
         scores = torch.mm(picked, documents, out=buffer[: len(positions)]).cpu().numpy()
         if len(again):
-            scores[:, again] = scores[:, origin]
+            for row in scores:  # one by one: a block of them would be a second block
+                row[again] = row[origin]
         return scores
 
     precision = torch.get_float32_matmul_precision()

@@ -1,5 +1,6 @@
 """Reporting: figures, and self-contained HTML pages that work offline."""
 
+from isoglot.reporting.charts import write_figures
 from isoglot.reporting.demo import DEMO_MEASURES, write_demo_report
 from isoglot.reporting.figures import save_figures
 from isoglot.reporting.inspection import Inspection, RankedDocument, RankedQuery, Space, inspect_result, project
@@ -15,5 +16,6 @@ __all__ = [
     "project",
     "save_figures",
     "write_demo_report",
+    "write_figures",
     "write_report",
 ]

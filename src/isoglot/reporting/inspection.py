@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from isoglot.collections import Collection
     from isoglot.evaluation import Result
 
-__all__ = ["Inspection", "RankedDocument", "RankedQuery", "Space", "inspect_result", "project"]
+__all__ = ["Inspection", "RankedDocument", "RankedQuery", "Space", "inspect_result", "named_arms", "project"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -90,6 +90,18 @@ class Inspection:
     def name(self) -> str:
         """What the report calls it."""
         return self.label or self.result.model
+
+
+def named_arms(results: Sequence[Result | Inspection]) -> dict[str, Inspection]:
+    """Give every model a name of its own: the second `LaBSE` is `LaBSE (2)`."""
+    named: dict[str, Inspection] = {}
+    for item in results:
+        arm = item if isinstance(item, Inspection) else Inspection(item)
+        name, number = arm.name, 2
+        while name in named:
+            name, number = f"{arm.name} ({number})", number + 1
+        named[name] = arm
+    return named
 
 
 def project(embeddings: Any) -> tuple[FloatArray, float]:

@@ -90,6 +90,13 @@ BIAS = (
     ),
     Measure("recall_gap@10", "recall gap@10", "low", "score", "R@10 of the best minus the worst document language"),
     Measure("recall_gap@100", "recall gap@100", "low", "score", "the same, R@100"),
+    Measure(
+        "unretrieved",
+        "not retrieved",
+        "low",
+        "percent",
+        "of a question's relevant documents, those that the run does not hold: each counts as last of the pool",
+    ),
 )
 
 GEOMETRY = (

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.reporting.figures import (
-    distance_histogram,
-    language_dots,
-    pair_heatmap,
-    share_heatmap,
-    space_scatter,
-)
+from isoglot.reporting.charts import MAPPED, model_charts
 from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.measures import (
@@ -21,7 +15,6 @@ from isoglot.reporting.measures import (
     format_value,
     interval_text,
     measure_of,
-    percent,
     setting_name,
 )
 from isoglot.reporting.page import figure
@@ -32,19 +25,11 @@ from isoglot.reporting.tables import Cell, Head, Table, measured
 if TYPE_CHECKING:
     from isoglot.evaluation import Result
 
-__all__ = ["highest_values", "model_part"]
+__all__ = ["model_part"]
 
 COUNTS = ("pairs", "queries", "documents")
-WIDEST = 720
-MAPPED = ("AP", "nDCG@10", "R@1", "R@10", "R@100", "RR@10")
+BIAS_CHARTS = ("rank_distance", "own_language", "distances")
 TILES = ("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "rank_distance", "own_language_share@10")
-
-
-def highest_values(results: Sequence[Result]) -> dict[str, float]:
-    """Return the largest value over language pairs and models of each measure, to give heat maps one scale."""
-    rows = [row for result in results for row in result.pairs]
-    found = {name: [row[name] for row in rows if row.get(name) is not None] for name in MAPPED}
-    return {name: max(values) for name, values in found.items() if values}
 
 
 def model_part(name: str, arm: Inspection, tops: Mapping[str, float]) -> dict[str, Any]:
@@ -56,18 +41,22 @@ def model_part(name: str, arm: Inspection, tops: Mapping[str, float]) -> dict[st
         tops: measure -> upper end of the colour scale of heat maps.
     """
     result = arm.result
+    charts = {
+        key: figure(shown.chart, shown.caption, widest=shown.widest)
+        for key, shown in model_charts(arm, tops).items()
+    }
     return {
         "name": name,
         "tiles": _tiles(result),
         "sentences": result_sentences(result),
         "retrieval": _retrieval(result),
-        "heatmap": _heatmap(result, tops),
+        "heatmap": charts.get("pairs"),
         "bias": _measured_table(result, "bias", BIAS, "Measures of language bias"),
-        "bias_charts": _bias_charts(result),
-        "origin": _origin(result),
+        "bias_charts": [charts[key] for key in BIAS_CHARTS if key in charts],
+        "origin": charts.get("origin"),
         "languages": _languages(result),
         "geometry": _measured_table(result, "geometry", GEOMETRY, "Geometry of the question embeddings"),
-        "space": _space(arm),
+        "space": charts.get("space"),
         "worst": [
             {**vars(query), "language": name_of(query.lang), "value": format_value(query.value)}
             for query in arm.worst
@@ -134,74 +123,6 @@ def _measured_table(result: Result, setting: str, measures: Any, label: str) -> 
     return Table(label, [Head("measure"), Head("value"), Head("good is")], rows) if rows else None
 
 
-def _heatmap(result: Result, tops: Mapping[str, float]) -> dict[str, Any] | None:
-    names = [name for name in MAPPED if any(row.get(name) is not None for row in result.pairs)]
-    if len(result.pairs) < 2 or not names:
-        return None
-    chart = pair_heatmap(result.pairs, names, tops=tops, title="Every language pair")
-    return figure(
-        chart,
-        "Questions in one language (rows) among the documents of one language (columns); the diagonal is "
-        "monolingual retrieval.",
-        widest=WIDEST,
-    )
-
-
-def _bias_charts(result: Result) -> list[dict[str, Any]]:
-    charts = []
-    by_language = result.bias.get("by_query_language") or {}
-    rows = [{"arm": "", "lang": tag, "value": values.get("rank_distance")} for tag, values in by_language.items()]
-    if any(row["value"] is not None for row in rows):
-        charts.append(
-            figure(
-                language_dots(
-                    rows, axis="rank distance (places)", title="Rank distance, by language of the question"
-                ),
-                "Places between the best- and the worst-placed language of the answer; less is better.",
-            )
-        )
-    shares, pool = result.bias.get("language_share@10") or {}, pool_shares(result)
-    rows = [
-        {"arm": "", "lang": tag, "value": row.get(tag), "reference": pool.get(tag)} for tag, row in shares.items()
-    ]
-    if any(row["value"] is not None for row in rows):
-        charts.append(
-            figure(
-                language_dots(
-                    rows,
-                    axis="share of the top 10",
-                    number=".0%",
-                    reference="share of the pool",
-                    title="How much of the top 10 is in the question's own language",
-                ),
-                "Dot: share of the top 10. Grey tick: the language's share of the pool, where a ranking blind to "
-                "language would be.",
-            )
-        )
-    distances = result.per_query.get("rank_distance")
-    if distances is not None and (distances == distances).any():
-        charts.append(
-            figure(
-                distance_histogram({result.model: distances}),
-                "Share of the questions by the number of places between the best- and the worst-placed language of "
-                "their answer.",
-            )
-        )
-    return charts
-
-
-def _origin(result: Result) -> dict[str, Any] | None:
-    shares = result.bias.get("language_share@10") or {}
-    if not shares or max(len(row) for row in shares.values()) < 2:
-        return None
-    return figure(
-        share_heatmap(shares, pool_shares(result), title="Where the top 10 of each language's questions come from"),
-        "Each row is a question language and adds up to 100 %; the last row is the share of the whole pool, as far "
-        "as it is known. A ranking blind to language would repeat that row.",
-        widest=WIDEST,
-    )
-
-
 def _languages(result: Result) -> Table | None:
     """One row a language: asked, answered, and biased how much."""
     tags = order_of([*result.languages, *(row["query_lang"] for row in result.pairs)])
@@ -257,16 +178,4 @@ def _languages(result: Result) -> Table | None:
         [[row[at] for at in used] for row in table],
         note="Click a column's head to sort.",
         sortable=True,
-    )
-
-
-def _space(arm: Inspection) -> dict[str, Any] | None:
-    if arm.space is None or not len(arm.space.points):
-        return None
-    kept = "" if arm.space.kept is None else f" They keep {percent(arm.space.kept)} of the variance."
-    return figure(
-        space_scatter(arm.space.points, arm.space.languages, arm.space.texts),
-        "Every dot is a question, placed by the first two principal components of the embeddings; a tag stands "
-        f"at the centre of its language. Languages that lie apart are told apart by the model.{kept}",
-        widest=WIDEST,
     )

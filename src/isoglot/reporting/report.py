@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoglot.errors import InputError
-from isoglot.reporting.comparison import comparison_charts, side_by_side
+from isoglot.reporting.charts import comparison_charts, highest_values
+from isoglot.reporting.comparison import side_by_side
 from isoglot.reporting.facts import making
-from isoglot.reporting.inspection import Inspection
+from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.measures import count
-from isoglot.reporting.model import highest_values, model_part
-from isoglot.reporting.page import render_page, write_page
+from isoglot.reporting.model import model_part
+from isoglot.reporting.page import figure, render_page, write_page
 from isoglot.reporting.sentences.comparison import comparison_sentences
 from isoglot.reporting.sentences.words import listed, plural
 
@@ -49,7 +50,7 @@ def write_report(
     given: list[Any] = list(results) if isinstance(results, Sequence) else [results]
     if not given:
         raise InputError("a report needs at least one result")
-    arms = _named([item if isinstance(item, Inspection) else Inspection(item) for item in given])
+    arms = named_arms(given)
     collections = list(dict.fromkeys(arm.result.collection for arm in arms.values()))
     headline = title or f"{listed(list(arms)) if len(arms) < 4 else f'{len(arms)} models'} on {listed(collections)}"
     tops = highest_values([arm.result for arm in arms.values()])
@@ -63,6 +64,7 @@ def write_report(
             metadata=metadata,
         )
         models.append({**model_part(name, arm, tops), "facts": facts})
+    together = comparison_charts(arms) if len(arms) > 1 and len(collections) == 1 else {}
     context = {
         "title": f"isoglot: {headline}",
         "kicker": "isoglot evaluation",
@@ -71,20 +73,11 @@ def write_report(
         "models": models,
         "comparison": comparison_sentences({name: arm.result for name, arm in arms.items()}),
         "side_by_side": side_by_side(arms) if len(arms) > 1 else None,
-        "comparison_charts": comparison_charts(arms) if len(arms) > 1 and len(collections) == 1 else [],
+        "comparison_charts": [
+            figure(shown.chart, shown.caption, widest=shown.widest) for shown in together.values()
+        ],
     }
     return write_page(path, render_page("report.html", context))
-
-
-def _named(arms: Sequence[Inspection]) -> dict[str, Inspection]:
-    """Give every arm a name of its own: the second `LaBSE` is `LaBSE (2)`."""
-    named: dict[str, Inspection] = {}
-    for arm in arms:
-        name, number = arm.name, 2
-        while name in named:
-            name, number = f"{arm.name} ({number})", number + 1
-        named[name] = arm
-    return named
 
 
 def _lead(result: Result) -> str:

@@ -27,8 +27,8 @@ class Bias:
     """Language bias.
 
     Attributes:
-        summary: measure -> value or None, and `language_share@10`, `best_rank`, `by_query_language`, as in the
-            result file.
+        summary: measure -> value or None, and `language_share@10`, `best_rank`, `by_query_language`, and of run
+            files `unretrieved_documents`, as in the result file.
         per_query: measure -> (q,) float64, NaN where it does not apply.
         averages: what the scalar values are averages of.
     """
@@ -42,6 +42,16 @@ def unretrieved(ranks: Ranks) -> FloatArray:
     """Return the share of each query's relevant documents (q,) that a run file leaves out."""
     query = ranks.judgments.queries
     return np.bincount(query, np.isinf(ranks.pool_rank)) / np.bincount(query)
+
+
+def unretrieved_documents(ranks: Ranks, cells: Cells) -> dict[str, dict[str, int] | None]:
+    """Count the relevant documents of all queries, and those that a run file leaves out, in each setting."""
+    missing, mono = np.isinf(ranks.pool_rank), cells.mono[cells.relevant]
+    settings = {"monolingual": mono, "cross_lingual": ~mono, "multilingual": np.ones_like(mono)}
+    return {
+        setting: {"relevant": int(own.sum()), "unretrieved": int(missing[own].sum())} if own.any() else None
+        for setting, own in settings.items()
+    }
 
 
 def measure_bias(
@@ -86,5 +96,7 @@ def measure_bias(
         share_matrix(shares, query_language, document_language, languages) if several else None
     )
     summary["best_rank"] = best_rank_matrix(ranks, cells, languages) if several else None
+    if ranks.truncated:
+        summary["unretrieved_documents"] = unretrieved_documents(ranks, cells)
     summary["by_query_language"] = by_language if len(by_language) > 1 else None
     return Bias(summary, per_query, (plain, gaps))

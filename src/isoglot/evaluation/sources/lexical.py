@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.words import words_of
 from isoglot.errors import InputError
 from isoglot.evaluation.bias.summary import TOP
 from isoglot.evaluation.clock import Clock
@@ -20,7 +21,6 @@ from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
-from isoglot.evaluation.sources.words import words_of
 from isoglot.evaluation.summary import result_of_ranks
 
 __all__ = ["K1", "B", "evaluate_bm25"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoglot.reporting.languages import name_of
-from isoglot.reporting.measures import format_value, percent
+from isoglot.reporting.measures import count, format_value, percent
 from isoglot.reporting.sentences.words import article, plural
 
 if TYPE_CHECKING:
@@ -175,6 +175,28 @@ def _complete(result: Result) -> list[str]:
     ]
 
 
+def _unretrieved(result: Result) -> list[str]:
+    """Say how many of the relevant documents a run file leaves out, and what that means for the rest."""
+    counted = result.bias.get("unretrieved_documents") or {}
+    pool = counted.get("multilingual")
+    if pool is None:
+        return []
+    if not pool["unretrieved"]:
+        return ["The run holds every relevant document of every question."]
+    settings = {"monolingual": "in the question's own language", "cross_lingual": "in other languages"}
+    parts = [
+        f"{count(values['unretrieved'])} of {count(values['relevant'])} {where}"
+        for setting, where in settings.items()
+        if (values := counted.get(setting)) is not None
+    ]
+    missing = percent(pool["unretrieved"] / pool["relevant"])
+    return [
+        f"The run does not hold {count(pool['unretrieved'])} of the {count(pool['relevant'])} relevant documents "
+        f"({missing}): {' and '.join(parts)}. Each counts as last of the pool in rank distance and max rank; the "
+        "more are missing, the less these two say."
+    ]
+
+
 def _geometry(result: Result) -> list[str]:
     space = result.geometry or {}
     found, chance = space.get("language_identification"), space.get("language_identification_chance")
@@ -203,5 +225,6 @@ def result_sentences(result: Result, measure: str = "AP") -> list[str]:
         *_behind_own(result),
         *_preference(result),
         *_complete(result),
+        *_unretrieved(result),
         *_geometry(result),
     ]

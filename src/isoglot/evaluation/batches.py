@@ -1,0 +1,145 @@
+"""Batches of texts of like length, filled up to a number of tokens, so that a batch holds few padding tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+__all__ = ["BATCH_SIZE", "BATCH_TOKENS", "CPU_TOKENS", "encode_by_length", "fill_batches", "token_lengths"]
+
+IntArray = NDArray[np.integer[Any]]
+
+BATCH_SIZE = 256
+BATCH_TOKENS = 16_384
+"""Padded tokens of a batch: 256 texts of 64, 64 of 256, 2 of 8,192."""
+CPU_TOKENS = 4096
+"""The same on a CPU, whose caches more of them outgrow (measured: a fifth slower)."""
+
+TOKENIZED = 4096
+"""Texts tokenized together to find their lengths."""
+
+PROMPTS = {"encode_query": ("query",), "encode_document": ("document", "passage", "corpus")}
+"""Names of the model's own prompts, in the order in which sentence-transformers looks for them."""
+
+
+def _transformer(model: Any) -> Any | None:
+    """Return the first transformer of a model; None where it has none."""
+    from sentence_transformers.base.modules import Transformer
+
+    if not isinstance(model, torch.nn.Module):
+        return None
+    return next((part for part in model.modules() if isinstance(part, Transformer)), None)
+
+
+def _prompt(model: Any, method: str, prompt: str | None) -> str:
+    """Return what a method of the model puts before a text."""
+    known = model.prompts
+    names = [name for name in (*PROMPTS[method], model.default_prompt_name) if name in known]
+    return prompt if prompt is not None else known[names[0]] if names else ""
+
+
+def token_lengths(model: Any, texts: list[str], method: str, prompt: str | None = None) -> IntArray | None:
+    """Count the tokens of texts as a model reads them: with prompt and special tokens, cut to its longest input.
+
+    Args:
+        model: any sentence-transformers model.
+        texts: the texts (n,).
+        method: `encode_query` or `encode_document`.
+        prompt: put before each text; None for the model's own.
+
+    Returns:
+        (n,) tokens, where a prompt runs into a text by one more or less; None for models without a transformer,
+        to which lengths do not matter.
+    """
+    transformer = _transformer(model)
+    tokenizer = getattr(transformer, "tokenizer", None)
+    if tokenizer is None:
+        return None
+    flags = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
+    before = len(tokenizer(_prompt(model, method, prompt), add_special_tokens=False, **flags)["input_ids"])
+    found: list[int] = []
+    for start in range(0, len(texts), TOKENIZED):
+        part = tokenizer(texts[start : start + TOKENIZED], padding=False, truncation=False, **flags)["input_ids"]
+        found += [len(ids) for ids in part]
+    return np.minimum(np.array(found, np.int64) + before, getattr(transformer, "max_seq_length", None) or 1 << 40)
+
+
+def fill_batches(lengths: IntArray, batch_size: int, batch_tokens: int) -> list[IntArray]:
+    """Cut texts, longest first, into batches that are full at so many texts or at so many padded tokens.
+
+    Args:
+        lengths: (n,) tokens of each text.
+        batch_size: most texts of a batch.
+        batch_tokens: most tokens of a batch, every text counting as many as the longest of its batch; a text that
+            alone has more is a batch by itself.
+
+    Returns:
+        For each batch the positions of its texts.
+    """
+    order = np.argsort(-lengths, kind="stable")  # longest first: what does not fit in memory fails at once
+    batches: list[IntArray] = []
+    start = 0
+    while start < len(order):
+        count = min(batch_size, max(1, batch_tokens // max(int(lengths[order[start]]), 1)))
+        batches.append(order[start : start + count])
+        start += count
+    return batches
+
+
+def encode_by_length(
+    model: Any,
+    method: str,
+    texts: list[str],
+    *,
+    prompt: str | None = None,
+    batch_size: int = BATCH_SIZE,
+    batch_tokens: int | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> NDArray[Any]:
+    """Encode texts with `encode_query` or `encode_document` of a model, in batches of like length.
+
+    The embeddings are those of a single call, up to rounding: each batch goes through the model's own method, so
+    prompts and routers apply. A model without a transformer gets all texts in one call.
+
+    Args:
+        model: any sentence-transformers model.
+        method: `encode_query` or `encode_document`.
+        texts: the texts (n,).
+        prompt: put before each text; None for the model's own.
+        batch_size: most texts of a batch.
+        batch_tokens: most padded tokens of a batch; None for `CPU_TOKENS` on a CPU and `BATCH_TOKENS` elsewhere.
+        progress: show a progress bar.
+        **options: more arguments of the method.
+
+    Returns:
+        The embeddings (n, d), in the order of the texts.
+    """
+    encode: Callable[..., Any] = getattr(model, method)
+    lengths = token_lengths(model, texts, method, prompt) if texts else None
+    if lengths is None:
+        return np.asarray(
+            encode(texts, prompt=prompt, batch_size=batch_size, show_progress_bar=progress, **options)
+        )
+    if batch_tokens is None:
+        batch_tokens = CPU_TOKENS if model.device.type == "cpu" else BATCH_TOKENS
+    found: NDArray[Any] | None = None
+    with Progress(console=Console(stderr=True), disable=not progress) as bar:
+        task = bar.add_task(f"encoding {len(texts):,} texts", total=len(texts))
+        for batch in fill_batches(lengths, batch_size, batch_tokens):
+            part = [texts[at] for at in batch.tolist()]
+            embeddings = np.asarray(
+                encode(part, prompt=prompt, batch_size=len(part), show_progress_bar=False, **options)
+            )
+            if found is None:
+                found = np.empty((len(texts), *embeddings.shape[1:]), embeddings.dtype)
+            found[batch] = embeddings
+            bar.update(task, advance=len(part))
+    assert found is not None  # there are texts
+    return found
