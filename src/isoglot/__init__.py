@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isoglot.batching import BatchSampler as BatchSampler
+    from isoglot.batching import CodeSwitcher as CodeSwitcher
     from isoglot.batching import CrossLingual as CrossLingual
     from isoglot.batching import English as English
     from isoglot.batching import Hybrid as Hybrid
     from isoglot.batching import Mixed as Mixed
     from isoglot.batching import MixedCross as MixedCross
     from isoglot.batching import Monolingual as Monolingual
+    from isoglot.batching import Multiway as Multiway
     from isoglot.batching import Schedule as Schedule
     from isoglot.batching import Strategy as Strategy
     from isoglot.collections import Collection as Collection
@@ -31,27 +33,48 @@ if TYPE_CHECKING:
     from isoglot.errors import IsoglotError as IsoglotError
     from isoglot.evaluation import MultilingualEvaluator as MultilingualEvaluator
     from isoglot.evaluation import Result as Result
+    from isoglot.evaluation import compare_all as compare_all
     from isoglot.evaluation import evaluate as evaluate
+    from isoglot.evaluation import evaluate_bm25 as evaluate_bm25
     from isoglot.evaluation import evaluate_embeddings as evaluate_embeddings
+    from isoglot.evaluation import evaluate_run as evaluate_run
+    from isoglot.evaluation import read_embeddings as read_embeddings
+    from isoglot.mining import mine_hard_negatives as mine_hard_negatives
+    from isoglot.objectives import DistributionAlignment as DistributionAlignment
+    from isoglot.objectives import DomainContrast as DomainContrast
     from isoglot.objectives import EmbeddedBatch as EmbeddedBatch
     from isoglot.objectives import InfoNCE as InfoNCE
+    from isoglot.objectives import KLAlignment as KLAlignment
+    from isoglot.objectives import LanguageAdversary as LanguageAdversary
+    from isoglot.objectives import LanguageContrast as LanguageContrast
+    from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
     from isoglot.objectives import Objective as Objective
+    from isoglot.objectives import ReverseTraining as ReverseTraining
+    from isoglot.objectives import SemanticContrast as SemanticContrast
     from isoglot.training import HybridTrainer as HybridTrainer
 
 __version__ = version("isoglot")
 
 _ROOMS = {
     "batching": (
-        *("BatchSampler", "CrossLingual", "English", "Hybrid", "Mixed", "MixedCross", "Monolingual"),
-        *("Schedule", "Strategy"),
+        *("BatchSampler", "CodeSwitcher", "CrossLingual", "English", "Hybrid", "Mixed", "MixedCross"),
+        *("Monolingual", "Multiway", "Schedule", "Strategy"),
     ),
     "collections": (
         *("Collection", "collection_from_rows", "load_collection", "read_collection", "write_collection"),
     ),
     "encoders": ("load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
-    "evaluation": ("MultilingualEvaluator", "Result", "evaluate", "evaluate_embeddings"),
-    "objectives": ("EmbeddedBatch", "InfoNCE", "Objective"),
+    "evaluation": (
+        *("MultilingualEvaluator", "Result", "compare_all", "evaluate", "evaluate_bm25", "evaluate_embeddings"),
+        *("evaluate_run", "read_embeddings"),
+    ),
+    "mining": ("mine_hard_negatives",),
+    "objectives": (
+        *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "InfoNCE", "KLAlignment"),
+        *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE", "Objective"),
+        *("ReverseTraining", "SemanticContrast"),
+    ),
     "training": ("HybridTrainer",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

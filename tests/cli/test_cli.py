@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from isoglot.cli import main
 from isoglot.collections import read_collection, write_collection
@@ -63,6 +64,57 @@ def test_a_run_from_yaml_takes_flags_too(data, tmp_path):
     config.write_text(f"data: {data}\nsteps: 500\nbatch_size: 4\ndimensions: 16\n")
     assert main(["train", str(config), "--steps", "3", "--out", str(tmp_path / "out")]) == 0
     assert "steps: 3" in (tmp_path / "out" / "isoglot-training.yaml").read_text()
+
+
+def test_flags_say_all_that_yaml_does_but_settings_of_terms(data, tmp_path):
+    (tmp_path / "en-de.tsv").write_text("archive\tArchiv\n")
+    flags = "--strategy multiway --ways 2 --objective MultiwayInfoNCE:0.7 --objective KLAlignment --encoder scratch"
+    flags += " --dimensions 64 --layers 1 --vocabulary 200 --max-length 32 --attention eager --memory 2GiB --bf16"
+    flags += (
+        " --gradient-checkpointing --chunk-tokens 64 --weight-decay 0.1 --max-grad-norm 0.5 --no-cache --warmup 0.5"
+    )
+    flags += f" --schedule cosine --gamma 0 --code-switch {tmp_path / 'en-de.tsv'} --code-switch-rate 0.9 --seed 3"
+    folders = ["--data", str(data), "--out", str(tmp_path / "out")]
+    assert main(["train", *folders, *flags.split(), "--steps", "2", "--batch-size", "4", "--quiet"]) == 0
+    written = yaml.safe_load((tmp_path / "out" / "isoglot-training.yaml").read_text())
+    assert written["objective"] == [
+        {"term": "MultiwayInfoNCE", "weight": 0.7},
+        {"term": "KLAlignment", "weight": 1.0},
+    ]
+    assert written["code_switch"] == {"lexicons": [str(tmp_path / "en-de.tsv")], "rate": 0.9, "side": "query"}
+    assert (written["ways"], written["memory"], written["bf16"], written["cache"]) == (2, 2**31, True, False)
+    assert "temperature" not in written
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(data, tmp_path):
+    """As `torchrun -m isoglot train`: one model, one line about it, and the losses of one process."""
+    flags = [
+        "--data",
+        str(data),
+        "--strategy",
+        "multiway",
+        "--dimensions",
+        "16",
+        "--steps",
+        "6",
+        "--batch-size",
+        "4",
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    records = {}
+    for name, launcher in {
+        "one": ["-m"],
+        "two": ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"],
+    }.items():
+        out = tmp_path / name
+        command = [sys.executable, *launcher, "isoglot", "train", *flags, "--out", str(out), "--quiet"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=True)
+        assert done.stdout.count("Trained with multiway batches for 6 steps") == 1
+        records[name] = json.loads((out / "isoglot-training.json").read_text())
+    losses = {name: [entry["loss"] for entry in record["loss"]] for name, record in records.items()}
+    assert losses["two"] == pytest.approx(losses["one"], abs=1e-3)
+    assert records["two"]["encoded"] == records["one"]["encoded"]
 
 
 def test_worldfacts_is_built_checked_and_described(tmp_path, capsys):

@@ -88,7 +88,9 @@ def test_options_of_models(data, model, cache, tmp_path):
     assert set(first["multilingual"]) == {"AP", "P@3", "queries", "documents"}
     assert first["model"] == "mine"
     assert len(list(cache.rglob("*.npy"))) == 2
-    small = evaluate(tmp_path / "b.json", model, data, "--truncate-dim", 2, "--batch-size", 7, "--no-cache")
+    small = evaluate(
+        tmp_path / "b.json", model, data, "--truncate-dim", 2, "--batch-size", 7, "--batch-tokens", 99, "--no-cache"
+    )
     assert small["multilingual"]["AP"] != first["multilingual"]["AP"]
     assert len(list(cache.rglob("*.npy"))) == 2
     evaluate(
@@ -105,6 +107,21 @@ def test_a_result_without_geometry_has_a_report(data, tmp_path):
     assert "bm25" in (tmp_path / "r.html").read_text()
 
 
+def test_figures_as_files(data, embeddings, results, tmp_path):
+    pair = f"embeddings:{embeddings[0]},{embeddings[1]}"
+    assert run("evaluate", pair, data, "--bootstrap", 0, "--figures", tmp_path / "one") == 0
+    assert {path.name for path in (tmp_path / "one").iterdir()} >= {"pairs.svg", "pairs.png", "space.svg"}
+    assert run("compare", *results[:2], "--draws", 20, "--figures", tmp_path / "two") == 0
+    assert {"all-average_precision.svg", "bm25-pairs.png"} <= {path.name for path in (tmp_path / "two").iterdir()}
+
+
+def test_a_report_counts_what_a_run_does_not_hold(data, tmp_path):
+    (tmp_path / "short.run").write_text("".join(f"q{at}@de Q0 de/{at} 1 1 x\n" for at in range(15)))
+    page = tmp_path / "r.html"
+    assert run("evaluate", f"run:{tmp_path / 'short.run'}", data, "--bootstrap", 0, "--html", page) == 0
+    assert "The run does not hold 120 of the 135 relevant documents" in page.read_text()
+
+
 def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
     (tmp_path / "empty.run").touch()
     queries, documents = embeddings
@@ -117,6 +134,8 @@ def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
         (model, data, "--dtype", "int4"): "no precision 'int4': choose one of float32,",
         (model, data, "--truncate-dim", "17"): "the model has 16 dimensions",
         (model, data, "--truncate-dim", "0"): "greater than or equal to 1",
+        (model, data, "--batch-tokens", "0"): "greater than or equal to 1",
+        ("bm25", data, "--batch-tokens", "8"): "--batch-tokens does not apply to bm25",
         (model, data, "--cache", tmp_path, "--no-cache"): "exclude each other",
         (model, data, "--trec-run", data / "corpus.jsonl"): "is a file: run files need a folder",
         ("bm25", data, "--dtype", "float16"): "--dtype does not apply to bm25",

@@ -6,59 +6,64 @@ import math
 
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 from sentence_transformers.losses import MultipleNegativesRankingLoss
 from torch import Tensor, nn
 
-from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
-from isoglot.objectives import EmbeddedBatch, InfoNCE, Objective
+from isoglot.objectives import EmbeddedBatch, InfoNCE
 
 
-def batch(rows: int = 5, dimensions: int = 7, *, ids: list[int] | None = None, seed: int = 0) -> EmbeddedBatch:
-    rng = torch.Generator().manual_seed(seed)
-    queries, documents = (
-        torch.randn(rows, dimensions, generator=rng, dtype=torch.float64).requires_grad_() for _ in range(2)
-    )
-    languages = torch.zeros(rows, dtype=torch.long)
-    query_ids = torch.tensor(ids) if ids else torch.arange(rows)
-    return EmbeddedBatch(queries, documents, languages, languages, query_ids, torch.arange(rows))
+def relevant(batch: EmbeddedBatch, i: int, j: int) -> bool:
+    if batch.query_ids[i] == batch.document_query_ids[j]:
+        return True
+    return batch.paired and bool(batch.document_ids[i] == batch.document_ids[j])
 
 
-def plain(given: EmbeddedBatch, temperature: float) -> float:
-    """The equation, one number at a time."""
-    losses = []
-    for i, query in enumerate(given.queries):
-        terms = []
-        for j, document in enumerate(given.documents):
-            if i == j or given.query_ids[i] != given.query_ids[j]:
-                cosine = float(query @ document / (query.norm() * document.norm()))
-                terms.append(math.exp(cosine / temperature))
-            if i == j:
-                own = terms[-1]
-        losses.append(-math.log(own / sum(terms)))
-    return sum(losses) / len(losses)
+def plain(batch: EmbeddedBatch, temperature: float, cosine, *, turned: bool = False) -> float:
+    """The equation, one number at a time; turned: documents look for queries."""
+    queries, documents = range(len(batch.queries)), range(len(batch.documents))
+
+    def wanted(i: int, j: int) -> bool:
+        return i == j if batch.paired else relevant(batch, i, j)
+
+    def e(i: int, j: int) -> float:
+        return math.exp(cosine(batch.queries[i], batch.documents[j]) / temperature)
+
+    rows = []
+    for row in documents if turned else queries:
+        pairs = [(i, row) for i in queries] if turned else [(row, j) for j in documents]
+        against = sum(e(*pair) for pair in pairs if not relevant(batch, *pair))
+        losses = [-math.log(e(*pair) / (e(*pair) + against)) for pair in pairs if wanted(*pair)]
+        if losses:
+            rows.append(sum(losses) / len(losses))
+    return sum(rows) / len(rows)
 
 
 @pytest.mark.parametrize("temperature", [0.02, 0.05, 1.0])
-@pytest.mark.parametrize("ids", [None, [0, 1, 2, 1, 0]])
-def test_it_is_the_equation_with_known_positives_left_out(temperature, ids):
-    given = batch(ids=ids)
-    assert InfoNCE(temperature)(given).item() == pytest.approx(plain(given, temperature), rel=1e-9)
+def test_it_is_the_equation_on_every_kind_of_batch(any_batch, cosine, temperature):
+    expected = plain(any_batch, temperature, cosine)
+    assert InfoNCE(temperature)(any_batch).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_symmetric_is_the_mean_of_both_directions():
-    given = batch()
-    turned = EmbeddedBatch(
-        given.documents,
-        given.queries,
-        given.document_languages,
-        given.query_languages,
-        given.document_ids,
-        given.query_ids,
+def test_symmetric_is_the_mean_of_both_directions(any_batch, cosine):
+    both = (plain(any_batch, 0.1, cosine) + plain(any_batch, 0.1, cosine, turned=True)) / 2
+    assert InfoNCE(0.1, symmetric=True)(any_batch).item() == pytest.approx(both, rel=1e-9)
+
+
+def test_positives_of_a_query_do_not_compete_with_each_other():
+    # cosines 1, 0 and 0: two positives and a negative
+    batch = EmbeddedBatch(
+        torch.eye(2)[:1],
+        torch.eye(2)[[0, 1, 1]],
+        torch.tensor([0]),
+        torch.tensor([0, 1, 0]),
+        torch.tensor([5]),
+        torch.arange(3),
+        torch.tensor([5, 5, -1]),
+        paired=False,
     )
-    both = (plain(given, 0.1) + plain(turned, 0.1)) / 2
-    assert InfoNCE(0.1, symmetric=True)(given).item() == pytest.approx(both, rel=1e-9)
+    by_hand = (math.log(1 + math.exp(-2)) + math.log(2)) / 2
+    assert InfoNCE(temperature=0.5)(batch).item() == pytest.approx(by_hand, rel=1e-6)
 
 
 class Given(nn.Module):
@@ -68,54 +73,49 @@ class Given(nn.Module):
         return {"sentence_embedding": features["embedding"]}
 
 
-def test_it_equals_multiple_negatives_ranking_loss_with_its_gradients():
-    given = batch(rows=9, dimensions=16)
+@pytest.mark.parametrize("negatives", [0, 2])
+def test_it_equals_multiple_negatives_ranking_loss_with_its_gradients(negatives):
+    rng = torch.Generator().manual_seed(0)
+    queries = torch.randn(9, 16, generator=rng, dtype=torch.float64, requires_grad=True)
+    documents = torch.randn(9, 1 + negatives, 16, generator=rng, dtype=torch.float64, requires_grad=True)
     peer = MultipleNegativesRankingLoss(Given(), scale=20.0)
-    expected = peer([{"embedding": given.queries}, {"embedding": given.documents}], labels=None)
-    ours = InfoNCE(temperature=0.05)(given)
+    expected = peer([{"embedding": part} for part in (queries, *documents.unbind(dim=1))], labels=None)
+    numbers = torch.arange(9 * (1 + negatives)).reshape(9, -1)
+    batch = EmbeddedBatch(queries, documents, numbers[:, 0], numbers, numbers[:, 0], numbers)
+    ours = InfoNCE(temperature=0.05)(batch)
     assert ours.item() == pytest.approx(expected.item(), rel=1e-9)
-    for tensor in (given.queries, given.documents):
+    for tensor in (queries, documents):
         (mine,) = torch.autograd.grad(ours, tensor, retain_graph=True)
         (theirs,) = torch.autograd.grad(expected, tensor, retain_graph=True)
         assert torch.allclose(mine, theirs, rtol=1e-9)
 
 
-def test_gradients_are_those_of_the_loss():
-    given = batch(rows=4, dimensions=3, ids=[0, 1, 1, 2])
-
-    def loss(queries: Tensor, documents: Tensor) -> Tensor:
-        rest = (given.query_languages, given.document_languages, given.query_ids, given.document_ids)
-        return InfoNCE(0.2, symmetric=True)(EmbeddedBatch(queries, documents, *rest))
-
-    assert torch.autograd.gradcheck(loss, (given.queries, given.documents))
+def test_gradients_are_those_of_the_loss(any_batch, check_gradients):
+    check_gradients(InfoNCE(0.2, symmetric=True), any_batch)
 
 
-def test_an_objective_is_the_weighted_sum_of_its_terms():
-    given = batch()
-    labels = torch.stack(
-        [given.query_languages, given.document_languages, given.query_ids, given.document_ids], dim=1
+def test_a_query_that_nothing_competes_with_costs_nothing(make_batch, gradients):
+    alone = make_batch("repeated")
+    alone = EmbeddedBatch(
+        alone.queries, alone.documents, *(torch.zeros(4, dtype=torch.long),) * 3, alone.document_ids
     )
-    features = [{"embedding": given.queries}, {"embedding": given.documents}]
-    terms = {InfoNCE(0.05): 2.0, InfoNCE(0.5): 0.25}
-    total = Objective(Given(), terms)(features, labels).item()
-    assert total == pytest.approx(2 * plain(given, 0.05) + 0.25 * plain(given, 0.5), rel=1e-9)
+    term = InfoNCE(0.05, symmetric=True)
+    assert term(alone).item() == 0
+    assert all(not gradient.any() for gradient in gradients(term, alone))
 
 
-def test_one_pass_over_bags_of_tokens_is_two_passes(toy):
-    model = static_encoder(toy, dimensions=8, vocabulary=200)
-    labels = torch.arange(24).reshape(6, 4)
-    texts = toy.query_texts(), toy.document_texts()
-    Objective(model, InfoNCE())([model.preprocess(some) for some in texts], labels).backward()
-    once = model[0].embedding.weight.grad.clone()
-    model.zero_grad()
-    queries, documents = (model(model.preprocess(some))["sentence_embedding"] for some in texts)
-    InfoNCE()(EmbeddedBatch(queries, documents, *labels.unbind(dim=1))).backward()
-    assert torch.allclose(once, model[0].embedding.weight.grad, atol=1e-6)
-    assert once.abs().max() > 0
+def test_a_learned_temperature_gets_the_gradient_of_the_loss(make_batch):
+    batch, step = make_batch("negatives"), 1e-4
+    term = InfoNCE(0.3, learn_temperature=True).double()
+    term(batch).backward()
+    higher, lower = (InfoNCE(0.3 * math.exp(sign * step))(batch).item() for sign in (1, -1))
+    slope = (higher - lower) / (2 * step)
+    assert term.temperature.logarithm.grad.item() == pytest.approx(slope, rel=1e-5)
+    assert term.learning_rate is not None
+    assert InfoNCE(0.3).learning_rate is None
+    assert term.metrics() == {"temperature": pytest.approx(0.3)}
 
 
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(InputError, match="temperature must be above 0"):
         InfoNCE(0)
-    with pytest.raises(InputError, match="at least one term"):
-        Objective(SentenceTransformer(modules=[Given()], device="cpu"), {})

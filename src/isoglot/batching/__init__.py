@@ -1,5 +1,6 @@
 """Batching: the rules that compose training batches, and the sampler that carries them out."""
 
+from isoglot.batching.code_switching import CodeSwitcher
 from isoglot.batching.sampler import Batch, BatchSampler
 from isoglot.batching.schedule import Schedule
 from isoglot.batching.strategy import (
@@ -10,6 +11,7 @@ from isoglot.batching.strategy import (
     Mixed,
     MixedCross,
     Monolingual,
+    Multiway,
     Strategy,
     strategy,
 )
@@ -18,12 +20,14 @@ __all__ = [
     "STRATEGIES",
     "Batch",
     "BatchSampler",
+    "CodeSwitcher",
     "CrossLingual",
     "English",
     "Hybrid",
     "Mixed",
     "MixedCross",
     "Monolingual",
+    "Multiway",
     "Schedule",
     "Strategy",
     "strategy",

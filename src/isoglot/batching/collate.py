@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from isoglot.batching.draws import generator
+from isoglot.batching.roles import Role
 from isoglot.batching.sampler import Batch, BatchSampler
-from isoglot.batching.tokens import StaticTokens
+from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
+from isoglot.batching.versions import Versions, lowest, spread
+from isoglot.collections.negatives import hard_negative_rows
 
 __all__ = ["StepCollator", "StepDataset"]
+
+NEGATIVES, OTHERS = 10, 11  # names of the random series
+NONE = np.empty(0, np.int32)
+
+
+class Switcher(Protocol):
+    """Replaces words of texts by translations, the same ones whenever the same step is asked for."""
+
+    def switch(
+        self, texts: list[str], languages: list[str], step: int, side: Literal["query", "document"]
+    ) -> list[str]:
+        """Return the texts with some words replaced."""
 
 
 class StepDataset(Dataset[int]):
@@ -36,17 +53,32 @@ class StepCollator:
         sampler: composes the batches.
         collate: sentence-transformers' data collator of the model: it tokenises, with prompts and routes.
         tokens: caches of all query texts and of all document texts, which then take the place of `collate`.
+        versions: add to every text one version of it in another language, where there is one: the English one, or
+            of an English text any.
+        negatives: hard negatives added for each query, of those that the collection has for it.
+        switcher: replaces words of queries and documents by translations.
     """
 
     def __init__(
         self,
         sampler: BatchSampler,
         collate: Callable[[list[dict[str, Any]]], dict[str, Any]],
-        tokens: tuple[StaticTokens, StaticTokens] | None = None,
+        tokens: tuple[TokenCache, TokenCache] | None = None,
+        *,
+        versions: bool = False,
+        negatives: int = 0,
+        switcher: Switcher | None = None,
     ) -> None:
         self.sampler = sampler
         self.collate = collate
         self.tokens = tokens
+        self.switcher = switcher
+        collection = sampler.collection
+        self._negatives = negatives
+        self._hard = hard_negative_rows(collection) if negatives else None
+        self._versions = Versions(collection) if versions or negatives else None
+        self._adds_versions = versions
+        self._english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
 
     def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
         """Return the inputs of one step: `query_…` and `document_…` features and `label`.
@@ -55,33 +87,130 @@ class StepCollator:
             steps: the one step to make.
 
         Returns:
-            Features of B queries and B documents as the model's tokenizer gives them, and `label` (B, 4): query
-            language, document language, query id, document id, as integers.
+            Features of N queries and M documents, flat (`input_ids` (T,), `offsets`) or as the model's tokenizer
+            gives them, and `label` (N + M, 5), as `Objective` takes it.
         """
         (step,) = steps
         batch = self.sampler[step]
-        if self.tokens is not None:
-            rows = {"query": batch.queries, "document": batch.documents}
-            inputs = {
-                f"{column}_{key}": value
-                for (column, wanted), cache in zip(rows.items(), self.tokens, strict=True)
-                for key, value in cache.features(wanted).items()
-            }
-        else:
-            collection = self.sampler.collection
-            queries = collection.query_texts(batch.queries)
-            documents = collection.document_texts(batch.documents)
-            inputs = self.collate([{"query": q, "document": d} for q, d in zip(queries, documents, strict=True)])
-        inputs["label"] = self.labels(batch)
+        if batch.kind == "domain":
+            return self._domain_inputs(batch)
+        queries, documents, labels = self._texts_of(batch)
+        inputs = self._features("query", queries, step) | self._features("document", documents, step)
+        inputs["label"] = torch.from_numpy(labels)
         return inputs
 
-    def labels(self, batch: Batch) -> torch.Tensor:
-        """Return (B, 4): query language, document language, query id, document id."""
+    # -- which texts --
+
+    def _texts_of(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return query rows (N,), document rows (M,) and labels (N + M, 5) of a batch and what is added to it."""
         collection = self.sampler.collection
-        columns = (
-            collection.query_language[batch.queries],
-            collection.document_language[batch.documents],
-            collection.query_index[batch.queries],
-            batch.documents,
+        ids = collection.query_index[batch.queries].astype(np.int64)
+        paired = batch.document_ids is None
+        own_ids = ids if batch.document_ids is None else batch.document_ids
+        parts = [(Role.QUERY, batch.queries, ids)]
+        if self._adds_versions and paired:
+            parts.append(self._other_queries(batch, ids))
+        parts.append((Role.DOCUMENT if paired else Role.UNPAIRED_DOCUMENT, batch.documents, own_ids))
+        if self._hard is not None:
+            parts.append(self._hard_negatives(batch, ids))
+        if self._adds_versions and paired:
+            parts.append(self._other_documents(batch, ids))
+        columns: list[np.ndarray] = []
+        sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        for role, rows, query_ids in parts:
+            of_queries = role in (Role.QUERY, Role.OTHER_QUERY)
+            language = collection.query_language if of_queries else collection.document_language
+            sides[0 if of_queries else 1].append(rows)
+            own = query_ids if of_queries else rows
+            fixed = np.full(len(rows), role)
+            columns.append(np.stack([fixed, language[rows], own, query_ids, np.zeros_like(fixed)], axis=1))
+        queries, documents = (np.concatenate(side) for side in sides)
+        return queries, documents, np.concatenate(columns).astype(np.int64)
+
+    def _other_queries(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
+        assert self._versions is not None
+        language = self.sampler.collection.query_language
+        rows, owner = self._versions.queries(ids)
+        chosen = self._choose(batch, 0, rows, owner, language[rows], language[batch.queries])
+        return Role.OTHER_QUERY, rows[chosen], ids[owner[chosen]]
+
+    def _other_documents(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
+        assert self._versions is not None
+        language = self.sampler.collection.document_language
+        rows, owner = self._versions.documents(ids)
+        chosen = self._choose(batch, 1, rows, owner, language[rows], language[batch.documents])
+        return Role.OTHER_DOCUMENT, rows[chosen], ids[owner[chosen]]
+
+    def _choose(
+        self, batch: Batch, side: int, rows: np.ndarray, owner: np.ndarray, language: np.ndarray, own: np.ndarray
+    ) -> np.ndarray:
+        """Choose of each owner's texts one in another language than its own (B,): English first, else any."""
+        other = np.flatnonzero(language != own[owner])
+        keys = generator(self.sampler.seed, OTHERS, side, batch.step).random(len(rows)) - self._english[language]
+        return other[lowest(keys[other], owner[other], 1)]
+
+    def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
+        """Draw hard negatives of every query, each document once, and say which are relevant to another query."""
+        assert self._hard is not None
+        assert self._versions is not None
+        offsets, documents = self._hard
+        rows, owner = spread(documents, offsets, batch.queries)
+        keys = generator(self.sampler.seed, NEGATIVES, batch.step).random(len(rows))
+        if batch.document_ids is None:  # those in the document's language first: others are told by that alone
+            language = self.sampler.collection.document_language
+            keys = keys - (language[rows] == language[batch.documents][owner])
+        rows = np.unique(rows[lowest(keys, owner, self._negatives)])
+        rows = rows[~np.isin(rows, batch.documents)]
+        relevant, whose = self._versions.documents(np.unique(ids))
+        order = np.argsort(relevant, kind="stable")
+        places = np.minimum(np.searchsorted(relevant[order], rows), max(len(order) - 1, 0))
+        known = relevant[order][places] == rows if len(order) else np.zeros(len(rows), bool)
+        query_ids = (
+            np.where(known, np.unique(ids)[whose[order][places]], -1) if len(order) else np.full(len(rows), -1)
         )
-        return torch.stack([torch.as_tensor(column.astype("int64")) for column in columns], dim=1)
+        role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
+        return role, rows.astype(np.int32), query_ids
+
+    # -- their features --
+
+    def _features(self, side: Literal["query", "document"], rows: np.ndarray, step: int) -> dict[str, Any]:
+        """Return the features of texts given by row, from the cache where there is one."""
+        collection = self.sampler.collection
+        if self.tokens is not None and self.switcher is None:
+            cache = self.tokens[side == "document"]
+            return _named(side, flat_features(*cache.flat(rows), cache.tokenizer.prompt_length))
+        read, codes = (
+            (collection.query_texts, collection.query_language)
+            if side == "query"
+            else (collection.document_texts, collection.document_language)
+        )
+        texts = read(rows)
+        if self.switcher is not None:
+            tags = [collection.languages[code] for code in codes[rows]]
+            texts = self.switcher.switch(texts, tags, step, side)
+        return self._tokenised(side, texts)
+
+    def _tokenised(self, side: str, texts: list[str]) -> dict[str, Any]:
+        if self.tokens is None:
+            return self.collate([{side: text} for text in texts])
+        tokenizer: FlatTokenizer = self.tokens[side == "document"].tokenizer
+        return _named(side, flat_features(*tokenizer(texts), tokenizer.prompt_length))
+
+    def _domain_inputs(self, batch: Batch) -> dict[str, Any]:
+        """Return the inputs of a domain batch: two crops of each text, both read as documents."""
+        draws = self.sampler.domain
+        assert draws is not None
+        rows, step = batch.documents, batch.step
+        first, second = draws.crops(rows, step)
+        inputs = {
+            key.replace("document_", "query_", 1): value
+            for key, value in self._tokenised("document", first).items()
+        } | self._tokenised("document", second)
+        ids, language, ones = draws.text_ids[rows], draws.language[rows], np.ones(len(rows), np.int64)
+        labels = [np.stack([ones * role, language, ids, ids, ones], axis=1) for role in (Role.QUERY, Role.DOCUMENT)]
+        inputs["label"] = torch.from_numpy(np.concatenate(labels).astype(np.int64))
+        return inputs
+
+
+def _named(side: str, features: dict[str, Any]) -> dict[str, Any]:
+    return {f"{side}_{key}": value for key, value in features.items()}

@@ -132,26 +132,27 @@ def _deal(
     taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
     room = left.tolist()
     # Only claims that several of these rows hold can clash.
-    row_claims = {
-        row: [claim for claim in claims[offsets[row] : offsets[row + 1]].tolist() if load[claim] > 1]
-        for row in order.tolist()
-    }
+    clashing = load[claims] > 1
+    listed = claims[clashing].tolist()
+    ends = np.concatenate([[0], np.cumsum(clashing)])[offsets].tolist()
     unplaced: list[int] = []
     pointer = start
     for row in order.tolist():
         used = 0
-        for claim in row_claims[row]:
+        row_claims = listed[ends[row] : ends[row + 1]]
+        for claim in row_claims:
             used |= taken.get(claim, 0)
         free = open_batches & ~used
         if not free:
-            if not _exchange(row, row_claims, taken, room, placed, open_batches, everywhere & ~used):
+            others = {int(other): listed[ends[other] : ends[other + 1]] for other in order}
+            if not _exchange(row, others, taken, room, placed, open_batches, everywhere & ~used):
                 unplaced.append(row)
                 continue
             open_batches = sum(1 << batch for batch in range(batches) if room[batch])
             continue
         ahead = free >> pointer
         batch = pointer + (ahead & -ahead).bit_length() - 1 if ahead else (free & -free).bit_length() - 1
-        for claim in row_claims[row]:
+        for claim in row_claims:
             taken[claim] = taken.get(claim, 0) | 1 << batch
         placed[row] = batch
         room[batch] -= 1

@@ -7,13 +7,18 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import mul
 from typing import Literal
 
 import numpy as np
 
+from isoglot.batching.domain import DomainDraws
 from isoglot.batching.draws import WeightedDraw, divide, generator
+from isoglot.batching.multiway import MultiwayDraws
 from isoglot.batching.packing import Conflicts, pack
-from isoglot.batching.strategy import Strategy
+from isoglot.batching.passes import Passes
+from isoglot.batching.strategy import Multiway, Strategy
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 
@@ -21,12 +26,12 @@ __all__ = ["Batch", "BatchSampler"]
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["mono", "cross"]
+Kind = Literal["mono", "cross", "multiway", "domain"]
 
 KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 8 bytes each
 ROW_BLOCK = 16  # batches that row-level strategies compose together
-# Names of the random series, so that none repeats another.
-KIND, PAIR, PROBE, PASS, ORDER, BLOCKS = range(6)
+# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 8.
+KIND, PAIR, PASS, BLOCKS, GAMMA = 0, 1, 3, 5, 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +40,14 @@ class Batch:
 
     Attributes:
         step: which step it belongs to.
-        kind: `mono` or `cross`.
+        kind: `mono`, `cross`, `multiway` or `domain`.
         query_language: canonical tag, None if rows differ.
         document_language: canonical tag, None if rows differ.
-        queries: (B,) int32 query rows of the collection.
+        queries: (B,) int32 query rows of the collection; empty in a domain batch.
         documents: (B,) int32 document rows; `documents[i]` is relevant to `queries[i]`, and to no other query
-            of the batch, nor is any other language version of it.
+            of the batch, nor is any other language version of it. In a multiway batch (M,), and which query each
+            belongs to says `document_ids`; in a domain batch rows of the target collection.
+        document_ids: (M,) query id index that each document was drawn for; multiway batches only.
     """
 
     step: int
@@ -49,20 +56,19 @@ class Batch:
     document_language: str | None
     queries: np.ndarray
     documents: np.ndarray
+    document_ids: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.queries)
+        return len(self.queries) or len(self.documents)
 
 
 @dataclass(eq=False)
-class _PairPasses:
-    """The training pairs of one language pair and how many batches one pass over them takes."""
+class _Pair:
+    """The training pairs of one language pair, and the passes over them; no passes for row-level strategies."""
 
     queries: np.ndarray
     documents: np.ndarray
-    capacity: np.ndarray
-    number: int = -1  # of the pass kept in `rows`
-    rows: tuple[np.ndarray, ...] = ()
+    passes: Passes | None
 
 
 class BatchSampler:
@@ -87,16 +93,26 @@ class BatchSampler:
         strategy: the rule.
         batch_size: rows of a batch, at least 1.
         seed: not negative; another one gives other batches.
+        target: unlabelled target-domain text, whose documents are cropped in domain batches; strategies with gamma
+            above 0 need it.
 
     Attributes:
         small_pairs: language pairs drawn so far that cannot fill a batch: (query language, document language) ->
             (training pairs, batches of a pass).
 
     Raises:
-        InputError: the collection has no training pair of a kind that the strategy draws.
+        InputError: the collection has no training pair of a kind that the strategy draws, or there is no target
+            collection for a strategy with domain batches, or one for a strategy without.
     """
 
-    def __init__(self, collection: Collection, strategy: Strategy, batch_size: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        strategy: Strategy,
+        batch_size: int,
+        seed: int = 0,
+        target: Collection | None = None,
+    ) -> None:
         if batch_size < 1:
             raise InputError(f"the batch size must be at least 1, not {batch_size}")
         if seed < 0:
@@ -106,29 +122,53 @@ class BatchSampler:
         self.batch_size = batch_size
         self.seed = seed
         self.counts: np.ndarray = np.where(strategy.allowed(collection), collection.pair_counts, 0)
-        self._alpha = strategy.monolingual_share
+        self.small_pairs: dict[tuple[str, str], tuple[int, int]] = {}
+        self._conflicts = Conflicts.of(collection.relevance)
+        self.domain = self._domain_draws(target)
+        self._multiway: MultiwayDraws | None = None
+        if isinstance(strategy, Multiway):
+            allowed = strategy.allowed(collection)
+            self._multiway = MultiwayDraws(
+                collection, allowed, strategy.ways, strategy.tau, batch_size, seed, self._conflicts
+            )
+        else:
+            self._alpha = strategy.monolingual_share
+            self._pairs = self._pair_draws()
+        self._kept: OrderedDict[tuple[int, int], _Pair] = OrderedDict()
+        self._kept_rows = 0
+        self._row_batch_size: int | None = None
+        self._block: tuple[int, list[tuple[np.ndarray, np.ndarray]]] = (-1, [])
+
+    def _pair_draws(self) -> dict[Kind, tuple[np.ndarray, WeightedDraw]]:
+        """Return the language pairs (P, 2) of each kind that is drawn, and their draws."""
         mono = np.eye(len(self.counts), dtype=bool)
         low, high = self._alpha.range
         needed = {"mono": high > 0, "cross": low < 1}
-        self._pairs: dict[Kind, tuple[np.ndarray, WeightedDraw]] = {}
-        for number, (kind, mask) in enumerate((("mono", mono), ("cross", ~mono))):
+        draws: dict[Kind, tuple[np.ndarray, WeightedDraw]] = {}
+        kinds: tuple[tuple[Kind, np.ndarray], ...] = (("mono", mono), ("cross", ~mono))
+        for number, (kind, mask) in enumerate(kinds):
             options = np.argwhere(mask & (self.counts > 0))
             if not needed[kind]:
                 continue
             if not len(options):
                 word = "monolingual" if kind == "mono" else "cross-lingual"
                 raise InputError(
-                    f"the strategy {strategy.name} draws {word} batches, but {collection.name} has no {word} "
-                    "training pair (a query with a relevant document) in the languages chosen"
+                    f"the strategy {self.strategy.name} draws {word} batches, but {self.collection.name} has no "
+                    f"{word} training pair (a query with a relevant document) in the languages chosen"
                 )
-            weights = self.counts[options[:, 0], options[:, 1]].astype(float) ** strategy.tau
-            self._pairs[kind] = (options, WeightedDraw(weights, (seed, PAIR, number)))  # type: ignore[index]
-        self.small_pairs: dict[tuple[str, str], tuple[int, int]] = {}
-        self._conflicts = Conflicts.of(collection.relevance)
-        self._passes: OrderedDict[tuple[int, int], _PairPasses] = OrderedDict()
-        self._kept_rows = 0
-        self._row_batch_size: int | None = None
-        self._block: tuple[int, list[tuple[np.ndarray, np.ndarray]]] = (-1, [])
+            weights = self.counts[options[:, 0], options[:, 1]].astype(float) ** self.strategy.tau
+            draws[kind] = (options, WeightedDraw(weights, (self.seed, PAIR, number)))
+        return draws
+
+    def _domain_draws(self, target: Collection | None) -> DomainDraws | None:
+        if (self.strategy.gamma > 0) != (target is not None):
+            raise InputError(
+                "domain batches need both a gamma above 0 and a target collection with the texts to crop; "
+                f"gamma is {self.strategy.gamma} and there is {'a' if target else 'no'} target"
+            )
+        if target is None:
+            return None
+        return DomainDraws(target, self.collection.languages, self.batch_size, self.seed)
 
     def __iter__(self) -> Iterator[Batch]:
         step = 0
@@ -139,104 +179,98 @@ class BatchSampler:
     def __getitem__(self, step: int) -> Batch:
         if step < 0:
             raise IndexError(f"steps count from 0, not {step}")
+        if self.domain is None:
+            return self._labelled(step, step)
+        goes_left, before = divide(partial(mul, self.strategy.gamma), (self.seed, GAMMA), step, 1)
+        if not goes_left[0]:
+            return self._labelled(step, step - before)
+        rows = self.domain[before]
+        return Batch(step, "domain", None, None, np.empty(0, np.int32), rows.astype(np.int32))
+
+    def _labelled(self, step: int, number: int) -> Batch:
+        """Return the batch of a step, which is number `number` of those with queries and relevant documents."""
+        if self._multiway is not None:
+            queries, documents, ids = self._multiway[number]
+            return Batch(step, "multiway", None, None, queries, documents, ids)
         if self.strategy.by_row:
-            return self._mixed_batch(step)
-        kind, occurrence = self._kind(step)
+            return self._mixed_batch(step, number)
+        kind, occurrence = self._kind(number)
         options, draw = self._pairs[kind]
         option, occurrence = draw(occurrence)
         a, b = (int(index) for index in options[option])
-        queries, documents = self._pair_batch(a, b, occurrence)
+        pair = self._pair(a, b)
+        assert pair.passes is not None
+        rows = pair.passes[occurrence]
         tags = self.collection.languages
-        return Batch(step, kind, tags[a], tags[b], queries, documents)
+        return Batch(step, kind, tags[a], tags[b], pair.queries[rows], pair.documents[rows])
+
+    @property
+    def languages(self) -> int:
+        """Number of languages that labels may name: the collection's, and the target's that it lacks."""
+        own = len(self.collection.languages)
+        return own if self.domain is None else max(own, int(self.domain.language.max()) + 1)
 
     @property
     def steps_per_pass(self) -> int:
         """Steps after which about as many rows were drawn as there are (query version, document) rows to draw:
-        the training pairs of the monolingual kind, or of the cross-lingual one if there are no others."""
-        mono = int(self.counts.trace())
-        return max(1, math.ceil((mono or int(self.counts.sum())) / self.batch_size))
+        the training pairs of the monolingual kind, or of the cross-lingual one if there are no others; of multiway
+        batches, the steps after which every query id came up once. Domain batches come on top."""
+        if self._multiway is not None:
+            steps = len(self._multiway.passes)
+        else:
+            mono = int(self.counts.trace())
+            steps = max(1, math.ceil((mono or int(self.counts.sum())) / self.batch_size))
+        return math.ceil(steps / (1 - self.strategy.gamma))
 
-    def _kind(self, step: int) -> tuple[Kind, int]:
-        """Return the kind of a step and how many steps of that kind came before."""
-        goes_left, before = divide(self._alpha.total, (self.seed, KIND), step, 1)
-        return ("mono", before) if goes_left[0] else ("cross", step - before)
+    def _kind(self, number: int) -> tuple[Kind, int]:
+        """Return the kind of labelled batch `number`, and how many of that kind came before."""
+        # A schedule counts all steps: labelled batch n is at about step n / (1 - gamma).
+        pace = 1 - self.strategy.gamma
 
-    def _pass_key(self, series: int, a: int, b: int, *more: int) -> tuple[int, ...]:
-        return (self.seed, series, a, b, *more)
+        def total(batches: int) -> float:
+            if pace == 1 or self._alpha.shape == "constant":
+                return self._alpha.total(batches)
+            return self._alpha.total(round(batches / pace)) * pace
 
-    def _pair(self, a: int, b: int) -> _PairPasses:
+        goes_left, before = divide(total, (self.seed, KIND), number, 1)
+        return ("mono", before) if goes_left[0] else ("cross", number - before)
+
+    def _pair(self, a: int, b: int) -> _Pair:
         """Return the passes of a language pair, made when it is first drawn, forgotten when memory is short."""
-        if (a, b) in self._passes:
-            self._passes.move_to_end((a, b))
-            return self._passes[a, b]
+        if (a, b) in self._kept:
+            self._kept.move_to_end((a, b))
+            return self._kept[a, b]
         tags = self.collection.languages
         queries, documents = self.collection.pairs(tags[a], tags[b])
-        passes = _PairPasses(queries, documents, np.empty(0, np.int64))
+        pair = _Pair(queries, documents, None)
         if not self.strategy.by_row:
-            passes.capacity = self._capacity(a, b, self.collection.query_index[queries])
-        self._passes[a, b] = passes
+            query_index = self.collection.query_index[queries]
+            pair.passes = Passes(query_index, self._conflicts, self.batch_size, self.seed, (a, b))
+            self._note_small(tags[a], tags[b], len(queries), pair.passes)
+        self._kept[a, b] = pair
         self._kept_rows += len(queries)
-        while self._kept_rows > KEPT_ROWS and len(self._passes) > 1:
-            _, dropped = self._passes.popitem(last=False)
+        while self._kept_rows > KEPT_ROWS and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
             self._kept_rows -= len(dropped.queries)
-        return passes
+        return pair
 
-    def _capacity(self, a: int, b: int, query_index: np.ndarray) -> np.ndarray:
-        """Find the fewest batches that hold a language pair's rows without conflict; return their sizes (K,)."""
-        n = len(query_index)
-        full = math.ceil(n / self.batch_size)
-        batches = max(full, self._conflicts.heaviest(query_index))
-        while True:
-            capacity = _sizes(n, batches, self.batch_size)
-            if not len(pack(query_index, self._conflicts, capacity, generator(*self._pass_key(PROBE, a, b)))[1]):
-                break
-            batches += max(1, batches // 16)
-        tags = self.collection.languages
-        if (batches > full or n < self.batch_size) and (tags[a], tags[b]) not in self.small_pairs:
-            self.small_pairs[tags[a], tags[b]] = (n, batches)
+    def _note_small(self, a: str, b: str, rows: int, passes: Passes) -> None:
+        """Say once that a language pair cannot fill a batch."""
+        if (len(passes) > passes.full or rows < self.batch_size) and (a, b) not in self.small_pairs:
+            self.small_pairs[a, b] = (rows, len(passes))
             logger.info(
                 "%s→%s cannot fill batches of %d: its %d training pairs make %d batches of about %d without "
                 "common relevant documents",
-                *(tags[a], tags[b], self.batch_size, n, batches, round(n / batches)),
+                *(a, b, self.batch_size, rows, len(passes), round(rows / len(passes))),
             )
-        return capacity
-
-    def _pair_batch(self, a: int, b: int, occurrence: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the query and document rows of a language pair's batch number `occurrence`."""
-        passes = self._pair(a, b)
-        number, batch = divmod(occurrence, len(passes.capacity))
-        if passes.number != number:
-            passes.rows, passes.number = self._arrange(a, b, passes, number), number
-        rows = passes.rows[batch]
-        return passes.queries[rows], passes.documents[rows]
-
-    def _arrange(self, a: int, b: int, passes: _PairPasses, number: int) -> tuple[np.ndarray, ...]:
-        """Distribute all rows of a language pair over the batches of one pass."""
-        query_index = self.collection.query_index[passes.queries]
-        rng = generator(*self._pass_key(PASS, a, b, number))
-        for _ in range(3):
-            batch_of_row, unplaced = pack(query_index, self._conflicts, passes.capacity, rng)
-            if not len(unplaced):
-                break
-        else:  # the probe is known to fit
-            probe = generator(*self._pass_key(PROBE, a, b))
-            batch_of_row, _ = pack(query_index, self._conflicts, passes.capacity, probe)
-        order = generator(*self._pass_key(ORDER, a, b, number))
-        shuffled = order.permutation(len(query_index)).astype(np.int32)
-        shuffled = shuffled[np.argsort(batch_of_row[shuffled], kind="stable")]
-        ends = np.cumsum(np.bincount(batch_of_row, minlength=len(passes.capacity)))
-        batches = [rows for rows in np.split(shuffled, ends[:-1]) if len(rows)]
-        # An order of batches of its own, lest a pass always end with the small ones. Every pass has as many.
-        assert len(batches) == len(passes.capacity)
-        return tuple(batches[position] for position in order.permutation(len(batches)))
 
     # -- strategies that draw languages by row --
 
-    def _mixed_batch(self, step: int) -> Batch:
+    def _mixed_batch(self, step: int, batch: int) -> Batch:
         kind: Kind = "mono" if "mono" in self._pairs else "cross"
         if self._row_batch_size is None:
             self._row_batch_size = self._largest_row_batch(kind)
-        number, position = divmod(step, ROW_BLOCK)
+        number, position = divmod(batch, ROW_BLOCK)
         if self._block[0] != number:
             self._block = (number, self._compose(kind, number, self._row_batch_size)[0])
         queries, documents = self._block[1][position]
@@ -264,29 +298,16 @@ class BatchSampler:
         documents = np.empty(slots, np.int32)
         for drawn in np.unique(option):
             a, b = (int(index) for index in options[drawn])
-            passes = self._pair(a, b)
+            pair = self._pair(a, b)
             mine = np.flatnonzero(option == drawn)
-            pass_number, position = np.divmod(occurrence[mine], len(passes.queries))
+            pass_number, position = np.divmod(occurrence[mine], len(pair.queries))
             for one in np.unique(pass_number):
-                order = generator(*self._pass_key(PASS, a, b, int(one))).permutation(len(passes.queries))
+                order = generator(self.seed, PASS, a, b, int(one)).permutation(len(pair.queries))
                 rows = order[position[pass_number == one]]
-                queries[mine[pass_number == one]] = passes.queries[rows]
-                documents[mine[pass_number == one]] = passes.documents[rows]
+                queries[mine[pass_number == one]] = pair.queries[rows]
+                documents[mine[pass_number == one]] = pair.documents[rows]
         capacity = np.full(ROW_BLOCK, size)
         rng = generator(self.seed, BLOCKS, number, size)
         batch, unplaced = pack(self.collection.query_index[queries], self._conflicts, capacity, rng)
         rows_of = [rng.permutation(np.flatnonzero(batch == position)) for position in range(ROW_BLOCK)]
         return [(queries[rows], documents[rows]) for rows in rows_of], len(unplaced)
-
-
-def _sizes(rows: int, batches: int, batch_size: int) -> np.ndarray:
-    """Return the sizes (K,) of a pass's batches: full ones, the last two sharing what is left over; or, where
-    conflicts ask for more batches than that, room for `batch_size` in each."""
-    if batches > math.ceil(rows / batch_size):
-        return np.full(batches, min(batch_size, rows))
-    sizes = np.full(batches, batch_size)
-    sizes[-1] = rows - batch_size * (batches - 1)
-    if batches > 1:
-        both = int(sizes[-2:].sum())
-        sizes[-2:] = both - both // 2, both // 2
-    return sizes

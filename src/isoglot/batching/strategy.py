@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ __all__ = [
     "Mixed",
     "MixedCross",
     "Monolingual",
+    "Multiway",
     "Strategy",
     "strategy",
 ]
@@ -37,11 +38,14 @@ class Strategy:
         languages: only these languages; all if None.
         pairs: only these language pairs `(query language, document language)`; or "english-centric", the pairs
             with English on at least one side; all if None.
+        gamma: probability of a domain batch, pairs of crops of unlabelled target-domain text (arXiv 2112.09118),
+            in place of one of the strategy's own; below 1.
     """
 
     name: ClassVar[str] = ""
     by_row: ClassVar[bool] = False  # every row draws its own languages, instead of the batch
 
+    gamma: float = 0.0
     tau: float = 1.0
     languages: tuple[str, ...] | None = None
     pairs: tuple[tuple[str, str], ...] | str | None = None
@@ -49,6 +53,8 @@ class Strategy:
     def __post_init__(self) -> None:
         if not self.tau >= 0:
             raise InputError(f"tau must be 0 or more, not {self.tau}")
+        if not 0 <= self.gamma < 1:
+            raise InputError(f"gamma must be 0 or more and below 1, not {self.gamma}")
         try:
             if self.languages is not None:
                 object.__setattr__(self, "languages", tuple(canonical_tag(tag) for tag in self.languages))
@@ -165,8 +171,31 @@ class MixedCross(CrossLingual):
     by_row: ClassVar[bool] = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class Multiway(Strategy):
+    """Queries in up to `ways` languages each, with documents in up to `ways` languages: for `MultiwayInfoNCE`.
+
+    A batch holds about as many texts as one of the other strategies of the same batch size. Every query id comes
+    up once before any comes up twice; of its language versions, and of its documents', each is drawn with
+    probability ∝ n^(tau - 1), n being the number of texts in its language.
+
+    Attributes:
+        ways: K, the most languages of a query and of its documents; at least 2.
+    """
+
+    name: ClassVar[str] = "multiway"
+    ways: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ways < 2:
+            raise InputError(f"multiway batches need at least 2 languages of a query, not {self.ways}")
+        if self.pairs is not None:
+            raise InputError("the strategy multiway draws languages, not language pairs: give languages")
+
+
 STRATEGIES: dict[str, type[Strategy]] = {
-    kind.name: kind for kind in (Monolingual, CrossLingual, Hybrid, English, Mixed, MixedCross)
+    kind.name: kind for kind in (Monolingual, CrossLingual, Hybrid, English, Mixed, MixedCross, Multiway)
 }
 
 
@@ -174,6 +203,8 @@ def strategy(
     name: str,
     *,
     alpha: float | Schedule | None = None,
+    ways: int | None = None,
+    gamma: float = 0.0,
     tau: float = 1.0,
     languages: tuple[str, ...] | None = None,
     pairs: tuple[tuple[str, str], ...] | str | None = None,
@@ -181,14 +212,15 @@ def strategy(
     """Return the strategy of a name, as configurations and the command line give it.
 
     Raises:
-        InputError: there is no such strategy, or alpha is given to one that has none.
+        InputError: there is no such strategy, or alpha or ways is given to one that has none.
     """
     if name not in STRATEGIES:
         raise InputError(f"no strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
     kind = STRATEGIES[name]
-    if kind is Hybrid:
-        chosen = 0.5 if alpha is None else alpha
-        return Hybrid(alpha=chosen, tau=tau, languages=languages, pairs=pairs)
-    if alpha is not None:
-        raise InputError(f"the strategy {name} has no alpha; hybrid has")
-    return kind(tau=tau, languages=languages, pairs=pairs)
+    own: dict[str, Any] = {}
+    for owner, key, value in ((Hybrid, "alpha", alpha), (Multiway, "ways", ways)):
+        if value is not None:
+            if kind is not owner:
+                raise InputError(f"the strategy {name} has no {key}; {owner.name} has")
+            own[key] = value
+    return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)

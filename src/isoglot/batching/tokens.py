@@ -1,44 +1,178 @@
-"""A token cache for static encoders: every text is tokenised once, a batch is slices of one array."""
+"""A token cache: every text is tokenised once, into a memory-mapped array; a batch is slices of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
 
-__all__ = ["StaticTokens"]
+__all__ = ["FlatTokenizer", "TokenCache"]
 
-TEXTS_A_READ = 8192
+TEXTS_A_READ = 4096
+# What a text tokenizer returns that flat token ids hold or make unnecessary.
+KNOWN_FEATURES = {"input_ids", "attention_mask", "token_type_ids", "prompt_length", "modality"}
+
+ReadTexts = Callable[[np.ndarray], list[str]]
 
 
-class StaticTokens:
-    """Token ids of many texts, in one flat array.
+@dataclass(frozen=True)
+class FlatTokenizer:
+    """Tokenises texts to flat token ids, exactly as the encoder's own `preprocess` does, but without padding.
 
-    Args:
-        module: the encoder's first module, whose tokenizer is used.
-        texts: the texts, in the order they will be asked for by row.
+    Attributes:
+        model: the encoder.
         prompt: put before every text.
+        prompt_length: tokens of the prompt that pooling leaves out, 0 for none.
     """
 
-    def __init__(self, module: StaticEmbedding, texts: Sequence[str], prompt: str | None = None) -> None:
-        parts: list[np.ndarray] = []
-        lengths: list[int] = []
-        for start in range(0, len(texts), TEXTS_A_READ):
-            features = module.preprocess(list(texts[start : start + TEXTS_A_READ]), prompt=prompt)
-            offsets = features["offsets"].numpy()
-            parts.append(features["input_ids"].numpy().astype(np.int32))
-            lengths.extend(np.diff(offsets, append=len(parts[-1])).tolist())
-        self.ids = np.concatenate(parts) if parts else np.empty(0, np.int32)
-        self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    model: SentenceTransformer
+    prompt: str | None = None
+    prompt_length: int = 0
 
-    def features(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        """Return the inputs of `StaticEmbedding` for texts given by row (B,): what `preprocess` would return."""
-        lengths = self.offsets[rows + 1] - self.offsets[rows]
+    @classmethod
+    def of(cls, model: SentenceTransformer, prompt: str | None = None) -> FlatTokenizer | None:
+        """Return the tokenizer of an encoder; None for one that takes more than token ids of a single text, such as
+        routers and models of images."""
+        module = model[0]
+        if type(module) is StaticEmbedding:
+            return cls(model, prompt)
+        if type(module) is not Transformer or getattr(module, "tokenizer", None) is None:
+            return None
+        if module.modalities != ["text"] or module.query_expansion is not None:
+            return None
+        if module.query_length is not None or module.document_length is not None:  # lengths that differ by side
+            return None
+        if not hasattr(getattr(module.tokenizer, "backend_tokenizer", None), "to_str"):  # what it does is not told
+            return None
+        features = model.preprocess(["a"], prompt=prompt)
+        if not set(features) <= KNOWN_FEATURES or "attention_mask" not in features:
+            return None
+        return cls(model, prompt, int(features.get("prompt_length", 0) or 0))
+
+    def __call__(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return token ids (T,) int32 of all texts one after the other, and their lengths (n,)."""
+        features: dict[str, Any] = self.model.preprocess(texts, prompt=self.prompt)
+        ids = features["input_ids"].numpy()
+        if "offsets" in features:
+            return ids.astype(np.int32), np.diff(features["offsets"].numpy(), append=len(ids))
+        mask = features["attention_mask"].numpy().astype(bool)
+        return ids[mask].astype(np.int32), mask.sum(axis=1)
+
+    def fingerprint(self) -> bytes:
+        """Return what decides the token ids of a text."""
+        module: Any = self.model[0]
+        tokenizer = module.tokenizer
+        state = json.loads(getattr(tokenizer, "backend_tokenizer", tokenizer).to_str())
+        kept = {key: value for key, value in state.items() if key not in ("truncation", "padding")}
+        libraries = [version(name) for name in ("tokenizers", "transformers", "sentence-transformers")]
+        call = [getattr(tokenizer, "truncation_side", None), getattr(module, "processing_kwargs", None)]
+        parts = [type(module).__name__, module.max_seq_length, self.prompt, libraries, call, kept]
+        return json.dumps(parts, sort_keys=True, default=str).encode()
+
+
+class TokenCache:
+    """Token ids of many texts, in one flat array on disk that the operating system pages in as it is read.
+
+    Args:
+        tokenizer: tokenises texts that are not cached yet.
+        read: returns the texts of rows (n,).
+        size: number of texts.
+        folder: where the arrays are kept, by a hash of texts and tokenizer, for later runs; None for a file that is
+            gone when the cache is.
+    """
+
+    def __init__(self, tokenizer: FlatTokenizer, read: ReadTexts, size: int, folder: Path | None = None) -> None:
+        self.tokenizer = tokenizer
+        if folder is None:
+            with tempfile.TemporaryDirectory(prefix="isoglot-tokens-", ignore_cleanup_errors=True) as scratch:
+                self.ids, self.offsets = _fill(Path(scratch) / "tokens", tokenizer, read, size)
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / f"{_fingerprint(tokenizer, read, size)}.tokens"
+        if not _is_whole(kept):
+            shutil.rmtree(kept, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as scratch:
+                _fill(Path(scratch) / "tokens", tokenizer, read, size)
+                try:
+                    (Path(scratch) / "tokens").rename(kept)
+                except OSError:
+                    if not _is_whole(kept):  # else another process was quicker
+                        raise
+        self.ids, self.offsets = _open(kept)
+
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Return the tokens of texts given by row (n,)."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
+    def flat(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return token ids (T,) int32 and lengths (n,) of texts given by row (n,)."""
+        lengths = self.lengths(rows)
         starts = np.cumsum(lengths) - lengths
         positions = np.arange(lengths.sum()) + np.repeat(self.offsets[rows] - starts, lengths)
-        return {
-            "input_ids": torch.from_numpy(self.ids[positions].astype(np.int64)),
-            "offsets": torch.from_numpy(starts),
-        }
+        return self.ids[positions], lengths
+
+
+def flat_features(ids: np.ndarray, lengths: np.ndarray, prompt_length: int = 0) -> dict[str, Any]:
+    """Return the encoder's inputs for texts in flat form: `input_ids` (T,), `offsets` (n,)."""
+    features: dict[str, Any] = {
+        "input_ids": torch.from_numpy(ids.astype(np.int64)),
+        "offsets": torch.from_numpy(np.cumsum(lengths) - lengths),
+    }
+    if prompt_length:
+        features["prompt_length"] = torch.tensor(prompt_length)
+    return features
+
+
+def _parts(read: ReadTexts, size: int) -> Iterator[list[str]]:
+    for start in range(0, size, TEXTS_A_READ):
+        yield read(np.arange(start, min(start + TEXTS_A_READ, size)))
+
+
+def _fingerprint(tokenizer: FlatTokenizer, read: ReadTexts, size: int) -> str:
+    digest = hashlib.blake2b(tokenizer.fingerprint(), digest_size=20)
+    for texts in _parts(read, size):
+        for text in texts:
+            encoded = text.encode()
+            digest.update(len(encoded).to_bytes(8, "little"))
+            digest.update(encoded)
+    return digest.hexdigest()
+
+
+def _fill(folder: Path, tokenizer: FlatTokenizer, read: ReadTexts, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tokenise all texts, a few thousand at a time, into files."""
+    folder.mkdir()
+    lengths = [np.zeros(1, np.int64)]
+    with (folder / "ids.bin").open("wb") as file:
+        for texts in _parts(read, size):
+            ids, of_each = tokenizer(texts)
+            ids.tofile(file)
+            lengths.append(of_each.astype(np.int64))
+    np.save(folder / "offsets.npy", np.cumsum(np.concatenate(lengths)))
+    return _open(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Tell whether a cache holds all it says: a power cut can leave files that are shorter."""
+    try:
+        offsets = np.load(folder / "offsets.npy", mmap_mode="r")
+        return (folder / "ids.bin").stat().st_size == int(offsets[-1]) * np.dtype(np.int32).itemsize
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _open(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    path = folder / "ids.bin"
+    empty = not path.stat().st_size  # which cannot be mapped
+    ids = np.empty(0, np.int32) if empty else np.memmap(path, np.int32, "r")
+    return ids, np.load(folder / "offsets.npy", mmap_mode="r")

@@ -64,6 +64,9 @@ def compare(
     draws: Annotated[int, typer.Option(help="Random sign patterns of each test.", min=1)] = 10_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the comparison here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report of all results here.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the report's figures here, as SVG and PNG.")
+    ] = None,
 ) -> None:
     """Compare results of the same collection: paired tests of every other one against the first."""
     from isoglot.errors import InputError
@@ -105,4 +108,8 @@ def compare(
         from isoglot.reporting import write_report
 
         write_report(read, html_file)
+    if figures is not None:
+        from isoglot.reporting import write_figures
+
+        write_figures(read, figures)
     console().print(comparison_table(found, labels[0]))

@@ -21,7 +21,7 @@ Measured = tuple["Result", "tuple[Any, Any] | None"]
 __all__ = ["evaluate"]
 
 LOADING = ("--pooling", "--max-length", "--query-prompt", "--document-prompt")
-ENCODING = ("batch_size", "device", "dtype", "truncate_dim", "cache")
+ENCODING = ("batch_size", "batch_tokens", "device", "dtype", "truncate_dim", "cache")
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 APPLY_TO = {
@@ -95,9 +95,9 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
 def _measure_model(
     source: str, collection: Collection, name: str, given: dict[str, Any], common: dict[str, Any]
 ) -> Measured:
+    from isoglot.cache_folder import default_cache
     from isoglot.encoders import load_encoder
     from isoglot.evaluation import embed_collection, evaluate_embeddings
-    from isoglot.evaluation.cache import default_cache
     from isoglot.evaluation.clock import Clock
     from isoglot.evaluation.embed import check_device, check_dtype
 
@@ -113,9 +113,7 @@ def _measure_model(
     else:
         given.setdefault("cache", default_cache())
     encoder = load_encoder(source, device=given.get("device"), **loading)
-    encoding = {
-        key: given.pop(key) for key in ("batch_size", "device", "dtype", "truncate_dim", "cache") if key in given
-    }
+    encoding = {key: given.pop(key) for key in ENCODING if key in given}
     clock = Clock()
     _, queries, documents = embed_collection(encoder, collection, progress=state.progress, **encoding)
     clock.lap("encode")
@@ -159,19 +157,28 @@ def _run_benchmark(source: str, task: str, flags: dict[str, Any], lang: str | No
     console().print(benchmark_table(outcome))
 
 
-def _write_page(result: Result, embeddings: tuple[Any, Any] | None, collection: Collection, path: Path) -> None:
-    """Write the report; with the geometry view and the worst queries where there are embeddings."""
+def _show(
+    result: Result,
+    embeddings: tuple[Any, Any] | None,
+    collection: Collection,
+    page: Path | None,
+    figures: Path | None,
+) -> None:
+    """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
     import sys
 
     from isoglot.evaluation.embed import unit_rows
-    from isoglot.reporting import inspect_result, write_report
+    from isoglot.reporting import inspect_result, write_figures, write_report
 
     shown: Any = result
     if embeddings is not None and "multilingual_AP" in result.per_query:
         queries, documents = (unit_rows(rows, "embeddings", len(rows)) for rows in embeddings)
         shown = inspect_result(result, collection, queries, documents)
-    command = "isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None
-    write_report([shown], path, command=command, metadata=collection.metadata)
+    if page is not None:
+        command = "isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None
+        write_report([shown], page, command=command, metadata=collection.metadata)
+    if figures is not None:
+        write_figures(shown, figures)
 
 
 def evaluate(
@@ -200,6 +207,9 @@ def evaluate(
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report here.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the report's figures here, as SVG and PNG.")
+    ] = None,
     trec_run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write TREC run files and judgments here.")
     ] = None,
@@ -215,7 +225,15 @@ def evaluate(
     max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
     query_prompt: Annotated[str | None, typer.Option(help="Put before every query.")] = None,
     document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Texts encoded at a time; 64 by default.", min=1)] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Most texts encoded at a time; 256 by default.", min=1)
+    ] = None,
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Most tokens encoded at a time, with padding; by default 4096 on a CPU, else 16384.", min=1
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
     dtype: Annotated[str | None, typer.Option(help="Encode in float32, bfloat16 or float16.")] = None,
     truncate_dim: Annotated[
@@ -251,6 +269,7 @@ def evaluate(
         "--query-prompt": query_prompt,
         "--document-prompt": document_prompt,
         "--batch-size": batch_size,
+        "--batch-tokens": batch_tokens,
         "--device": device,
         "--dtype": dtype,
         "--truncate-dim": truncate_dim,
@@ -262,7 +281,7 @@ def evaluate(
     if pool and not is_task:
         raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
     if is_task and not pool:
-        given = {"--json": json_file, "--html": html_file, "--measures": measures, **flags}
+        given = {"--json": json_file, "--html": html_file, "--figures": figures, "--measures": measures, **flags}
         return _run_benchmark(model, data.removeprefix("mteb:"), given, lang, split)
     if is_task:
         from isoglot.benchmarks import collection_from_mteb
@@ -273,6 +292,6 @@ def evaluate(
     result, embeddings = _measure(model, collection, flags, {"measures": chosen, "bootstrap": bootstrap})
     if json_file is not None:
         result.save(json_file)
-    if html_file is not None:
-        _write_page(result, embeddings, collection, html_file)
+    if html_file is not None or figures is not None:
+        _show(result, embeddings, collection, html_file, figures)
     console().print(result_table(result))

@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 
 def _app() -> typer.Typer:
-    from isoglot.cli import commands, data
+    from isoglot.cli import commands, data, lexicon  # noqa: F401 - lexicon is a command of data
 
     app = typer.Typer(
         no_args_is_help=True,

@@ -1,7 +1,17 @@
 """Encoders: everything that embeds texts is a `SentenceTransformer`, in and out."""
 
+from isoglot.encoders.attention import ATTENTIONS
+from isoglot.encoders.lora import merge_lora
 from isoglot.encoders.pretrained import POOLINGS, load_encoder
 from isoglot.encoders.scratch import scratch_encoder
 from isoglot.encoders.static import static_encoder, train_tokenizer
 
-__all__ = ["POOLINGS", "load_encoder", "scratch_encoder", "static_encoder", "train_tokenizer"]
+__all__ = [
+    "ATTENTIONS",
+    "POOLINGS",
+    "load_encoder",
+    "merge_lora",
+    "scratch_encoder",
+    "static_encoder",
+    "train_tokenizer",
+]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+from isoglot.encoders.attention import Attention, check_attention
+from isoglot.encoders.checkpointing import checkpoint_gradients
+from isoglot.encoders.freezing import freeze_weights
+from isoglot.encoders.lora import add_lora
 from isoglot.errors import InputError
 
 __all__ = ["POOLINGS", "load_encoder"]
@@ -24,9 +29,18 @@ def load_encoder(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
     device: str | None = None,
+    attention: Attention | None = None,
+    freeze: Literal["embeddings"] | int | None = None,
+    lora_rank: int | None = None,
+    lora_alpha: int | None = None,
+    lora_targets: Sequence[str] | str | None = None,
+    gradient_checkpointing: bool = False,
     trust_remote_code: bool = False,
 ) -> SentenceTransformer:
-    """Load an encoder as a `SentenceTransformer`. Weights are read from safetensors only.
+    """Load an encoder as a `SentenceTransformer`, and settle which of its weights are trained.
+
+    Weights are read from safetensors only, and kept in the precision that the model says, fp32 as a rule. To train
+    in bf16 let the trainer compute in it (`bf16=True`, torch's autocast): weights in bf16 lose small updates.
 
     Args:
         name: a model on the Hugging Face hub, or a folder that sentence-transformers or transformers saved.
@@ -36,14 +50,28 @@ def load_encoder(
         query_prompt: text put before every query, such as E5's "query: ".
         document_prompt: text put before every document, such as E5's "passage: ".
         device: torch device; the best one found if None.
+        attention: `sdpa`, `eager` or `flash_attention_2`; the model's own default if None.
+        freeze: keep the `embeddings` as they are, or these and so many of the lowest layers (`freeze_weights`).
+        lora_rank: train adapters of this rank beside frozen weights (`add_lora`). `merge_lora` the model before it
+            is saved, so that it loads anywhere.
+        lora_alpha: scale of LoRA; twice the rank if None.
+        lora_targets: linear layers that get adapters; what PEFT takes for the kind of model if None.
+        gradient_checkpointing: save memory in training, for time (`checkpoint_gradients`).
         trust_remote_code: run code that comes with the model. Off unless asked for.
 
     Returns:
         The encoder.
 
     Raises:
-        InputError: there is no such model, the folder holds none, or it cannot be reached.
+        InputError: there is no such model, the folder holds none, it cannot be reached, or it cannot be set up as
+            asked for.
     """
+    if freeze is not None and lora_rank is not None:
+        raise InputError("freeze and lora_rank exclude each other: LoRA freezes all weights of the model already")
+    if lora_rank is None and (lora_alpha is not None or lora_targets is not None):
+        raise InputError("lora_alpha and lora_targets need lora_rank, such as 16")
+    if attention is not None:
+        check_attention(attention)
     source = str(name)
     folder = Path(source)
     looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1
@@ -52,15 +80,18 @@ def load_encoder(
     elif looks_local and "/" in source:
         raise InputError(f"the model folder {source} does not exist")
     kwargs: dict[str, Any] = {"device": device, "trust_remote_code": trust_remote_code}
+    loading: dict[str, Any] = {"use_safetensors": True}
+    if attention is not None:
+        loading["attn_implementation"] = attention
     try:
         if pooling is not None:
             if pooling not in POOLINGS:
                 raise InputError(f"no pooling {pooling!r}: choose one of {', '.join(POOLINGS)}")
-            transformer = _transformer(source, trust_remote_code)
+            transformer = _transformer(source, loading, trust_remote_code)
             modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling)]
             model = SentenceTransformer(modules=modules, device=device)
         else:
-            model = SentenceTransformer(source, model_kwargs={"use_safetensors": True}, **kwargs)
+            model = SentenceTransformer(source, model_kwargs=loading, **kwargs)
     except InputError:
         raise
     except Exception as error:
@@ -76,15 +107,21 @@ def load_encoder(
     for key, prompt in (("query", query_prompt), ("document", document_prompt)):
         if prompt is not None:
             model.prompts[key] = prompt
+    if freeze is not None:
+        freeze_weights(model, freeze)
+    if lora_rank is not None:
+        add_lora(model, lora_rank, lora_alpha, lora_targets)
+    if gradient_checkpointing:
+        checkpoint_gradients(model)
     return model
 
 
-def _transformer(source: str, trust_remote_code: bool) -> Transformer:
+def _transformer(source: str, loading: dict[str, Any], trust_remote_code: bool) -> Transformer:
     """Load the transformer of a model, whether sentence-transformers or transformers saved it."""
     options = {"trust_remote_code": trust_remote_code}
     return Transformer(
         source,
-        model_kwargs={"use_safetensors": True, **options},
+        model_kwargs={**loading, **options},
         processor_kwargs=dict(options),
         config_kwargs=dict(options),
     )

@@ -4,14 +4,18 @@ languages that no pretrained model knows."""
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from isoglot.collections import Collection
+from isoglot.encoders.attention import Attention, check_attention
+from isoglot.encoders.checkpointing import checkpoint_gradients
 from isoglot.encoders.static import train_tokenizer
 from isoglot.errors import InputError
 
@@ -25,6 +29,8 @@ def scratch_encoder(
     layers: int = 4,
     vocabulary: int = 32_000,
     max_length: int = 256,
+    attention: Attention | None = None,
+    gradient_checkpointing: bool = False,
     seed: int = 0,
 ) -> SentenceTransformer:
     """Build an untrained XLM-R-shaped encoder with mean pooling and unit-length embeddings.
@@ -35,11 +41,16 @@ def scratch_encoder(
         layers: transformer layers.
         vocabulary: the most sub-words.
         max_length: most tokens read of a text.
+        attention: `sdpa`, `eager` or `flash_attention_2`; `sdpa` if None.
+        gradient_checkpointing: save memory in training, for time (`checkpoint_gradients`).
         seed: draws the initial weights.
 
     Raises:
-        InputError: `dimensions` is not a multiple of 64, or another size is below 1.
+        InputError: `dimensions` is not a multiple of 64, another size is below 1, or the attention is not
+            installed.
     """
+    if attention is not None:
+        check_attention(attention)
     if dimensions < 64 or dimensions % 64:
         raise InputError(f"a scratch encoder's dimensions must be a multiple of 64, not {dimensions}")
     if layers < 1 or max_length < 1:
@@ -68,8 +79,15 @@ def scratch_encoder(
     )
     with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(seed)
-        XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
+        weights = XLMRobertaModel(config, add_pooling_layer=False).state_dict()
+        config.architectures, config.dtype = [XLMRobertaModel.__name__], torch.float32
+        # Not by `save_pretrained`, which writes in the first of several processes alone.
+        save_file(weights, Path(folder) / "model.safetensors", metadata={"format": "pt"})
+        (Path(folder) / "config.json").write_text(config.to_json_string(), encoding="utf-8")
         fast.save_pretrained(folder)
-        transformer = Transformer(folder)
+        transformer = Transformer(folder, model_kwargs={"attn_implementation": attention or "sdpa"})
     transformer.max_seq_length = max_length
-    return SentenceTransformer(modules=[transformer, Pooling(dimensions, "mean"), Normalize()])
+    model = SentenceTransformer(modules=[transformer, Pooling(dimensions, "mean"), Normalize()])
+    if gradient_checkpointing:
+        checkpoint_gradients(model)
+    return model

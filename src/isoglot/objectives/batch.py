@@ -4,22 +4,66 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-__all__ = ["EmbeddedBatch"]
+__all__ = ["EmbeddedBatch", "Texts"]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Embeddings of texts, and whose they are.
+
+    Attributes:
+        embeddings: (N, d), as the encoder gives them.
+        languages: (N,) integers.
+        query_ids: (N,) integers: of a query its id, of a document the query id that it answers. Texts of the same
+            side with the same id are versions of each other in several languages; -1 is no query.
+    """
+
+    embeddings: Tensor
+    languages: Tensor
+    query_ids: Tensor
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def joined(self, other: Texts | None) -> Texts:
+        """Return these texts and the other ones, in one."""
+        if other is None or not len(other):
+            return self
+        return Texts(
+            torch.cat([self.embeddings, other.embeddings]),
+            torch.cat([self.languages, other.languages]),
+            torch.cat([self.query_ids, other.query_ids]),
+        )
 
 
 @dataclass(frozen=True)
 class EmbeddedBatch:
     """Embeddings of one batch, and who is who. A term never sees the encoder or the texts.
 
+    In a *paired* batch, document i is query i's own, for all Q queries; documents after the first Q are hard
+    negatives. In other batches (`multiway`) a query may have several documents, in several languages, and
+    `document_query_ids` says which.
+
+    Documents given as (Q, k, d), k for each query, the relevant one first and hard negatives after it, are stored
+    flat: first the Q relevant ones, then the hard negatives, query by query. Their ids and languages likewise.
+
     Attributes:
-        queries: (B, d) query embeddings, as the encoder gives them.
-        documents: (B, d) embeddings of one relevant document each.
-        query_languages: (B,) integer language of each query.
-        document_languages: (B,) integer language of each document.
-        query_ids: (B,) integers; language versions of one query share theirs.
-        document_ids: (B,) integers, one for each document.
+        queries: (Q, d) query embeddings, as the encoder gives them.
+        documents: (M, d) document embeddings.
+        query_languages: (Q,) integer language of each query.
+        document_languages: (M,) integer language of each document.
+        query_ids: (Q,) integers; language versions of one query share theirs.
+        document_ids: (M,) integers, one for each document.
+        document_query_ids: (M,) the query id of the batch that each document is known to be relevant to, -1 for
+            none. Not given: query i's for document i, none for hard negatives.
+        paired: whether document i is query i's own.
+        other_queries: versions of the batch's queries in other languages, for terms that compare them.
+        other_documents: versions of the batch's documents in other languages.
+        domain: whether the pairs are crops of unlabelled target-domain text instead of queries and documents.
+        progress: share of the training that is done, in [0, 1].
     """
 
     queries: Tensor
@@ -28,9 +72,49 @@ class EmbeddedBatch:
     document_languages: Tensor
     query_ids: Tensor
     document_ids: Tensor
+    document_query_ids: Tensor | None = None
+    paired: bool = True
+    other_queries: Texts | None = None
+    other_documents: Texts | None = None
+    domain: bool = False
+    progress: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("documents", "document_languages", "document_ids", "document_query_ids"):
+            value = getattr(self, name)
+            if value is not None and value.ndim == (3 if name == "documents" else 2):
+                object.__setattr__(self, name, torch.cat([value[:, 0], value[:, 1:].flatten(0, 1)]))
+        if self.document_query_ids is None:
+            negatives = self.query_ids.new_full((len(self.documents) - len(self.queries),), -1)
+            object.__setattr__(self, "document_query_ids", torch.cat([self.query_ids, negatives]))
+
+    def relevant(self) -> Tensor:
+        """(Q, M) bool: True where document j is known to be relevant to query i, being its own, another version's
+        of the same query, or the same document again."""
+        assert self.document_query_ids is not None
+        same = self.query_ids[:, None] == self.document_query_ids
+        if self.paired:
+            same = same | (self.document_ids[: len(self.queries), None] == self.document_ids)
+        return same
+
+    def positives(self) -> Tensor:
+        """(Q, M) bool: the documents that query i is to find: its own in a paired batch, else all relevant ones."""
+        if not self.paired:
+            return self.relevant()
+        return torch.eye(len(self.queries), len(self.documents), dtype=torch.bool, device=self.queries.device)
 
     def known_positives(self) -> Tensor:
-        """(B, B) bool: True where document j ≠ i is known to be relevant to query i, being i's own document or
-        another version's of the same query, so that it must not serve as a negative."""
-        same = (self.query_ids[:, None] == self.query_ids) | (self.document_ids[:, None] == self.document_ids)
-        return same.fill_diagonal_(False)
+        """(Q, M) bool: True where document j is relevant to query i without being one that it is to find, so that
+        it must not serve as a negative."""
+        return self.relevant() & ~self.positives()
+
+    def query_versions(self) -> Texts:
+        """Return the queries with their versions in other languages."""
+        return Texts(self.queries, self.query_languages, self.query_ids).joined(self.other_queries)
+
+    def document_versions(self) -> Texts:
+        """Return the relevant documents with their versions in other languages."""
+        assert self.document_query_ids is not None
+        known = self.document_query_ids >= 0
+        own = Texts(self.documents[known], self.document_languages[known], self.document_query_ids[known])
+        return own.joined(self.other_documents)

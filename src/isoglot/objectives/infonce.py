@@ -1,30 +1,48 @@
-"""InfoNCE: tell each query's document from the other documents of the batch."""
+"""InfoNCE: tell each query's documents from the other documents of the batch."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch
+from isoglot.objectives.contrast import contrastive_loss, cosine_similarity
+from isoglot.objectives.temperature import TEMPERATURE_LEARNING_RATE, Temperature
+from isoglot.objectives.term import Term
 
 __all__ = ["InfoNCE"]
 
 
-class InfoNCE(nn.Module):
+class InfoNCE(Term):
     r"""Contrastive loss with in-batch negatives (van den Oord et al., arXiv 1807.03748; as used for retrieval by
     Karpukhin et al., arXiv 2004.04906).
 
-    .. math:: -\frac1B \sum_i \log \frac{e^{s(q_i, d_i)/T}}{\sum_j e^{s(q_i, d_j)/T}}
+    .. math:: \frac1Q \sum_i \frac1{|P_i|} \sum_{p \in P_i}
+        -\log \frac{e^{s(q_i, d_p)/T}}{e^{s(q_i, d_p)/T} + \sum_{n \in N_i} e^{s(q_i, d_n)/T}}
 
-    with cosine similarity s and temperature T. Documents known to be relevant to a query besides its own are left
-    out of its sum. Equal to sentence-transformers' `MultipleNegativesRankingLoss(scale=1 / T)` on batches
-    without such documents.
+    with cosine similarity s and temperature T. N are the documents of the batch, hard negatives among them, that
+    are not known to be relevant to the query. P is the query's own document in a paired batch, which makes this the
+    usual
+
+    .. math:: -\frac1Q \sum_i \log \frac{e^{s(q_i, d_i)/T}}{\sum_{j \in \{i\} \cup N_i} e^{s(q_i, d_j)/T}}
+
+    and all its relevant documents in other batches (`multiway`): each of them competes with the negatives, never
+    with another one, and counts alike within its query, as queries do within the batch. Queries without a relevant
+    document are left out.
+
+    Relations: equal to sentence-transformers' `MultipleNegativesRankingLoss(scale=1 / T)` on paired batches in
+    which no document is known to be relevant to a second query. On `multiway` batches, `MultiwayInfoNCE` is this
+    with weights for monolingual and cross-lingual positives. `DomainContrast` is this on unlabelled text.
 
     Args:
         temperature: T above 0.
-        symmetric: also tell each document's query from the other queries, and take the mean of both directions.
+        symmetric: also tell each document's queries from the other queries, and take the mean of both directions.
+            Documents without a query, as hard negatives are, have no part in the second direction.
+        learn_temperature: learn T, starting from `temperature`, at a learning rate of its own (0.001).
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
+
+    Raises:
+        InputError: the temperature is not above 0, or a learned one starts outside its bounds.
 
     Example::
 
@@ -32,25 +50,33 @@ class InfoNCE(nn.Module):
         loss = objective(EmbeddedBatch(...))
     """
 
-    def __init__(self, temperature: float = 0.05, symmetric: bool = False) -> None:
+    def __init__(
+        self,
+        temperature: float = 0.05,
+        symmetric: bool = False,
+        learn_temperature: bool = False,
+        min_temperature: float = 0.01,
+        max_temperature: float = 1.0,
+    ) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise InputError(f"the temperature must be above 0, not {temperature}")
-        self.temperature = temperature
+        self.temperature = Temperature(temperature, learn_temperature, min_temperature, max_temperature)
         self.symmetric = symmetric
+        if learn_temperature:
+            self.learning_rate = TEMPERATURE_LEARNING_RATE
 
     def extra_repr(self) -> str:
         """Show the settings."""
-        return f"temperature={self.temperature}, symmetric={self.symmetric}"
+        return f"symmetric={self.symmetric}"
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        queries = functional.normalize(batch.queries, dim=-1)
-        documents = functional.normalize(batch.documents, dim=-1)
-        scores = queries @ documents.T / self.temperature
-        scores = scores.masked_fill(batch.known_positives(), -torch.inf)
-        own = torch.arange(len(queries), device=queries.device)
-        loss = functional.cross_entropy(scores, own)
+        scores = cosine_similarity(batch.queries, batch.documents) / self.temperature()
+        positives, excluded = batch.positives(), batch.known_positives()
+        loss = contrastive_loss(scores, positives, excluded)
         if self.symmetric:
-            loss = (loss + functional.cross_entropy(scores.T, own)) / 2
+            loss = (loss + contrastive_loss(scores.T, positives.T, excluded.T)) / 2
         return loss
+
+    def metrics(self) -> dict[str, float]:
+        """Return the temperature if it is learned."""
+        return self.temperature.metrics()

@@ -6,28 +6,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from isoglot.batching import Schedule, Strategy, strategy
+from isoglot.encoders.attention import Attention
 from isoglot.errors import InputError
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.training.nested import (
+    Bytes,
+    CodeSwitchConfig,
+    Freeze,
+    LoraTargets,
+    ScheduleConfig,
+    Strict,
+    TermConfig,
+)
 
 __all__ = ["ScheduleConfig", "TrainConfig", "read_config"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class ScheduleConfig(_Strict):
-    """A schedule of alpha in YAML: see `isoglot.Schedule`."""
-
-    shape: Literal["constant", "linear", "cosine"]
-    start: float = Field(ge=0, le=1)
-    end: float | None = Field(default=None, ge=0, le=1)
-    steps: int = Field(default=0, ge=0)
-
-
-class TrainConfig(_Strict):
+class TrainConfig(Strict):
     """One training run.
 
     Attributes:
@@ -44,20 +42,49 @@ class TrainConfig(_Strict):
         query_prompt: text put before every query.
         document_prompt: text put before every document.
         trust_remote_code: run code that comes with a pretrained model.
+        attention: `sdpa`, `eager` or `flash_attention_2` (`scratch` and pretrained).
+        freeze: keep the `embeddings` of a pretrained model, or these and so many of its lowest layers.
+        lora_rank: train adapters of this rank beside the frozen weights of a pretrained model; they are merged into
+            them at the end.
+        lora_alpha: scale of LoRA; twice the rank if not given.
+        lora_targets: linear layers that get adapters, or `all-linear`; what PEFT takes if not given.
         strategy: how batches are composed.
         alpha: probability of a monolingual batch (`hybrid`), or a schedule; 0.5 if not given.
+        ways: most languages of a query and of its documents (`multiway`); 8 if not given.
         tau: language pairs are drawn ∝ n^tau.
         languages: only these.
         pairs: only these language pairs, each "query:document", or `english-centric`.
-        temperature: of InfoNCE.
-        symmetric: InfoNCE in both directions.
+        gamma: probability of a domain batch, crops of the texts of `target`.
+        target: collection folder, or a folder with only its `corpus`, of unlabelled target-domain text.
+        negatives: hard negatives added for each query, of those that the collection has.
+        code_switch: replace words by translations.
+        objective: terms, weights and settings; `MultiwayInfoNCE` for multiway batches and `InfoNCE` for others if
+            not given, with `DomainContrast` where there are domain batches.
+        temperature: of the default objective; that of its term if not given.
+        symmetric: the default objective in both directions.
         steps: optimiser steps.
         batch_size: rows of a batch.
-        learning_rate: 0.01 for `static`, 5e-4 for `scratch`, 2e-5 for pretrained models if not given.
+        learning_rate: 0.01 for `static`, 5e-4 for `scratch`, 2e-5 for pretrained models and 2e-4 for their LoRA
+            adapters if not given.
         warmup: share of the steps over which the learning rate rises.
         schedule: how the learning rate falls after that.
+        adam_beta1: of AdamW: how much of the gradients before counts.
+        weight_decay: of AdamW.
+        max_grad_norm: gradients longer than this are shortened to it; 0 for never.
+        bf16: compute in bfloat16, weights staying in float32.
+        fp16: compute in float16, with scaled losses.
+        gradient_checkpointing: keep one input per layer for the backward pass and compute the rest again.
+        memory: bytes (or `4GB`) that activations may take before they are computed again in the backward pass; half
+            of what is free if not given.
+        chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if not given.
+        cache: keep token ids for later runs.
         seed: decides initial weights, batches and dropout.
         save_steps: a checkpoint every so many steps, for `--resume`; 0 for none.
+        keep_checkpoints: how many of the last checkpoints are kept while the run lasts.
+        validation: collection folder (its split `dev`, if there are several) to measure while training.
+        eval_steps: measure it every so many steps; as often as checkpoints are made if not given.
+        best_measure: keep the model that is best on it by this measure, such as `multilingual_AP`; the last one if
+            not given.
         out: folder of the trained model.
     """
 
@@ -74,20 +101,44 @@ class TrainConfig(_Strict):
     query_prompt: str | None = None
     document_prompt: str | None = None
     trust_remote_code: bool = False
+    attention: Attention | None = None
+    freeze: Freeze | None = None
+    lora_rank: int | None = Field(default=None, ge=1)
+    lora_alpha: int | None = Field(default=None, ge=1)
+    lora_targets: LoraTargets | None = None
     strategy: str = "hybrid"
     alpha: float | ScheduleConfig | None = None
+    ways: int | None = None
     tau: float = Field(default=1.0, ge=0)
     languages: list[str] | None = None
     pairs: list[str] | Literal["english-centric"] | None = None
-    temperature: float = Field(default=0.05, gt=0)
+    gamma: float = Field(default=0.0, ge=0, lt=1)
+    target: str | None = None
+    negatives: int = Field(default=0, ge=0)
+    code_switch: CodeSwitchConfig | None = None
+    objective: list[TermConfig] | None = Field(default=None, min_length=1)
+    temperature: float | None = Field(default=None, gt=0)
     symmetric: bool = False
     steps: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=512, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     warmup: float = Field(default=0.0, ge=0, lt=1)
     schedule: Literal["constant", "linear", "cosine"] = "linear"
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, ge=0)
+    bf16: bool = False
+    fp16: bool = False
+    gradient_checkpointing: bool = False
+    memory: Bytes | None = None
+    chunk_tokens: int | None = Field(default=None, ge=1)
+    cache: bool = True
     seed: int = Field(default=0, ge=0)
     save_steps: int = Field(default=500, ge=0)
+    keep_checkpoints: int = Field(default=2, ge=1)
+    validation: str | None = None
+    eval_steps: int | None = Field(default=None, ge=1)
+    best_measure: str | None = None
     out: str
 
     def make_strategy(self) -> Strategy:
@@ -107,14 +158,33 @@ class TrainConfig(_Strict):
                 if len(parts) != 2:
                     raise InputError(f"the language pair {pair!r} is not of the form query:document, such as en:de")
             pairs = tuple((parts[0], parts[1]) for parts in split)
-        return strategy(self.strategy, alpha=alpha, tau=self.tau, languages=languages, pairs=pairs)
+        return strategy(
+            self.strategy,
+            alpha=alpha,
+            ways=self.ways,
+            gamma=self.gamma,
+            tau=self.tau,
+            languages=languages,
+            pairs=pairs,
+        )
+
+    @property
+    def default_term(self) -> type[InfoNCE] | type[MultiwayInfoNCE]:
+        """The term that suits the batches."""
+        return MultiwayInfoNCE if self.strategy == "multiway" else InfoNCE
+
+    @property
+    def effective_temperature(self) -> float:
+        """The temperature given, or that of the default term."""
+        return float(self.default_term().temperature()) if self.temperature is None else self.temperature
 
     @property
     def effective_learning_rate(self) -> float:
         """The learning rate given, or the encoder's default."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return {"static": 1e-2, "scratch": 5e-4}.get(self.encoder, 2e-5)
+        pretrained = 2e-5 if self.lora_rank is None else 2e-4  # adapters start from nothing
+        return {"static": 1e-2, "scratch": 5e-4}.get(self.encoder, pretrained)
 
 
 def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
@@ -122,7 +192,8 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
 
     Args:
         path: the YAML file, if there is one.
-        flags: configuration key -> value, None where a flag was not given.
+        flags: configuration key -> value, None where a flag was not given; `code_switch.rate` is the key `rate`
+            in the key `code_switch`.
 
     Raises:
         InputError: the file cannot be read, a key is unknown, or a value is not what the key takes.
@@ -140,7 +211,11 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
         if not isinstance(loaded, dict):
             raise InputError(f"{path} must hold keys and values, such as 'strategy: hybrid'")
         values.update(loaded)
-    values.update({key: value for key, value in flags.items() if value is not None})
+    for flag, value in flags.items():
+        key, _, inner = flag.partition(".")
+        if value is not None:
+            known = values.get(key) if inner else None
+            values[key] = {**(known if isinstance(known, dict) else {}), inner: value} if inner else value
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
@@ -151,11 +226,25 @@ def _explain(error: ValidationError) -> str:
     """Say what is wrong with each key, in one sentence."""
     parts: dict[str, str] = {}
     for problem in error.errors(include_url=False):
-        key = str(problem["loc"][0]) if problem["loc"] else ""
+        key = str(problem["loc"][0])
+        name = _path(problem["loc"])
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             parts[key] = f"unknown key {key!r}; the keys are {', '.join(TrainConfig.model_fields)}"
         elif problem["type"] == "missing" and len(problem["loc"]) == 1:
             parts[key] = f"{key!r} is missing (--{key})"
+        elif problem["type"] == "missing":
+            parts.setdefault(key, f"{name!r} is missing")
+        elif problem["type"] == "extra_forbidden":
+            parts.setdefault(key, f"unknown key {name!r}")
         else:
-            parts.setdefault(key, f"{key!r} is {problem.get('input')!r}: {problem['msg'].lower()}")
+            message = str(problem.get("ctx", {}).get("error") or problem["msg"].lower())
+            parts.setdefault(key, f"{name!r} is {problem.get('input')!r}: {message}")
     return "; ".join(parts.values())
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return where in a configuration a value is: `objective[0].weight`. Of values of several types, whose places
+    name the types, only the key."""
+    if location[0] not in ("objective", "code_switch"):
+        return str(location[0])
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

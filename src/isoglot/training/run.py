@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
-import shutil
-import sys
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
+import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
-from transformers import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import PrinterCallback, set_seed
 
+from isoglot.cache_folder import default_cache
 from isoglot.collections import Collection, load_collection
-from isoglot.encoders import load_encoder, scratch_encoder, static_encoder
+from isoglot.encoders import load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
-from isoglot.objectives import InfoNCE
+from isoglot.training.checkpoints import last_checkpoint
+from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
+from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_out, finish
+from isoglot.training.record import count_encoded, describe
+from isoglot.training.signals import StopOnSignal, TrainingStopped
+from isoglot.training.target import load_target
+from isoglot.training.terms import make_terms
 from isoglot.training.trainer import HybridTrainer
-from isoglot.versions import versions
+from isoglot.training.validation import TellValidation, less_is_better, validation_evaluator
 
 __all__ = ["make_encoder", "train"]
 
 logger = logging.getLogger(__name__)
-
-CHECKPOINTS = "checkpoints"
-CONFIG_FILE = "isoglot-training.yaml"
-RECORD_FILE = "isoglot-training.json"
 
 
 def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransformer:
@@ -46,6 +47,8 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
             layers=config.layers,
             vocabulary=config.vocabulary,
             max_length=config.max_length or 256,
+            attention=config.attention,
+            gradient_checkpointing=config.gradient_checkpointing,
             seed=config.seed,
         )
     else:
@@ -55,6 +58,12 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
             max_length=config.max_length,
             query_prompt=config.query_prompt,
             document_prompt=config.document_prompt,
+            attention=config.attention,
+            freeze=config.freeze,
+            lora_rank=config.lora_rank,
+            lora_alpha=config.lora_alpha,
+            lora_targets=config.lora_targets,
+            gradient_checkpointing=config.gradient_checkpointing,
             trust_remote_code=config.trust_remote_code,
         )
     for key, prompt in (("query", config.query_prompt), ("document", config.document_prompt)):
@@ -81,17 +90,22 @@ def train(
         progress: show a progress bar.
 
     Returns:
-        The trained encoder.
+        The trained encoder; with `config.best_measure` the best one that was validated.
 
     Raises:
-        InputError: the data, the encoder or the output folder is not usable.
+        InputError: the data, the encoder, a setting or the output folder is not usable.
+        IsoglotError: training went wrong: the loss or a weight is not a finite number.
+        TrainingStopped: SIGTERM came; a checkpoint to resume from is saved.
     """
+    start = time.perf_counter()
     out = Path(config.out)
-    if (out / "modules.json").is_file() and resume:
-        raise InputError(f"{out} already holds a finished model: there is nothing to resume")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not resume)):
-        raise InputError(f"{out} already exists and is not empty; choose another --out, or continue with --resume")
+    first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that writes
+    check_settings(config)
+    if first:
+        check_out(config, resume)
     strategy = config.make_strategy()
+    terms = make_terms(config)
+    evaluator = validation_evaluator(config)
     if collection is None:
         collection = load_collection(
             config.data,
@@ -100,81 +114,119 @@ def train(
             language=config.lang,
             lenient=config.lenient,
         )
+    check_negatives(config, collection)
+    target = None
+    if config.target is not None:
+        target = load_target(config.target, language=config.lang, lenient=config.lenient)
+    switcher: Any = None
+    if config.code_switch is not None:
+        switcher = config.code_switch.make(collection, config.seed, config.lenient)
+    set_seed(config.seed)  # adapters of LoRA draw their weights from here
     if model is None:
         model = make_encoder(config, collection)
-    prompts = {key: text for key, text in model.prompts.items() if key in ("query", "document") and text}
-    args = SentenceTransformerTrainingArguments(
-        str(out / CHECKPOINTS),
-        max_steps=config.steps,
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.effective_learning_rate,
-        lr_scheduler_type=config.schedule if not config.warmup else _with_warmup(config.schedule),
-        warmup_steps=config.warmup,
-        seed=config.seed,
-        save_strategy="steps" if config.save_steps else "no",
-        save_steps=config.save_steps or 500,
-        save_total_limit=2,
-        logging_steps=max(1, config.steps // 20),
-        report_to="none",
-        disable_tqdm=not progress,
-        prompts=prompts or None,
+    args = _arguments(config, model, progress)
+    trainer = HybridTrainer(
+        model,
+        collection,
+        strategy,
+        terms,
+        args,
+        target=target,
+        negatives=config.negatives,
+        switcher=switcher,
+        token_cache=default_cache() / "tokens" if config.cache else None,
+        memory=config.memory,
+        chunk_tokens=config.chunk_tokens,
+        evaluator=evaluator,
     )
-    objective = InfoNCE(config.temperature, config.symmetric)
-    trainer = HybridTrainer(model, collection, strategy, objective, args)
     trainer.remove_callback(PrinterCallback)
-    out.mkdir(parents=True, exist_ok=True)
-    checkpoint = get_last_checkpoint(args.output_dir) if resume and (out / CHECKPOINTS).is_dir() else None
+    if evaluator is not None:
+        trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    checkpoint = last_checkpoint(args.output_dir) if resume else None
+    if first:
+        begin(config)
+    seconds = {"setup": time.perf_counter() - start}
     start = time.perf_counter()
-    batching = logging.getLogger("isoglot.batching")
-    level, heard = batching.level, batching.isEnabledFor(logging.DEBUG)
-    batching.setLevel(
-        level if heard else logging.WARNING
-    )  # one line for all small pairs, below, instead of one each
-    outcome = trainer.train(resume_from_checkpoint=checkpoint)
-    seconds = time.perf_counter() - start
-    batching.setLevel(level)
+    with StopOnSignal() as stop, _one_line_for_small_pairs():
+        trainer.add_callback(stop)
+        trainer.train(resume_from_checkpoint=checkpoint)
+    seconds["train"] = time.perf_counter() - start
+    step = trainer.state.global_step
+    if stop.asked and step < config.steps:
+        raise TrainingStopped(
+            f"stopped at step {step:,} of {config.steps:,} as SIGTERM asked, with a checkpoint in {out}; the same "
+            "command with --resume continues"
+        )
     small = trainer.sampler.small_pairs
-    if small:
+    if small and first:
         logger.info(
             "%d language pairs have too few training pairs without common relevant documents to fill "
             "batches of %d; %s lists them",
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
-    if not math.isfinite(outcome.training_loss):
+    if trainer.best_checkpoint is not None:
+        trainer._load_from_checkpoint(str(trainer.best_checkpoint))
+    if not all(bool(torch.isfinite(weights).all()) for weights in model.parameters()):
         raise IsoglotError(
-            f"training went wrong: the loss is {outcome.training_loss}; try a lower --learning-rate or a higher "
-            "--temperature"
+            "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "
+            "or a higher --temperature"
         )
-    model.save(str(out))
-    _write_record(out, config, collection, trainer, seconds)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    encoded = count_encoded(trainer)
+    merge_lora(model)
+    if first:
+        finish(out, model, describe(collection, trainer, seconds, encoded))
     return model
+
+
+def _arguments(
+    config: TrainConfig, model: SentenceTransformer, progress: bool
+) -> SentenceTransformerTrainingArguments:
+    """Return the trainer's arguments for a run."""
+    prompts = {key: text for key, text in model.prompts.items() if key in ("query", "document") and text}
+    best = config.best_measure
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if config.batch_size % processes:
+        raise InputError(f"{processes} processes cannot share batches of {config.batch_size}: choose a multiple")
+    return SentenceTransformerTrainingArguments(
+        str(Path(config.out) / CHECKPOINTS),
+        max_steps=config.steps,
+        per_device_train_batch_size=config.batch_size // processes,
+        learning_rate=config.effective_learning_rate,
+        lr_scheduler_type=config.schedule if not config.warmup else _with_warmup(config.schedule),
+        warmup_steps=config.warmup,
+        adam_beta1=config.adam_beta1,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=config.bf16,
+        fp16=config.fp16,
+        seed=config.seed,
+        save_strategy="steps" if config.save_steps or best else "no",
+        save_steps=config.save_steps or config.steps,
+        save_total_limit=config.keep_checkpoints,
+        eval_strategy="no" if config.validation is None else "steps",
+        eval_steps=config.eval_steps or config.save_steps or config.steps,
+        metric_for_best_model=best,
+        greater_is_better=None if best is None else not less_is_better(best),
+        logging_steps=max(1, config.steps // 20),
+        use_cpu=not torch.accelerator.is_available(),  # unless told so, processes without a device share nothing
+        report_to="none",
+        disable_tqdm=not progress,
+        prompts=prompts or None,
+    )
 
 
 def _with_warmup(schedule: str) -> str:
     return "constant_with_warmup" if schedule == "constant" else schedule
 
 
-def _write_record(
-    out: Path, config: TrainConfig, collection: Collection, trainer: HybridTrainer, seconds: float
-) -> None:
-    """Write the effective configuration, and how the run went."""
-    effective = config.model_dump(exclude_none=True) | {"learning_rate": config.effective_learning_rate}
-    text = yaml.safe_dump(effective, sort_keys=False, allow_unicode=True)
-    (out / CONFIG_FILE).write_text(text, encoding="utf-8")
-    record: dict[str, Any] = {
-        "collection": collection.name,
-        "documents": collection.documents.num_rows,
-        "queries": collection.queries.num_rows,
-        "languages": list(collection.languages),
-        "command": sys.argv if sys.argv and Path(sys.argv[0]).stem in ("isoglot", "__main__") else None,
-        "steps": trainer.state.global_step,
-        "loss": [entry for entry in trainer.state.log_history if "loss" in entry],
-        "small_pairs": {
-            f"{a}→{b}": {"training_pairs": count, "batches": batches}
-            for (a, b), (count, batches) in sorted(trainer.sampler.small_pairs.items())
-        },
-        "seconds": {"train": round(seconds, 3)},
-        "versions": versions(),
-    }
-    (out / RECORD_FILE).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+@contextmanager
+def _one_line_for_small_pairs() -> Iterator[None]:
+    """Keep the sampler from telling of each small language pair, which takes a line each, unless asked for."""
+    batching = logging.getLogger("isoglot.batching")
+    level = batching.level
+    if not batching.isEnabledFor(logging.DEBUG):
+        batching.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        batching.setLevel(level)

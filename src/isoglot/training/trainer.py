@@ -3,49 +3,65 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import torch
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import nn
 from torch.utils.data import DataLoader
 
-from isoglot.batching import BatchSampler, Hybrid, Strategy
-from isoglot.batching.collate import StepCollator, StepDataset
-from isoglot.batching.tokens import StaticTokens
+from isoglot.batching import BatchSampler, Hybrid, Multiway, Strategy
+from isoglot.batching.collate import StepCollator, StepDataset, Switcher
+from isoglot.batching.prefetch import PrefetchLoader
+from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, Objective
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Objective
+from isoglot.training.checkpoints import CheckpointMixin
+from isoglot.training.watch import WatchMixin
 
 __all__ = ["HybridTrainer"]
 
+logger = logging.getLogger(__name__)
 
-class HybridTrainer(SentenceTransformerTrainer):
+SIDES = ("query", "document")
+
+
+class HybridTrainer(WatchMixin, CheckpointMixin, SentenceTransformerTrainer):
     """Trains an encoder on a collection, batch by batch as a strategy composes them.
 
     A `SentenceTransformerTrainer` in all else: its arguments, callbacks, evaluators, logging integrations and
-    checkpoints work as they do there. `args.per_device_train_batch_size` is the batch size, `args.max_steps` the
-    number of steps; without it a run takes `args.num_train_epochs` times as many steps as the monolingual
-    training pairs fill batches. `args.seed` decides the batches.
+    checkpoints work as they do there. `args.per_device_train_batch_size` times the number of processes (torchrun)
+    is the batch size: every process composes the same whole batch, embeds its share of it, and computes the loss
+    of all of it. `args.max_steps` is the number of steps; without it a run takes `args.num_train_epochs` times
+    `BatchSampler.steps_per_pass`. `args.seed` decides the batches.
 
     Args:
         model: the encoder to train.
         collection: what to train on.
         strategy: how batches are composed.
         objective: a term, several with their weights, or a ready `Objective` or other loss of
-            sentence-transformers.
+            sentence-transformers. By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
         args: as for `SentenceTransformerTrainer`.
+        target: unlabelled target-domain text for domain batches (strategies with gamma above 0).
+        negatives: hard negatives added for each query, of those that the collection has.
+        switcher: replaces words by translations, such as `CodeSwitcher`.
+        token_cache: folder that keeps token ids for later runs; None for a temporary one.
+        memory: bytes that activations may take before they are computed again in the backward pass (gradient
+            caching); half of what is free at the first step if None.
+        chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
         **kwargs: passed on: `evaluator`, `callbacks`, `optimizers`, ….
 
     Raises:
-        InputError: the collection has no pair the strategy could draw; or several processes are used, which
-            is not supported.
+        InputError: the collection has no pair the strategy could draw, or another setting does not fit.
     """
 
     def __init__(
@@ -55,39 +71,114 @@ class HybridTrainer(SentenceTransformerTrainer):
         strategy: Strategy | None = None,
         objective: nn.Module | Mapping[nn.Module, float] | None = None,
         args: SentenceTransformerTrainingArguments | None = None,
+        *,
+        target: Collection | None = None,
+        negatives: int = 0,
+        switcher: Switcher | None = None,
+        token_cache: str | Path | None = None,
+        memory: int | None = None,
+        chunk_tokens: int | None = None,
         **kwargs: Any,
     ) -> None:
         args = copy.copy(args) if args is not None else SentenceTransformerTrainingArguments("tmp_trainer")
-        if args.world_size > 1:
-            raise InputError("training with several processes is not supported; start a single one")
+        if args.n_gpu > 1:
+            # The library would cut every input in as many parts, which flat token ids cannot be.
+            logger.warning("%d GPUs are here and one is used; torchrun uses all", args.n_gpu)
+            args._n_gpu = 1
         strategy = strategy if strategy is not None else Hybrid()
-        self.sampler = BatchSampler(collection, strategy, args.per_device_train_batch_size, args.seed)
+        batch_size = args.per_device_train_batch_size * args.world_size
+        self.sampler = BatchSampler(collection, strategy, batch_size, args.seed, target)
+        self._negatives = negatives
+        self._switcher = switcher
+        self._token_cache = None if token_cache is None else Path(token_cache)
         if args.max_steps <= 0:
-            args.max_steps = math.ceil(args.num_train_epochs * self.sampler.steps_per_pass)
-        loss = objective if objective is not None else InfoNCE()
+            batches = args.num_train_epochs * self.sampler.steps_per_pass
+            args.max_steps = math.ceil(batches / args.gradient_accumulation_steps)
+        if objective is None:
+            objective = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
+        loss = objective
         if isinstance(loss, Mapping) or not hasattr(loss, "model"):
-            loss = Objective(model, loss)
+            english = [tag.split("-")[0] == "en" for tag in collection.languages]
+            with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
+                torch.manual_seed(args.seed)
+                loss = Objective(
+                    model,
+                    loss,
+                    languages=self.sampler.languages,
+                    english=english.index(True) if any(english) else None,
+                    memory=memory,
+                    chunk_tokens=chunk_tokens,
+                )
+        if isinstance(loss, Objective):
+            args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
         super().__init__(model=model, args=args, loss=loss, **kwargs)
+        if (self.is_fsdp_enabled or self.is_deepspeed_enabled) and isinstance(self.loss, Objective):
+            raise InputError("isoglot's objectives train with DDP (torchrun), not with FSDP or DeepSpeed")
 
     def get_train_dataloader(self) -> DataLoader:
-        """Return a loader of the run's steps, each one whole batch."""
+        """Return a loader of the run's steps, each one whole batch of which every process embeds its share."""
         steps = self.args.max_steps * self.args.gradient_accumulation_steps
-        return DataLoader(
+        collator = StepCollator(
+            self.sampler,
+            self.data_collator,
+            self._tokens(),
+            versions=getattr(self.loss, "needs_versions", False),
+            negatives=self._negatives,
+            switcher=self._switcher,
+        )
+        return PrefetchLoader(
             StepDataset(steps),
             batch_size=1,
-            collate_fn=StepCollator(self.sampler, self.data_collator, self._tokens()),
+            sampler=self.remaining_steps(),
+            generator=torch.Generator(),  # workers' seeds from here, lest an iterator draw from the run's own
+            collate_fn=collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
         )
 
-    def _tokens(self) -> tuple[StaticTokens, StaticTokens] | None:
-        """Tokenise the collection once, where tokenising takes longer than all the rest of a step."""
-        module = self.model[0]
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Return the loss of a batch; terms with a schedule are told how far training is."""
+        if isinstance(self.loss, Objective):
+            self.loss.progress = self.state.global_step / self.args.max_steps
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Log, with what the terms have to say beside their loss."""
+        if "loss" in logs and isinstance(self.loss, Objective):
+            logs = logs | self.loss.metrics()
+        super().log(logs, *args, **kwargs)
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        """Return the norm of all gradients, which are made smaller where it is too large.
+
+        The library multiplies them by 1 where it is not, a third of the time of a static encoder's optimiser step.
+        """
+        if self.args.device.type != "cpu" or self.args.world_size > 1 or self.args.fp16:
+            return super()._clip_grad_norm(model)
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if norm > self.args.max_grad_norm:
+            torch.nn.utils.clip_grads_with_norm_(model.parameters(), self.args.max_grad_norm, norm)
+        return norm
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Return the parameters that weight decay applies to; a learned temperature it would pull to 1."""
+        names: list[str] = super().get_decay_parameter_names(model)
+        return [name for name in names if not name.endswith("temperature.logarithm")]
+
+    def _tokens(self) -> tuple[TokenCache, TokenCache] | None:
+        """Tokenise the collection once; None for encoders that take more than token ids, or losses that do not
+        cut them into chunks."""
         prompts = self.args.prompts or {}
-        if type(module) is not StaticEmbedding or not isinstance(prompts, dict):
+        if not isinstance(self.loss, Objective):
             return None
-        collection = self.sampler.collection
-        return (
-            StaticTokens(module, collection.query_texts(), prompts.get("query")),
-            StaticTokens(module, collection.document_texts(), prompts.get("document")),
-        )
+        of_side = {side: prompts if isinstance(prompts, str) else prompts.get(side) for side in SIDES}
+        found = [FlatTokenizer.of(self.model, of_side[side]) for side in SIDES]
+        if found[0] is None or found[1] is None:
+            return None
+        collection, folder = self.sampler.collection, self._token_cache
+        with self.args.main_process_first(desc="tokenising"):  # the others then find it done
+            return (
+                TokenCache(found[0], collection.query_texts, collection.queries.num_rows, folder),
+                TokenCache(found[1], collection.document_texts, collection.documents.num_rows, folder),
+            )

@@ -1,0 +1,101 @@
+"""Multiway batches: queries in several languages each, with their documents in several languages."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isoglot.batching.draws import generator
+from isoglot.batching.packing import Conflicts
+from isoglot.batching.passes import Passes
+from isoglot.batching.versions import Versions, lowest
+from isoglot.collections import Collection
+from isoglot.errors import InputError
+
+__all__ = ["MultiwayDraws"]
+
+VERSIONS = 6  # name of the random series
+
+
+class MultiwayDraws:
+    """Draws query ids, and of each up to K language versions and documents in up to K languages.
+
+    A pass takes every query id once. A batch holds about `batch_size` query texts and as many document texts, as
+    batches of other strategies do, so that a step costs the same; how many query ids that is depends on how many
+    languages they have. No two ids of a batch share a relevant document in any language.
+
+    Args:
+        collection: what to draw from.
+        allowed: (L, L) bool, the language pairs allowed; queries come from languages with a row, documents from
+            languages with a column.
+        languages: K, the most languages of a query and of its documents.
+        tau: a version is drawn with probability ∝ n^(tau - 1) among those of its query id, n being the number of
+            texts in its language: 1 draws evenly, less favours low-resource languages.
+        batch_size: texts a side.
+        seed: decides everything that is left open.
+        conflicts: which ids may not meet.
+
+    Raises:
+        InputError: no query id has a version and a relevant document in the languages allowed.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        allowed: np.ndarray,
+        languages: int,
+        tau: float,
+        batch_size: int,
+        seed: int,
+        conflicts: Conflicts,
+    ) -> None:
+        self.collection = collection
+        self.languages = languages
+        self.seed = seed
+        self._versions = Versions(collection, np.any(allowed, axis=1), np.any(allowed, axis=0))
+        asked = np.diff(self._versions.query_offsets)
+        answered = _languages_of(self._versions)
+        self.ids = np.flatnonzero((asked > 0) & (answered > 0)).astype(np.int32)
+        if not len(self.ids):
+            raise InputError(
+                f"the strategy multiway finds no query with a relevant document in {collection.name} in the "
+                "languages chosen"
+            )
+        size = len(collection.languages)
+        self._query_weight = _weights(collection.query_language, size, tau)
+        self._document_weight = _weights(collection.document_language, size, tau)
+        texts = np.minimum(asked[self.ids], languages).mean() + np.minimum(answered[self.ids], languages).mean()
+        self.rows = max(1, int(2 * batch_size / texts))
+        self.passes = Passes(self.ids, conflicts, self.rows, seed, (size, size))
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return query rows (Q,), document rows (M,) and the query id index of each document (M,) of a step."""
+        rng = generator(self.seed, VERSIONS, step)
+        ids = self.ids[self.passes[step]]
+        rows, owner = self._versions.queries(ids)
+        languages = self.collection.query_language[rows]
+        # The lowest of exponential draws with rates w are a draw without replacement with probabilities ∝ w.
+        keys = rng.standard_exponential(len(rows)) / self._query_weight[languages]
+        queries = rows[lowest(keys, owner, self.languages)]
+        rows, owner = self._versions.documents(ids)
+        languages = self.collection.document_language[rows].astype(np.int64)
+        # one document of each language first
+        of_language = owner * len(self.collection.languages) + languages
+        one = lowest(rng.random(len(rows)), of_language, 1)
+        rows, owner, languages = rows[one], owner[one], languages[one]
+        keys = rng.standard_exponential(len(rows)) / self._document_weight[languages]
+        chosen = lowest(keys, owner, self.languages)
+        return queries, rows[chosen], ids[owner[chosen]]
+
+
+def _weights(languages: np.ndarray, size: int, tau: float) -> np.ndarray:
+    """Return the rate (L,) at which texts of each language are drawn."""
+    return np.maximum(np.bincount(languages, minlength=size), 1).astype(float) ** (tau - 1)
+
+
+def _languages_of(versions: Versions) -> np.ndarray:
+    """Return in how many languages each query id (G,) has a relevant document."""
+    ids = len(versions.document_offsets) - 1
+    owner = np.repeat(np.arange(ids, dtype=np.int64), np.diff(versions.document_offsets))
+    size = len(versions.collection.languages)
+    language = versions.collection.document_language[versions.document_rows]
+    return np.bincount(np.unique(owner * size + language) // size, minlength=ids)

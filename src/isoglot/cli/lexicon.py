@@ -1,0 +1,59 @@
+"""`isoglot data lexicon`: bilingual lexicons from a collection's parallel texts, or from wordnets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isoglot.cli.data import Lang, Lenient, Split, To, _tags, app
+
+__all__ = ["lexicon"]
+
+
+@app.command()
+def lexicon(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="A collection folder or worldfacts; or wordnets of two languages or more (.tab files).",
+            show_default=False,
+        ),
+    ],
+    to: To,
+    languages: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Of a collection: higher keeps fewer and surer translations.")
+    ] = 0.3,
+    split: Split = None,
+    lang: Lang = None,
+    lenient: Lenient = False,
+) -> None:
+    """Make bilingual lexicons for code-switching: a file such as en-de.tsv for each pair of languages."""
+    from isoglot.collections import load_collection
+    from isoglot.collections.lexicon import write_lexicon
+    from isoglot.collections.lexicon_induction import induce_lexicons
+    from isoglot.collections.tags import canonical_tag
+    from isoglot.collections.wordnet import wordnet_lexicons
+    from isoglot.collections.writing import new_folder
+    from isoglot.errors import InputError
+
+    try:
+        wanted = [canonical_tag(tag) for tag in _tags(languages) or ()] or None
+    except ValueError as error:
+        raise InputError(f"--languages: {error}") from None
+    if sources[0].suffix == ".tab":
+        found = wordnet_lexicons(sources, lenient=lenient)
+        found = [one for one in found if wanted is None or {one.source, one.target} <= set(wanted)]
+    elif len(sources) > 1:
+        raise InputError("give one collection, or wordnets (.tab files)")
+    else:
+        collection = load_collection(sources[0], split=split, prefer_split="train", language=lang, lenient=lenient)
+        found = induce_lexicons(collection, wanted, threshold=threshold)
+    with new_folder(to) as folder:
+        for one in found:
+            write_lexicon(one, folder)
+    words = sum(len(one) for one in found)
+    typer.echo(f"Wrote {to}: {len(found)} lexicons, {words:,} words")

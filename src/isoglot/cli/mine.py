@@ -1,0 +1,121 @@
+"""`isoglot mine`: finds hard negatives with a model and writes them with the collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isoglot.cli.data import Lang, Lenient, Split
+from isoglot.cli.state import state
+
+if TYPE_CHECKING:
+    from isoglot.collections import Collection
+
+__all__ = ["mine"]
+
+
+def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Collection]:
+    """Load all splits of what is to be mined, the one that is mined first."""
+    from isoglot.collections import load_collection, load_worldfacts, splits_of
+    from isoglot.collections.folder import read_splits
+    from isoglot.collections.loading import NAMED
+    from isoglot.errors import InputError
+
+    splits: dict[str | None, Any]
+    if source in NAMED and not Path(source).exists():
+        splits = dict[str | None, Any](load_worldfacts().items())
+    elif len(splits_of(source)) > 1:
+        splits = read_splits(source, language=lang, lenient=lenient)
+    else:
+        return {split: load_collection(source, split=split, language=lang, lenient=lenient)}
+    mined = split or "train"
+    if mined not in splits:
+        raise InputError(
+            f"{source} has no split {mined!r}: choose one of {', '.join(map(str, splits))} with --split"
+        )
+    return {mined: splits.pop(mined), **splits}
+
+
+def mine(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
+    data: Annotated[str, typer.Argument(help="Collection folder, or worldfacts.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where to write the collection with its hard negatives.")
+    ],
+    negatives: Annotated[int, typer.Option(help="How many of a query, in each place searched.", min=1)] = 5,
+    where: Annotated[
+        str,
+        typer.Option(
+            help="language: in each language of its relevant documents; own: in the query's; any: in all."
+        ),
+    ] = "language",
+    margin: Annotated[
+        float, typer.Option(help="Leave out what scores above (1 - margin) of a relevant document.", min=0)
+    ] = 0.05,
+    no_margin: Annotated[bool, typer.Option("--no-margin", help="Leave out nothing for its score.")] = False,
+    depth: Annotated[int, typer.Option(help="How far down the ranking to look.", min=1)] = 100,
+    range_min: Annotated[int, typer.Option(help="Pass over so many of the hardest.", min=0)] = 0,
+    form: Annotated[str, typer.Option(help="jsonl or parquet.")] = "jsonl",
+    split: Split = None,
+    lang: Lang = None,
+    lenient: Lenient = False,
+    pooling: Annotated[str | None, typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
+    query_prompt: Annotated[str | None, typer.Option(help="Put before every query.")] = None,
+    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Texts encoded at a time.", min=1)] = 64,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="Encode in float32, bfloat16 or float16.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
+) -> None:
+    """Find hard negatives for training: documents that a model places high and that are not relevant.
+
+    Of a collection with several splits the training split is mined, and all are written.
+    """
+    from isoglot.cache_folder import default_cache
+    from isoglot.collections import write_collection
+    from isoglot.collections.negatives import with_hard_negatives
+    from isoglot.encoders import load_encoder
+    from isoglot.errors import InputError
+    from isoglot.evaluation.embed import check_device
+    from isoglot.mining import check_mining, mine_hard_negatives
+
+    if form not in ("jsonl", "parquet"):
+        raise InputError(f"no form {form!r}: choose jsonl or parquet")
+    check_mining(negatives, where, margin, depth, range_min)
+    if device is not None:
+        check_device(device)
+    splits = _splits(data, split, lang, lenient)
+    mined, collection = next(iter(splits.items()))
+    encoder = load_encoder(
+        model,
+        pooling=pooling,
+        max_length=max_length,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+        device=device,
+    )
+    found = mine_hard_negatives(
+        encoder,
+        collection,
+        k=negatives,
+        where=where,  # type: ignore[arg-type]
+        margin=None if no_margin else margin,
+        depth=depth,
+        range_min=range_min,
+        batch_size=batch_size,
+        dtype=dtype,
+        progress=state.progress,
+        cache=None if no_cache else default_cache(),
+    )
+    splits[mined] = with_hard_negatives(collection, found.offsets, found.documents)
+    write_collection(splits, out, form)  # type: ignore[arg-type]
+    counts = found.offsets[1:] - found.offsets[:-1]
+    typer.echo(
+        f"Wrote {out}: {len(found.documents):,} hard negatives for {int((counts > 0).sum()):,} of "
+        f"{len(counts):,} queries of {collection.name}{f' ({mined})' if mined else ''}"
+    )
+    if not no_margin and 2 * (counts > 0).sum() < len(counts):
+        typer.echo("Few candidates passed the margin: mine with a better model, or give --no-margin", err=True)

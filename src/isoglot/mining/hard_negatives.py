@@ -1,0 +1,289 @@
+"""`mine_hard_negatives`: of each query the documents that a model places high and that are not relevant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isoglot.collections.collection import Collection
+from isoglot.errors import InputError
+from isoglot.evaluation.embed import embed_collection
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, MOST_ROWS, Judgments, judgments_of
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["WHERE", "HardNegatives", "Where", "check_mining", "mine_embeddings", "mine_hard_negatives"]
+
+IntArray = NDArray[np.integer[Any]]
+FloatArray = NDArray[np.float32]
+
+Where = Literal["language", "own", "any"]
+WHERE = get_args(Where)
+
+
+@dataclass(frozen=True)
+class HardNegatives:
+    """Hard negatives of every query row, in compressed rows; `with_hard_negatives` keeps them with the queries.
+
+    Attributes:
+        offsets: (Q + 1,) int64; those of query row i are `documents[offsets[i]:offsets[i + 1]]`.
+        documents: (n,) int32 document rows, of each query the highest score first.
+        scores: (n,) float32, their cosine similarities.
+    """
+
+    offsets: IntArray
+    documents: IntArray
+    scores: FloatArray
+
+
+def mine_hard_negatives(
+    model: SentenceTransformer,
+    collection: Collection,
+    *,
+    k: int = 5,
+    where: Where = "language",
+    margin: float | None = 0.05,
+    depth: int = 100,
+    range_min: int = 0,
+    batch_size: int = 64,
+    progress: bool = False,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    cache: str | Path | None = None,
+    memory: int = DEFAULT_MEMORY,
+) -> HardNegatives:
+    """Mine hard negatives with a model: the one in training, or a better one.
+
+    Candidates are a query's best documents by exact search; a document that is relevant to the query, in any
+    language, is never one. The margin guards against relevant documents that nobody judged: a candidate is left out
+    if its similarity is above p - margin·|p| (TopK-PercPos of NV-Retriever, arXiv 2407.15831; `relative_margin` of
+    sentence-transformers' `mine_hard_negatives`). p is the similarity of the relevant document in the candidate's
+    own language, for a model that favours a language gives all documents of that language more; of several the
+    lowest, and where there is none the lowest of all languages.
+
+    Args:
+        model: any sentence-transformers model.
+        collection: the collection; queries without a relevant document get no hard negatives.
+        k: how many of a query, in each place where they are looked for.
+        where: `language`: k in each language in which the query has a relevant document, so that there are some for
+            any language pair's batch; `own`: k in the query's own language (in those of `language` if it has no
+            documents); `any`: k in the pool of all languages.
+        margin: not negative; None for no such guard.
+        depth: candidates are among the first so many irrelevant documents.
+        range_min: how many of the hardest candidates to pass over, as another guard.
+        batch_size: texts per forward pass.
+        progress: show progress bars.
+        query_prompt: text put before each query; None for the model's own.
+        document_prompt: text put before each document; None for the model's own.
+        device: where to encode and multiply, moving the model there; None for where it is.
+        dtype: precision of encoding, as for `embed_collection`.
+        cache: a folder that keeps embeddings; None for none.
+        memory: bytes that a block of scores may take.
+
+    Returns:
+        The hard negatives.
+
+    Raises:
+        InputError: a setting is out of its range, or as for `embed_collection`.
+
+    Example:
+        >>> mined = mine_hard_negatives(model, collection, k=4)
+        >>> write_collection(with_hard_negatives(collection, mined.offsets, mined.documents), "with-negatives")
+    """
+    check_mining(k, where, margin, depth, range_min)
+    rows, queries, documents = embed_collection(
+        model,
+        collection,
+        batch_size=batch_size,
+        progress=progress,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+        device=device,
+        dtype=dtype,
+        cache=cache,
+    )
+    at = model.device if model.device.type == "cuda" else torch.device("cpu")
+    return mine_embeddings(
+        queries,
+        documents,
+        judgments_of(collection, rows),
+        collection,
+        k=k,
+        where=where,
+        margin=margin,
+        depth=depth,
+        range_min=range_min,
+        device=at,
+        memory=memory,
+    )
+
+
+def check_mining(k: int, where: str, margin: float | None, depth: int, range_min: int) -> None:
+    """Check the settings of mining; those are named as in `mine_hard_negatives`.
+
+    Raises:
+        InputError: a setting is out of its range.
+    """
+    if where not in WHERE:
+        raise InputError(f"no place {where!r} to mine hard negatives in: choose one of {', '.join(WHERE)}")
+    if k < 1 or range_min < 0:
+        raise InputError(f"hard negatives: k must be at least 1 and range_min 0, not {k} and {range_min}")
+    if depth < k + range_min:
+        raise InputError(f"hard negatives: a depth of {depth} does not hold {range_min} + {k} candidates")
+    if margin is not None and not margin >= 0:
+        raise InputError(f"the margin of hard negatives must not be negative, not {margin}")
+
+
+def mine_embeddings(
+    query_embeddings: FloatArray,
+    document_embeddings: FloatArray,
+    judged: Judgments,
+    collection: Collection,
+    *,
+    k: int = 5,
+    where: Where = "language",
+    margin: float | None = 0.05,
+    depth: int = 100,
+    range_min: int = 0,
+    device: str | torch.device = "cpu",
+    memory: int = DEFAULT_MEMORY,
+) -> HardNegatives:
+    """Mine hard negatives from embeddings; settings are those of `mine_hard_negatives`.
+
+    Args:
+        query_embeddings: (q, d) float32, in the order of `judged.query_rows`.
+        document_embeddings: (D, d) float32.
+        judged: the queries and their relevant documents.
+        collection: what they are from.
+        k: how many.
+        where: where to look.
+        margin: guard against relevant documents that nobody judged.
+        depth: how far down to look.
+        range_min: how many to pass over.
+        device: where to multiply.
+        memory: bytes that a block of scores may take.
+
+    Raises:
+        InputError: a setting is out of its range.
+    """
+    check_mining(k, where, margin, depth, range_min)
+    miner = _Miner(judged, collection, where, margin, depth, torch.device(device))
+    miner.documents = torch.from_numpy(document_embeddings[miner.columns]).to(device).T
+    found: list[tuple[IntArray, IntArray, FloatArray]] = []
+    step = min(max(1, memory // (4 * max(len(miner.columns), 1))), MOST_ROWS)
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")  # a trainer may have allowed TF32
+    try:
+        with torch.no_grad():
+            for start in range(0, len(judged.query_rows), step):
+                queries = torch.tensor(query_embeddings[start : start + step], device=device)
+                for positions, documents, scores in miner.block(start, queries):
+                    found.append(_first(start + positions, documents, scores, range_min, k))
+    finally:
+        torch.set_float32_matmul_precision(precision)
+    positions, documents, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    rows = judged.query_rows[positions]
+    order = np.lexsort((documents, -scores, rows))
+    counts = np.bincount(rows, minlength=collection.queries.num_rows)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return HardNegatives(offsets, documents[order].astype(np.int32), scores[order])
+
+
+def _first(
+    positions: IntArray, documents: IntArray, scores: FloatArray, skip: int, k: int
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Keep k candidates of each query, after passing over `skip`; candidates at -inf are none.
+
+    Args:
+        positions: (b,) query positions.
+        documents: (b, m) document rows.
+        scores: (b, m) their scores.
+        skip: how many of the best to pass over.
+        k: how many to keep.
+
+    Returns:
+        Query positions, document rows and scores of those kept, (n,) each.
+    """
+    order = np.lexsort((documents, -scores), axis=1)[:, skip : skip + k]
+    documents, scores = np.take_along_axis(documents, order, 1), np.take_along_axis(scores, order, 1)
+    kept = scores > -np.inf
+    return np.broadcast_to(positions[:, None], kept.shape)[kept], documents[kept], scores[kept]
+
+
+class _Miner:
+    """Finds candidates of a block of queries, columns of scores being sorted by language."""
+
+    documents: Tensor
+
+    def __init__(
+        self,
+        judged: Judgments,
+        collection: Collection,
+        where: Where,
+        margin: float | None,
+        depth: int,
+        device: torch.device,
+    ) -> None:
+        self.judged, self.where, self.margin, self.depth, self.device = judged, where, margin, depth, device
+        language = judged.document_language
+        self.columns = np.argsort(language, kind="stable")
+        self.starts = np.searchsorted(language[self.columns], np.arange(len(collection.languages) + 1))
+        self.column_of = np.empty_like(self.columns)
+        self.column_of[self.columns] = np.arange(len(self.columns))
+        self.column_language = torch.from_numpy(language[self.columns].astype(np.int64)).to(device)
+        self.query_language = collection.query_language[judged.query_rows]
+
+    def block(self, start: int, queries: Tensor) -> list[tuple[IntArray, IntArray, FloatArray]]:
+        """Return candidates of the queries (b, d) from position `start` on.
+
+        Returns:
+            For each place searched: positions in the block (m,), document rows (m, depth) and scores (m, depth),
+            those that are no candidates at -inf.
+        """
+        end = start + len(queries)
+        scores = queries @ self.documents
+        own = slice(self.judged.offsets[start], self.judged.offsets[end])
+        relevant = self.judged.documents[own]
+        rows = torch.from_numpy(self.judged.queries[own] - start).to(self.device)
+        columns = torch.from_numpy(self.column_of[relevant]).to(self.device)
+        languages = len(self.starts) - 1
+        bound = torch.full((len(queries), languages), torch.inf, device=self.device)
+        cells = rows * languages + self.column_language[columns]
+        bound.view(-1).scatter_reduce_(0, cells, scores[rows, columns], "amin")
+        answered = bound.isfinite()
+        scores[rows, columns] = -torch.inf
+        lowest = bound.amin(1, keepdim=True)
+        bound = torch.where(answered, bound, lowest)
+        if self.where == "any":
+            return [self._best(scores, bound, torch.arange(len(queries), device=self.device), None)]
+        searched = answered
+        if self.where == "own":
+            asked = torch.from_numpy(self.query_language[start:end].astype(np.int64))
+            has_documents = torch.from_numpy(np.diff(self.starts) > 0)
+            mine = torch.nn.functional.one_hot(asked, languages).bool() & has_documents
+            searched = torch.where(mine.any(1, keepdim=True).to(self.device), mine.to(self.device), answered)
+        places = torch.unique(torch.nonzero(searched)[:, 1]).tolist()
+        return [self._best(scores, bound, torch.nonzero(searched[:, at])[:, 0], at) for at in places]
+
+    def _best(
+        self, scores: Tensor, bound: Tensor, rows: Tensor, language: int | None
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return the best candidates of some rows in one language, or in all."""
+        first, last = (0, len(self.columns)) if language is None else self.starts[language : language + 2].tolist()
+        part = scores[:, first:last]
+        part = part if len(rows) == len(part) else part[rows]
+        best, at = part.topk(min(self.depth, last - first), dim=1)
+        columns = at + first
+        if self.margin is not None:
+            positive = bound[rows].gather(1, self.column_language[columns])
+            best = torch.where(best > positive - self.margin * positive.abs(), -torch.inf, best)
+        return rows.cpu().numpy(), self.columns[columns.cpu().numpy()], best.cpu().numpy()

@@ -1,0 +1,61 @@
+"""The terms of a training objective by their names."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from isoglot.errors import InputError
+from isoglot.objectives.adversary import LanguageAdversary
+from isoglot.objectives.alignment import DistributionAlignment
+from isoglot.objectives.domain import DomainContrast
+from isoglot.objectives.infonce import InfoNCE
+from isoglot.objectives.multiway import MultiwayInfoNCE
+from isoglot.objectives.ranking import KLAlignment
+from isoglot.objectives.reverse import ReverseTraining
+from isoglot.objectives.semantic import LanguageContrast, SemanticContrast
+from isoglot.objectives.term import Term
+
+__all__ = ["TERMS", "term"]
+
+TERMS: dict[str, type[Term]] = {
+    kind.__name__: kind
+    for kind in (
+        InfoNCE,
+        MultiwayInfoNCE,
+        LanguageAdversary,
+        DistributionAlignment,
+        ReverseTraining,
+        KLAlignment,
+        SemanticContrast,
+        LanguageContrast,
+        DomainContrast,
+    )
+}
+
+
+def term(name: str, **settings: Any) -> Term:
+    """Return the term of a name with its settings, as configurations and the command line give them.
+
+    Raises:
+        InputError: there is no such term, it has no such setting, or a setting's value makes no sense.
+    """
+    if name not in TERMS:
+        raise InputError(f"no term {name!r}: choose one of {', '.join(TERMS)}")
+    kind = TERMS[name]
+    known = inspect.signature(kind).parameters
+    types = get_type_hints(kind.__init__)
+    for setting, value in settings.items():
+        if setting not in known:
+            raise InputError(f"{name} has no setting {setting!r}: choose from {', '.join(known)}")
+        try:
+            settings[setting] = TypeAdapter(types[setting]).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise InputError(f"{name}: {setting} cannot be {value!r}: {reason[0].lower()}{reason[1:]}") from None
+    try:
+        return kind(**settings)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None

@@ -1,0 +1,221 @@
+"""Collation: what a step's inputs hold, from the token cache or from the tokenizer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual, Multiway
+from isoglot.batching.collate import StepCollator
+from isoglot.batching.domain import DomainDraws, crop
+from isoglot.batching.roles import Role
+from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
+from isoglot.collections import collection_from_rows
+from isoglot.collections.loading import load_worldfacts
+from isoglot.collections.negatives import with_hard_negatives
+from isoglot.encoders import scratch_encoder, static_encoder
+from isoglot.errors import InputError
+
+ROLE, LANGUAGE, TEXT, QUERY, DOMAIN = range(5)
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return load_worldfacts(("en", "de", "th"))["train"]
+
+
+@pytest.fixture(scope="module")
+def static(facts):
+    return static_encoder(facts, dimensions=8, vocabulary=500)
+
+
+def caches(model, collection, folder=None, prompts=(None, None)):
+    return (
+        TokenCache(
+            FlatTokenizer.of(model, prompts[0]), collection.query_texts, collection.queries.num_rows, folder
+        ),
+        TokenCache(
+            FlatTokenizer.of(model, prompts[1]), collection.document_texts, collection.documents.num_rows, folder
+        ),
+    )
+
+
+@pytest.mark.parametrize("prompt", [None, "passage: "])
+@pytest.mark.parametrize("build", [static_encoder, scratch_encoder])
+def test_cached_tokens_are_what_the_encoder_would_have_read(facts, prompt, build):
+    model = build(facts, dimensions=64, vocabulary=500)
+    if build is scratch_encoder:
+        model.max_seq_length = 12
+    cache = caches(model, facts, prompts=(prompt, prompt))[1]
+    rows = np.array([5, 0, 17, 5])
+    ids, lengths = cache.flat(rows)
+    texts = facts.document_texts(rows)
+    for text, own in zip(texts, np.split(ids, np.cumsum(lengths)[:-1]), strict=True):
+        expected = model.preprocess([text], prompt=prompt)["input_ids"].flatten().tolist()
+        assert own.tolist() == expected
+
+
+def test_a_cache_on_disk_is_read_again_and_another_tokenizer_has_its_own(facts, static, tmp_path, monkeypatch):
+    first = caches(static, facts, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    calls = []
+    monkeypatch.setattr(FlatTokenizer, "__call__", lambda self, texts: calls.append(texts))
+    second = caches(static, facts, tmp_path)
+    assert not calls
+    rows = np.arange(facts.documents.num_rows)
+    assert np.array_equal(first[1].flat(rows)[0], second[1].flat(rows)[0])
+    monkeypatch.undo()
+    caches(static_encoder(facts, dimensions=8, vocabulary=400), facts, tmp_path)
+    caches(static, facts, tmp_path, prompts=("query: ", None))
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_broken_off_tokenisation_leaves_nothing(facts, static, tmp_path):
+    def read(rows):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TokenCache(FlatTokenizer.of(static), read, 10, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_cache_and_texts_without_tokens_are_no_trouble(static):
+    texts = ["", "one page", ""]
+    cache = TokenCache(FlatTokenizer.of(static), lambda rows: [texts[row] for row in rows], 3)
+    ids, lengths = cache.flat(np.array([2, 1, 0]))
+    assert lengths.tolist() == [0, len(ids), 0]
+    assert TokenCache(FlatTokenizer.of(static), lambda rows: [], 0).flat(np.empty(0, int))[0].tolist() == []
+    found = flat_features(ids, lengths)
+    assert found["offsets"].tolist() == [0, 0, len(ids)]
+
+
+def test_models_that_take_more_than_a_text_are_left_to_their_own_collator(static):
+    class Router:
+        def __getitem__(self, position):
+            return object()
+
+    assert FlatTokenizer.of(static) is not None
+    assert FlatTokenizer.of(Router()) is None
+
+
+def labels_of(collator, step=0):
+    return collator([step])["label"].numpy()
+
+
+def test_labels_say_who_is_who(facts, static):
+    sampler = BatchSampler(facts, CrossLingual(), 8)
+    batch = sampler[3]
+    label = labels_of(StepCollator(sampler, lambda rows: {}, caches(static, facts)), 3)
+    queries, documents = label[label[:, ROLE] == Role.QUERY], label[label[:, ROLE] == Role.DOCUMENT]
+    assert np.array_equal(queries[:, QUERY], facts.query_index[batch.queries])
+    assert np.array_equal(documents[:, QUERY], queries[:, QUERY])
+    assert np.array_equal(documents[:, TEXT], batch.documents)
+    assert np.array_equal(documents[:, LANGUAGE], facts.document_language[batch.documents])
+    assert not label[:, DOMAIN].any()
+
+
+def test_versions_are_in_another_language_english_first(facts, static):
+    collator_of = {
+        name: StepCollator(BatchSampler(facts, one, 12), lambda rows: {}, caches(static, facts), versions=True)
+        for name, one in (("mono", Monolingual()), ("cross", CrossLingual()), ("multiway", Multiway()))
+    }
+    english = facts.languages.index("en")
+    for name in ("mono", "cross"):
+        for step in range(5):
+            label = labels_of(collator_of[name], step)
+            for own, other in ((Role.QUERY, Role.OTHER_QUERY), (Role.DOCUMENT, Role.OTHER_DOCUMENT)):
+                texts = {row[QUERY]: row[LANGUAGE] for row in label[label[:, ROLE] == own]}
+                versions = {row[QUERY]: row[LANGUAGE] for row in label[label[:, ROLE] == other]}
+                assert versions.keys() == texts.keys()  # worldfacts is parallel throughout
+                for query, language in versions.items():
+                    assert language != texts[query]
+                    assert language == english or texts[query] == english
+    assert set(labels_of(collator_of["multiway"])[:, ROLE]) == {Role.QUERY, Role.UNPAIRED_DOCUMENT}
+
+
+def test_hard_negatives_come_along_once_and_never_as_what_they_are_relevant_to():
+    collection = collection_from_rows(
+        [(f"d{n}", "en", "", f"page {n}") for n in range(8)] + [("e0", "de", "", "Seite 0")],
+        [(f"q{n}", "en", f"question {n}") for n in range(4)],
+        [(f"q{n}", f"d{n}", 1) for n in range(4)] + [("q0", "e0", 1)],
+    )
+    # q0: d4 d5; q1: d4 and e0, which answers q0; q2: d3, the document of q3; q3: none
+    hard = with_hard_negatives(collection, np.array([0, 2, 4, 5, 5]), np.array([4, 5, 4, 8, 3]))
+    model = static_encoder(collection, dimensions=8, vocabulary=100)
+    label = labels_of(
+        StepCollator(BatchSampler(hard, Monolingual(), 4), lambda rows: {}, caches(model, hard), negatives=2)
+    )
+    negatives = {row[TEXT]: row[QUERY] for row in label[label[:, ROLE] == Role.NEGATIVE]}
+    assert negatives == {4: -1, 5: -1, 8: 0}
+
+
+def test_code_switched_texts_are_tokenised_anew(facts, static):
+    class Shouting:
+        def switch(self, texts, languages, step, side):
+            return [f"{side} {language}" for language in languages]
+
+    sampler = BatchSampler(facts, Hybrid(), 4)
+    inputs = StepCollator(sampler, lambda rows: {}, caches(static, facts), switcher=Shouting())([0])
+    language = facts.languages[facts.query_language[sampler[0].queries[0]]]
+    expected = static.preprocess([f"query {language}"])["input_ids"]
+    assert torch.equal(inputs["query_input_ids"][: len(expected)], expected)
+
+
+# -- domain batches --
+
+
+@pytest.fixture
+def target():
+    texts = [f"common words and then number {n} of the many that there are in this text here" for n in range(20)]
+    return collection_from_rows(
+        [(f"t{n}", "fr" if n % 2 else "de", "", text) for n, text in enumerate([*texts, texts[0]])], [], []
+    )
+
+
+def test_gamma_is_the_share_of_domain_batches_and_the_others_stay_what_they_were(facts, target):
+    plain = BatchSampler(facts, Hybrid(), 8, seed=3)
+    mixed = BatchSampler(facts, Hybrid(gamma=0.25), 8, seed=3, target=target)
+    steps = [mixed[step] for step in range(256)]
+    assert sum(batch.kind == "domain" for batch in steps) == pytest.approx(64, abs=1)
+    others = [batch for batch in steps if batch.kind != "domain"]
+    for number, batch in enumerate(others):
+        assert np.array_equal(batch.queries, plain[number].queries)
+    seen = np.concatenate([batch.documents for batch in steps if batch.kind == "domain"][:2])
+    assert len(set(seen.tolist())) == 16  # each text once before any twice
+
+
+def test_domain_inputs_are_two_crops_of_each_text(facts, target, static):
+    sampler = BatchSampler(facts, Hybrid(gamma=0.5), 21, target=target)
+    step = next(step for step in range(9) if sampler[step].kind == "domain")
+    inputs = StepCollator(sampler, lambda rows: {}, caches(static, facts))([step])
+    label = inputs["label"]
+    assert len(inputs["query_offsets"]) == len(inputs["document_offsets"]) == 21
+    assert label[:, DOMAIN].all()
+    own = {int(row[TEXT]) for row in label}
+    assert len(own) == 20  # the repeated text has the id of the first one, so that neither is a negative
+    assert sampler.languages == len(facts.languages) + 1  # French is new
+    first, second = sampler.domain.crops(sampler[step].documents, step)
+    texts = target.document_texts(sampler[step].documents)
+    assert all(a in text and b in text for a, b, text in zip(first, second, texts, strict=True))
+    assert first == sampler.domain.crops(sampler[step].documents, step)[0]
+    assert first != second
+
+
+@pytest.mark.parametrize("text", ["one two", "word " * 40, "一二三四五六七八九十" * 5, "x"])
+def test_a_crop_is_a_span_of_the_text(text):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        found = crop(text, rng)
+        assert found
+        assert found in text
+        assert len(found) <= max(len(text) * 0.55, 4 * 5)
+
+
+def test_gamma_and_target_need_each_other(facts, target):
+    with pytest.raises(InputError, match="target"):
+        BatchSampler(facts, Hybrid(gamma=0.5), 8)
+    with pytest.raises(InputError, match="gamma"):
+        BatchSampler(facts, Hybrid(), 8, target=target)
+    with pytest.raises(InputError, match="no documents"):
+        DomainDraws(collection_from_rows([], [], []), ("en",), 4, 0)

@@ -1,0 +1,49 @@
+"""Terms by name: what configurations say, and what they are told when they say something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from isoglot.errors import InputError
+from isoglot.objectives.registry import TERMS, term
+from isoglot.objectives.term import Term
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_every_term_is_made_by_its_name_and_documented(name):
+    made = term(name)
+    assert isinstance(made, Term)
+    assert type(made).__name__ == name
+    assert ".. math::" in type(made).__doc__
+    assert "arXiv" in type(made).__doc__
+    assert all(
+        f"        {setting}: " in type(made).__doc__
+        for setting in type(made).__init__.__annotations__
+        if setting != "return"
+    )
+
+
+def test_settings_are_passed_on():
+    made = term("LanguageAdversary", max_lambda=0.2, side="queries", hidden=None, momentum=8)
+    assert (made.max_lambda, made.side, made.hidden, made.momentum) == (0.2, "queries", None, 8)
+    assert term("InfoNCE", temperature="2e-2").temperature() == 0.02  # YAML reads 2e-2 as text
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("Infonce", {}, "no term 'Infonce': choose one of InfoNCE, MultiwayInfoNCE, LanguageAdversary, "),
+        ("KLAlignment", {"temp": 1}, "^KLAlignment has no setting 'temp': choose from temperature$"),
+        ("InfoNCE", {"temperature": "warm"}, "^InfoNCE: temperature cannot be 'warm': input should be a valid num"),
+        ("InfoNCE", {"temperature": -1}, "^InfoNCE: the temperature must be above 0, not -1"),
+        (
+            "SemanticContrast",
+            {"side": "left"},
+            "^SemanticContrast: side cannot be 'left': input should be 'both', ",
+        ),
+        ("LanguageAdversary", {"hidden": 0.5}, "^LanguageAdversary: hidden cannot be 0.5: "),
+    ],
+)
+def test_mistakes_are_named_in_one_sentence(name, settings, message):
+    with pytest.raises(InputError, match=message):
+        term(name, **settings)

@@ -1,0 +1,119 @@
+"""Train a few steps, alone or under torchrun, and write losses and weights: run by test_distributed.py.
+
+python distributed_run.py OUT static|scratch STRATEGY BATCH_SIZE
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from sentence_transformers import SentenceTransformerTrainingArguments
+from transformers import TrainerCallback
+
+from isoglot import HybridTrainer, scratch_encoder, static_encoder
+from isoglot.batching import strategy
+from isoglot.batching.tokens import FlatTokenizer, flat_features
+from isoglot.collections.loading import load_worldfacts
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.objectives.embedding import BatchEmbedder
+
+STEPS = 20
+
+
+class Recorder(TrainerCallback):
+    """Keeps, after every step, the loss and the weights."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.weights: list[torch.Tensor] = []
+        self.model: Any = None
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "loss" in logs:
+            self.losses.append(logs["loss"])
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.weights.append(torch.cat([p.detach().flatten().clone() for p in self.model.parameters()]))
+
+
+def main(out: str, encoder: str, name: str, batch_size: int) -> None:
+    torch.set_num_threads(1)
+    collection = load_worldfacts(("en", "de", "th"))["train"]
+    build = static_encoder if encoder == "static" else scratch_encoder
+    model = build(collection, dimensions=64, vocabulary=400)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0  # processes draw their own masks
+        if hasattr(module, "dropout_prob"):
+            module.dropout_prob = 0.0
+    for part in model.modules():
+        if hasattr(part, "config") and hasattr(part.config, "attention_probs_dropout_prob"):
+            part.config.attention_probs_dropout_prob = 0.0
+    world = int(sys.argv[5]) if len(sys.argv) > 5 else 1
+    args = SentenceTransformerTrainingArguments(
+        out + ".run",
+        max_steps=STEPS,
+        per_device_train_batch_size=batch_size // world,
+        learning_rate=0.05 if encoder == "static" else 0.2,
+        report_to="none",
+        save_strategy="no",
+        logging_steps=1,
+        disable_tqdm=True,
+        use_cpu=True,
+        optim="sgd",  # Adam divides by the gradient's size, which magnifies rounding where it is near zero
+    )
+    recorder = Recorder()
+    term = MultiwayInfoNCE if name == "multiway" else InfoNCE
+    trainer = HybridTrainer(
+        model,
+        collection,
+        strategy(name),
+        term(learn_temperature=True),
+        args,
+        callbacks=[recorder],
+        chunk_tokens=200,
+        memory={"multiway": 1, "hybrid": 20_000_000}[name],  # all chunks computed again, or some
+    )
+    recorder.model = model
+    trainer.train()
+    if args.process_index == 0:
+        temperature = trainer.loss.terms[0].temperature()
+        torch.save(
+            {
+                "losses": recorder.losses,
+                "weights": torch.stack(recorder.weights),
+                "temperature": temperature,
+                "recomputed": trainer.loss.embedder.recomputed,
+            },
+            out,
+        )
+
+
+def few_texts(out: str) -> None:
+    """Embed one text, with however many processes, and write the gradient of the sum of its embedding."""
+    torch.set_num_threads(1)
+    if "RANK" in os.environ:
+        dist.init_process_group("gloo")
+    collection = load_worldfacts(("en", "de"))["train"]
+    model = scratch_encoder(collection, dimensions=64, vocabulary=400).eval()
+    tokenizer = FlatTokenizer.of(model)
+    assert tokenizer is not None
+    wrapped: Any = model
+    if dist.is_initialized():
+        wrapped = torch.nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
+    (embeddings,) = BatchEmbedder(memory=1)(wrapped, [flat_features(*tokenizer(["one text"]))])
+    embeddings[:, 0].sum().backward()
+    gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    if not dist.is_initialized() or dist.get_rank() == 0:
+        torch.save({"embeddings": embeddings.detach(), "gradient": gradient}, out)
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "few":
+        few_texts(sys.argv[1])
+        sys.exit()
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
