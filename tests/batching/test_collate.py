@@ -56,11 +56,23 @@ def test_cached_tokens_are_what_the_encoder_would_have_read(facts, prompt, build
         assert own.tolist() == expected
 
 
+def test_a_tokenizer_that_does_not_do_all_is_not_taken_for_the_encoders_own(facts, static, monkeypatch):
+    assert FlatTokenizer.of(static).alone is not None
+    whole = type(static[0]).preprocess
+    monkeypatch.setattr(
+        type(static[0]), "preprocess", lambda self, texts, prompt=None: whole(self, [text[::-1] for text in texts])
+    )
+    careful = FlatTokenizer.of(static)
+    assert careful.alone is None
+    backwards = static[0].tokenizer.encode("sdrow owt", add_special_tokens=False)
+    assert careful(["two words"])[0].tolist() == backwards.ids
+
+
 def test_a_cache_on_disk_is_read_again_and_another_tokenizer_has_its_own(facts, static, tmp_path, monkeypatch):
     first = caches(static, facts, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
     calls = []
-    monkeypatch.setattr(FlatTokenizer, "__call__", lambda self, texts: calls.append(texts))
+    monkeypatch.setattr("isoglot.batching.tokens._fill", lambda *given: calls.append(given))
     second = caches(static, facts, tmp_path)
     assert not calls
     rows = np.arange(facts.documents.num_rows)

@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 from isoglot import HybridTrainer, scratch_encoder, static_encoder
 from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
+from isoglot.cli.main import leave_processes
 from isoglot.collections.loading import load_worldfacts
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.objectives.embedding import BatchEmbedder
@@ -115,5 +116,6 @@ def few_texts(out: str) -> None:
 if __name__ == "__main__":
     if sys.argv[2] == "few":
         few_texts(sys.argv[1])
-        sys.exit()
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    leave_processes()

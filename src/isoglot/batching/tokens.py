@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
+from tokenizers import Tokenizer
 
 __all__ = ["FlatTokenizer", "TokenCache"]
 
-TEXTS_A_READ = 4096
+TEXTS_A_READ = 2048
+PROBES = ("a", "", "  Two  WORDS\n", "Ünïcodé 漢字 かな ไทย عربى हिन्दी \u200b", "one after the other " * 200)
+"""Texts by which it is seen whether the tokenizer alone gives what the encoder's `preprocess` does."""
 # What a text tokenizer returns that flat token ids hold or make unnecessary.
 KNOWN_FEATURES = {"input_ids", "attention_mask", "token_type_ids", "prompt_length", "modality"}
 
@@ -34,11 +38,14 @@ class FlatTokenizer:
         model: the encoder.
         prompt: put before every text.
         prompt_length: tokens of the prompt that pooling leaves out, 0 for none.
+        alone: the tokenizer to call by itself, which takes a third of the time of `preprocess`; None where it does
+            not do the same.
     """
 
     model: SentenceTransformer
     prompt: str | None = None
     prompt_length: int = 0
+    alone: Tokenizer | None = None
 
     @classmethod
     def of(cls, model: SentenceTransformer, prompt: str | None = None) -> FlatTokenizer | None:
@@ -46,7 +53,7 @@ class FlatTokenizer:
         routers and models of images."""
         module = model[0]
         if type(module) is StaticEmbedding:
-            return cls(model, prompt)
+            return cls(model, prompt)._quickened()
         if type(module) is not Transformer or getattr(module, "tokenizer", None) is None:
             return None
         if module.modalities != ["text"] or module.query_expansion is not None:
@@ -58,10 +65,29 @@ class FlatTokenizer:
         features = model.preprocess(["a"], prompt=prompt)
         if not set(features) <= KNOWN_FEATURES or "attention_mask" not in features:
             return None
-        return cls(model, prompt, int(features.get("prompt_length", 0) or 0))
+        return cls(model, prompt, int(features.get("prompt_length", 0) or 0))._quickened()
+
+    def _quickened(self) -> FlatTokenizer:
+        """Return this with the tokenizer alone, if it does the same."""
+        module: Any = self.model[0]
+        backend = getattr(module.tokenizer, "backend_tokenizer", module.tokenizer)
+        alone = Tokenizer.from_str(backend.to_str())
+        alone.no_padding()
+        if type(module) is Transformer and module.max_seq_length is not None:
+            side = getattr(module.tokenizer, "truncation_side", "right")
+            alone.enable_truncation(module.max_seq_length, direction=side)
+        quick = replace(self, alone=alone)
+        same = all(np.array_equal(*both) for both in zip(quick(list(PROBES)), self(list(PROBES)), strict=True))
+        return quick if same else self
 
     def __call__(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return token ids (T,) int32 of all texts one after the other, and their lengths (n,)."""
+        if self.alone is not None:
+            prompted = [self.prompt + text for text in texts] if self.prompt else texts
+            special = type(self.model[0]) is Transformer
+            parts = [one.ids for one in self.alone.encode_batch_fast(prompted, add_special_tokens=special)]
+            lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+            return np.fromiter(chain.from_iterable(parts), np.int32, int(lengths.sum())), lengths
         features: dict[str, Any] = self.model.preprocess(texts, prompt=self.prompt)
         ids = features["input_ids"].numpy()
         if "offsets" in features:
@@ -100,16 +126,19 @@ class TokenCache:
             return
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / f"{_fingerprint(tokenizer, read, size)}.tokens"
-        if not _is_whole(kept):
-            shutil.rmtree(kept, ignore_errors=True)
-            with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder) as scratch:
-                _fill(Path(scratch) / "tokens", tokenizer, read, size)
-                try:
-                    (Path(scratch) / "tokens").rename(kept)
-                except OSError:
-                    if not _is_whole(kept):  # else another process was quicker
-                        raise
-        self.ids, self.offsets = _open(kept)
+        if _is_whole(kept):
+            self.ids, self.offsets = _open(kept)
+            return
+        # What is mapped stays readable whatever becomes of its name, so a process that fills the cache reads its
+        # own files: another one that fills it at the same time can neither take them away nor be in the way.
+        with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder, ignore_cleanup_errors=True) as scratch:
+            filled = Path(scratch) / "tokens"
+            self.ids, self.offsets = _fill(filled, tokenizer, read, size)
+            if kept.exists() and not _is_whole(kept):
+                with contextlib.suppress(OSError):  # another process was quicker
+                    kept.rename(Path(scratch) / "broken")
+            with contextlib.suppress(OSError):  # likewise; or an open file cannot be renamed, and nothing is kept
+                filled.rename(kept)
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Return the tokens of texts given by row (n,)."""

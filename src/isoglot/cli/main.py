@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -18,7 +19,7 @@ from isoglot.errors import IsoglotError
 # typer carries its own copy of click and does not export the base of its usage errors
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
-__all__ = ["main"]
+__all__ = ["leave_processes", "main"]
 
 
 def _app() -> typer.Typer:
@@ -77,7 +78,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        leave_processes()
+
+
+def leave_processes() -> None:
+    """Take leave of the other processes of a run, if there are any.
+
+    Left to the interpreter's end, the threads that listen to them abort the program. And the trainer must be gone
+    before: freed later it would take them down while it holds the interpreter lock that they wait for.
+    """
+    distributed = sys.modules.get("torch.distributed")  # imported by training alone, and slow to import
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        gc.collect()
+        distributed.destroy_process_group()
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the command line; return the exit status, whatever happens."""
     # Options of the whole program may stand anywhere, as in `isoglot train … --quiet`.
     everywhere = {"--quiet", "-q", "--debug"}
     arguments = [a for a in arguments if a in everywhere] + [a for a in arguments if a not in everywhere]

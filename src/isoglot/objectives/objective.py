@@ -34,7 +34,6 @@ class Objective(nn.Module):
         names: what the terms are called in logs: by their class, and the second one of a class `Name_2`.
         progress: share of the training that is done, in [0, 1]; the trainer sets it.
         embedder: embeds, and counts texts and tokens.
-        last_batch: the embeddings of the last batch, without gradients.
 
     Raises:
         InputError: no term is given, or a weight is not a finite number.
@@ -65,12 +64,17 @@ class Objective(nn.Module):
         self.names = tuple(f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, earlier, strict=True))
         self.progress = 0.0
         self.embedder = BatchEmbedder(memory, chunk_tokens)
-        self.last_batch: EmbeddedBatch | None = None
+        self._last: tuple[Tensor, Tensor, float] | None = None
         for term in self.terms:
             if isinstance(term, Term):
                 if term.wants_english:
                     term.english = english
                 term.prepare(int(model.get_embedding_dimension() or 0), languages)
+
+    @property
+    def last_batch(self) -> EmbeddedBatch | None:
+        """The embeddings of the last batch, without gradients; None before the first one."""
+        return None if self._last is None else _batch(*self._last)
 
     @property
     def needs_versions(self) -> bool:
@@ -95,7 +99,7 @@ class Objective(nn.Module):
         for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
             if not isinstance(term, Term) or term.applies(batch):
                 shares[name] = weight * term(batch)
-        self.last_batch = _batch(embeddings.detach(), labels, self.progress)
+        self._last = (embeddings.detach(), labels, self.progress)
         if not shares:  # a kind of batch that no term looks at
             return 0.0 * embeddings.sum()
         if len(self.terms) == 1:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
-from transformers import PrinterCallback, set_seed
+from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from isoglot.cache_folder import default_cache
 from isoglot.collections import Collection, load_collection
@@ -79,6 +79,7 @@ def train(
     model: SentenceTransformer | None = None,
     resume: bool = False,
     progress: bool = False,
+    callbacks: Sequence[Callable[[HybridTrainer], TrainerCallback]] = (),
 ) -> SentenceTransformer:
     """Train an encoder and save it, with the effective configuration and versions beside it.
 
@@ -88,6 +89,7 @@ def train(
         model: the encoder to train, if it is built already.
         resume: continue from the last checkpoint in `config.out`, if there is one.
         progress: show a progress bar.
+        callbacks: makers of further callbacks, which are given the trainer.
 
     Returns:
         The trained encoder; with `config.best_measure` the best one that was validated.
@@ -142,6 +144,8 @@ def train(
     trainer.remove_callback(PrinterCallback)
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    for make in callbacks:
+        trainer.add_callback(make(trainer))
     checkpoint = last_checkpoint(args.output_dir) if resume else None
     if first:
         begin(config)
@@ -175,6 +179,7 @@ def train(
     merge_lora(model)
     if first:
         finish(out, model, describe(collection, trainer, seconds, encoded))
+    trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
     return model
 
 

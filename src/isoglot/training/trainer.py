@@ -156,6 +156,13 @@ class HybridTrainer(WatchMixin, CheckpointMixin, SentenceTransformerTrainer):
         if self.args.device.type != "cpu" or self.args.world_size > 1 or self.args.fp16:
             return super()._clip_grad_norm(model)
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        of_tokens = self.loss.embedder.gradient if isinstance(self.loss, Objective) else None
+        if of_tokens is not None and len(gradients) == 1:
+            norm = of_tokens.norm(gradients[0])
+            if norm is not None:
+                if norm > self.args.max_grad_norm:
+                    of_tokens.scale(self.args.max_grad_norm / (norm + 1e-6))  # as the library does
+                return norm
         norm = torch.nn.utils.get_total_norm(gradients)
         if norm > self.args.max_grad_norm:
             torch.nn.utils.clip_grads_with_norm_(model.parameters(), self.args.max_grad_norm, norm)
