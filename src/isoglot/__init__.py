@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from isoglot.batching import Strategy as Strategy
     from isoglot.collections import Collection as Collection
     from isoglot.collections import collection_from_rows as collection_from_rows
+    from isoglot.collections import find_leakage as find_leakage
     from isoglot.collections import load_collection as load_collection
     from isoglot.collections import read_collection as read_collection
+    from isoglot.collections import sample_collection as sample_collection
     from isoglot.collections import write_collection as write_collection
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
@@ -61,7 +63,8 @@ _ROOMS = {
         *("Monolingual", "Multiway", "Schedule", "Strategy"),
     ),
     "collections": (
-        *("Collection", "collection_from_rows", "load_collection", "read_collection", "write_collection"),
+        *("Collection", "collection_from_rows", "find_leakage", "load_collection", "read_collection"),
+        *("sample_collection", "write_collection"),
     ),
     "encoders": ("load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),

@@ -7,6 +7,7 @@ from isoglot.benchmarks import MLQARRetrieval, XQuADRRetrieval, collection_from_
 from isoglot.benchmarks.collection_task import POOL
 from isoglot.benchmarks.selection import keep_languages, keep_queries
 from isoglot.collections.lareqa import read_lareqa
+from isoglot.collections.writing import write_collection
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
@@ -60,6 +61,12 @@ def test_data_lies_where_the_variable_says(small, monkeypatch):
     assert collection.documents.num_rows == keep_languages(read_lareqa(small), ["de", "th"]).documents.num_rows
     with pytest.raises(InputError, match="missing"):
         collection_from_mteb("MLQARRetrieval")
+
+
+def test_data_may_be_a_collection_folder(small, tmp_path, monkeypatch):
+    write_collection(read_lareqa(small), tmp_path / "xquad-r", "parquet")
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path))
+    assert collection_from_mteb("XQuADRRetrieval").documents.equals(read_lareqa(small).documents)
 
 
 def test_candidates_can_be_paragraphs(small):

@@ -15,7 +15,9 @@ from typing import Any
 from mteb.abstasks.task_metadata import TaskMetadata
 
 from isoglot.benchmarks.collection_task import CollectionRetrieval, subsets_of
+from isoglot.collections.catalogue.staging import collection_folders
 from isoglot.collections.collection import Collection
+from isoglot.collections.folder import read_collection
 from isoglot.collections.lareqa import Candidates, read_lareqa
 from isoglot.errors import InputError
 
@@ -98,6 +100,8 @@ class LAReQARetrieval(CollectionRetrieval):
                     f"it and set {DATA_VARIABLE} to the folder that holds it"
                 )
             source = Path(home) / self.folder
+            if self.candidates == "sentence" and collection_folders(source):  # `isoglot data get` has made it one
+                return read_collection(source)
         return read_lareqa(source, self.candidates)
 
 
@@ -125,5 +129,5 @@ class MLQARRetrieval(LAReQARetrieval):
         "and the multilingual pool.",
         "mlqa-r",
         MLQA_R_LANGUAGES,
-        "cc-by-sa-3.0",
+        "cc-by-nc-4.0",
     )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
-
-from isoglot.cli.state import console
 
 app = typer.Typer(no_args_is_help=True, help="Build, check, describe and convert collections.")
 
@@ -53,58 +49,34 @@ def build(
         typer.echo(f"Wrote {to} ({split}): {collection}")
 
 
-def _load(source: Path, split: str | None, lang: str | None, lenient: bool) -> Any:
-    from isoglot.collections import load_collection
-
-    return load_collection(source, split=split, prefer_split="test", language=lang, lenient=lenient)
-
-
-@app.command()
-def check(source: Source, split: Split = None, lang: Lang = None, lenient: Lenient = False) -> None:
-    """Read a collection strictly and say what is wrong with it (exit status 2), or that nothing is."""
-    from isoglot.collections import splits_of
-
-    found = splits_of(source) if split is None and source.is_dir() else ()
-    for one in found or (split,):
-        collection = _load(source, one, lang, lenient)
-        left_out = sum(collection.dropped.values())
-        note = f"; left out {left_out:,} bad rows" if left_out else ""
-        typer.echo(f"{'ok' if not left_out else 'usable'}: {collection}{note}")
-
-
-@app.command()
-def stats(
-    source: Source,
-    split: Split = None,
-    lang: Lang = None,
-    lenient: Lenient = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
-) -> None:
-    """Show sizes per language, text lengths and language pairs of a collection."""
-    from isoglot.collections.stats import collection_stats, stats_table
-
-    collection = _load(source, split, lang, lenient)
-    figures = collection_stats(collection)
-    columns, rows = stats_table(figures)
-    table = Table(title=repr(collection))
-    for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
-    if json_file is not None:
-        json_file.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="Folder or file to convert.")],
-    form: Annotated[str, typer.Option(help="What SOURCE is (lareqa, beir), or a form to write (parquet, jsonl).")],
+    form: Annotated[
+        str,
+        typer.Option(
+            help="What SOURCE is: beir, lareqa, squad, mkqa, dream, dureader, dureader-retrieval, afriqa, tatoeba, "
+            "dpr or tldr; or the form to write a collection in: parquet or jsonl."
+        ),
+    ],
     to: To,
-    candidates: Annotated[str, typer.Option(help="lareqa: sentence, sentence+context or paragraph.")] = "sentence",
+    candidates: Annotated[
+        str | None,
+        typer.Option(
+            help="What is retrieved, in lareqa: sentence (if nothing is said), sentence+context or paragraph."
+        ),
+    ] = None,
     lang: Lang = None,
     split: Split = None,
     lenient: Lenient = False,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="mkqa: passages to retrieve from, relevant where they hold an answer; a collection or BEIR "
+            "folder, or a table such as psgs_w100.tsv.",
+        ),
+    ] = None,
 ) -> None:
     """Convert a data set into a collection, or a collection into its other form."""
     from isoglot.collections.convert import convert as convert_collection
@@ -117,6 +89,7 @@ def convert(
         language=lang,
         split=split,
         lenient=lenient,
+        corpus=corpus,
     )
     for name, collection in written.items():
         typer.echo(f"Wrote {to}{f' ({name})' if name else ''}: {collection}")

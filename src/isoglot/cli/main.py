@@ -23,7 +23,7 @@ __all__ = ["leave_processes", "main"]
 
 
 def _app() -> typer.Typer:
-    from isoglot.cli import commands, data, lexicon  # noqa: F401 - lexicon is a command of data
+    from isoglot.cli import catalogue, commands, data, lexicon, quality, translate  # noqa: F401 - some add commands to data
 
     app = typer.Typer(
         no_args_is_help=True,

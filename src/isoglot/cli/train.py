@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from isoglot.cli.budgets import read_budgets
 from isoglot.cli.data import Lang, Split, _tags
 from isoglot.cli.state import state
 
 __all__ = ["train"]
 
-BATCHES, OBJECTIVE, ENCODER = "Batches", "Objective", "Encoder"
+SAMPLE, BATCHES, OBJECTIVE, ENCODER = "Sample of the data", "Batches", "Objective", "Encoder"
 OPTIMISER, DEVICE, FOLDERS = "Optimiser", "Memory and precision", "Checkpoints and validation"
 
 
@@ -45,13 +46,27 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Collection folder, or worldfacts.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Collection folder, or a name that `isoglot data list` shows.")
+    ] = None,
     split: Split = None,
     lang: Lang = None,
     lenient: Annotated[bool | None, typer.Option("--lenient", help="Leave bad rows out.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder of the trained model.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")] = False,
     seed: Annotated[int | None, typer.Option(help="Decides initial weights and batches.")] = None,
+    # sample
+    sample: Annotated[
+        list[str] | None,
+        _of(SAMPLE, "Queries of a language: a number, or all; repeatable.", "--budget", metavar="TAG=N"),
+    ] = None,
+    default_budget: Annotated[
+        str | None, _of(SAMPLE, "Queries of each of the other languages.", metavar="N|all")
+    ] = None,
+    hold_out_languages: Annotated[
+        str | None, _of(SAMPLE, "Languages to leave out altogether, separated by commas.")
+    ] = None,
+    sample_seed: Annotated[int | None, _of(SAMPLE, "Another one draws other queries; --seed draws none.")] = None,
     # batches
     strategy: Annotated[str | None, _of(BATCHES, "How they are composed: hybrid, monolingual, multiway, …")] = None,
     batch_size: Annotated[int | None, _of(BATCHES, "Rows of a batch.")] = None,
@@ -129,6 +144,8 @@ def train(
     lexicons |= {key: given.pop(f"code_switch_{key}") for key in ("rate", "side")}
     flags = given | {f"code_switch.{key}": value for key, value in lexicons.items()}
     flags |= {
+        "sample": read_budgets(sample, "--budget") if sample else None,
+        "hold_out_languages": _tags(hold_out_languages),
         "alpha": _number_or_schedule(alpha),
         "languages": _tags(languages),
         "pairs": pairs if pairs == "english-centric" else _tags(pairs),

@@ -3,47 +3,119 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.ids import IdIndex, number_rows, repeated
 from isoglot.collections.problems import Problems
+from isoglot.collections.rows import Keep, keep_in_memory, one_chunk, take_from, take_rows, without_rows
 from isoglot.collections.tags import canonical_tag
 
-__all__ = ["build_collection", "collection_from_rows", "only_judged"]
+__all__ = ["Texts", "add_judgments", "build_collection", "collection_from_rows", "index_texts", "only_judged"]
+
+IntArray = NDArray[np.integer[Any]]
 
 Locate = Callable[[str, int], str]
 
 TEXT_COLUMNS = {"documents": ("_id", "lang", "title", "text"), "queries": ("_id", "lang", "text")}
 
 
-def _first_of_each(ids: pa.ChunkedArray) -> np.ndarray:
-    """Return (n,) int32 codes of the ids, numbered by first appearance."""
-    encoded = pc.dictionary_encode(ids)
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    if isinstance(encoded, pa.ChunkedArray):  # an empty chunked array stays chunked
-        return np.empty(0, np.int32)
-    return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Documents and queries whose ids have been checked; the attributes are those of `Collection`."""
+
+    documents: pa.Table
+    queries: pa.Table
+    query_ids: pa.Array
+    query_index: IntArray
+
+    @cached_property
+    def document_rows(self) -> IdIndex:
+        """Finds documents by id."""
+        return IdIndex(self.documents["_id"])
+
+    @cached_property
+    def query_numbers(self) -> IdIndex:
+        """Finds query ids."""
+        return IdIndex(pa.chunked_array([self.query_ids]))
 
 
-def _repeated(codes: np.ndarray) -> np.ndarray:
-    """Return the rows whose code occurred in an earlier row."""
-    order = np.argsort(codes, kind="stable")
-    again = np.flatnonzero(codes[order][1:] == codes[order][:-1]) + 1
-    return np.sort(order[again])
+def index_texts(
+    documents: pa.Table, queries: pa.Table, problems: Problems, locate: Locate, keep: Keep = keep_in_memory
+) -> Texts:
+    """Number the ids of texts; report and leave out documents and query versions that are there twice.
+
+    Args:
+        documents: as for `build_collection`.
+        queries: as for `build_collection`.
+        problems: where duplicate ids are reported.
+        locate: as for `build_collection`.
+        keep: where a table goes from which rows had to be left out.
+    """
+    ids = IdIndex(documents["_id"])
+    again = np.flatnonzero(ids.first_rows() != np.arange(documents.num_rows))
+    for row in problems.sample(again, "duplicate document id"):
+        problems.add("duplicate document id", locate("documents", row), repr(documents["_id"][row].as_py()))
+    documents = without_rows(documents, again, "corpus", keep)
+
+    tags = pc.unique(queries["lang"])
+    languages = pc.index_in(queries["lang"], value_set=tags).to_numpy().astype(np.int64)
+    first = IdIndex(queries["_id"]).first_rows()
+    numbers = number_rows(first)
+    twice = repeated(numbers * np.int64(max(len(tags), 1)) + languages)
+    for row in problems.sample(twice, "duplicate query id and language"):
+        case = f"{queries['_id'][row].as_py()!r} in {queries['lang'][row].as_py()}"
+        problems.add("duplicate query id and language", locate("queries", row), case)
+    query_ids = one_chunk(take_from(queries["_id"], np.flatnonzero(first == np.arange(len(first)))))
+    # the first row of an id is never left out, so that the numbers stay as they are
+    texts = Texts(documents, without_rows(queries, twice, "queries", keep), query_ids, np.delete(numbers, twice))
+    if not len(again):
+        texts.__dict__["document_rows"] = ids
+    return texts
 
 
-def _without(table: pa.Table, drop: np.ndarray) -> pa.Table:
-    return table.take(pa.array(np.delete(np.arange(table.num_rows), drop))) if len(drop) else table
+def add_judgments(
+    texts: Texts,
+    qrels: pa.Table,
+    *,
+    name: str,
+    problems: Problems,
+    locate: Locate,
+    metadata: dict[str, Any] | None = None,
+) -> Collection:
+    """Make a `Collection` of texts and judgments; the arguments are those of `build_collection`."""
+    query = texts.query_numbers.find(qrels["query-id"])
+    document = texts.document_rows.find(qrels["corpus-id"])
+    for column, found, reason in (
+        ("query-id", query, "judgment of an unknown query id"),
+        ("corpus-id", document, "judgment of an unknown document id"),
+    ):
+        for row in problems.sample(np.flatnonzero(found < 0), reason):
+            problems.add(reason, locate("qrels", row), repr(qrels[column][row].as_py()))
+    known = np.flatnonzero((query >= 0) & (document >= 0))
+    again = known[repeated(query[known] * max(texts.documents.num_rows, 1) + document[known])]
+    for row in problems.sample(again, "judged twice"):
+        case = f"query {qrels['query-id'][row].as_py()!r}, document {qrels['corpus-id'][row].as_py()!r}"
+        problems.add("judged twice", locate("qrels", row), case)
+    known = np.setdiff1d(known, again, assume_unique=True)
 
-
-def _lookup(wanted: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
-    """Return the position of each wanted id among the known ones, -1 where there is none."""
-    return pc.fill_null(pc.index_in(wanted, value_set=known), -1).to_numpy().astype(np.int64)
+    score = qrels["score"].to_numpy()
+    judgments = pa.table(
+        {
+            "query": pa.array(query[known], pa.int32()),
+            "document": pa.array(document[known], pa.int32()),
+            "score": pa.array(score[known], pa.int32()),
+        }
+    )
+    parts = (texts.documents, texts.queries, judgments, texts.query_ids, texts.query_index)
+    return Collection(*parts, name, dict(metadata or {}))
 
 
 def build_collection(
@@ -71,46 +143,8 @@ def build_collection(
     Returns:
         The collection; `problems.finish()` has not been called yet.
     """
-    again = _repeated(_first_of_each(documents["_id"]))
-    for row in problems.sample(again, "duplicate document id"):
-        problems.add("duplicate document id", locate("documents", row), repr(documents["_id"][row].as_py()))
-    documents = _without(documents, again)
-
-    languages = _first_of_each(queries["lang"])
-    codes = _first_of_each(queries["_id"]).astype(np.int64)
-    again = _repeated(codes * (int(languages.max(initial=0)) + 1) + languages)
-    for row in problems.sample(again, "duplicate query id and language"):
-        case = f"{queries['_id'][row].as_py()!r} in {queries['lang'][row].as_py()}"
-        problems.add("duplicate query id and language", locate("queries", row), case)
-    queries = _without(queries, again)
-
-    query_index = _first_of_each(queries["_id"])
-    first = np.unique(query_index, return_index=True)[1]
-    query_ids = _one_chunk(queries["_id"].take(pa.array(first, pa.int64())))
-    query = _lookup(qrels["query-id"], query_ids)
-    document = _lookup(qrels["corpus-id"], _one_chunk(documents["_id"]))
-    for column, found, reason in (
-        ("query-id", query, "judgment of an unknown query id"),
-        ("corpus-id", document, "judgment of an unknown document id"),
-    ):
-        for row in problems.sample(np.flatnonzero(found < 0), reason):
-            problems.add(reason, locate("qrels", row), repr(qrels[column][row].as_py()))
-    known = np.flatnonzero((query >= 0) & (document >= 0))
-    again = known[_repeated(query[known] * max(documents.num_rows, 1) + document[known])]
-    for row in problems.sample(again, "judged twice"):
-        case = f"query {qrels['query-id'][row].as_py()!r}, document {qrels['corpus-id'][row].as_py()!r}"
-        problems.add("judged twice", locate("qrels", row), case)
-    known = np.setdiff1d(known, again, assume_unique=True)
-
-    score = qrels["score"].to_numpy()
-    judgments = pa.table(
-        {
-            "query": pa.array(query[known], pa.int32()),
-            "document": pa.array(document[known], pa.int32()),
-            "score": pa.array(score[known], pa.int32()),
-        }
-    )
-    return Collection(documents, queries, judgments, query_ids, query_index, name, dict(metadata or {}))
+    texts = index_texts(documents, queries, problems, locate)
+    return add_judgments(texts, qrels, name=name, problems=problems, locate=locate, metadata=metadata)
 
 
 def only_judged(collection: Collection) -> Collection:
@@ -124,18 +158,11 @@ def only_judged(collection: Collection) -> Collection:
     query = pa.array(number[collection.judgments["query"].to_numpy()], pa.int32())
     return replace(
         collection,
-        queries=collection.queries.take(pa.array(rows)),
+        queries=take_rows(collection.queries, rows),
         judgments=collection.judgments.set_column(0, "query", query),
         query_ids=collection.query_ids.filter(pa.array(judged)),
         query_index=number[collection.query_index[rows]].astype(np.int32),
     )
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    if isinstance(combined, pa.Array):
-        return combined
-    return pa.concat_arrays(combined.chunks or [pa.array([], column.type)])
 
 
 def collection_from_rows(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from isoglot.collections.rows import take_from, take_rows
 from isoglot.errors import InputError
 
 __all__ = ["Collection", "Relevance"]
@@ -188,11 +189,13 @@ class Collection:
         Args:
             rows: document rows (n,); all documents if None.
         """
-        table = self.documents if rows is None else self.documents.take(pa.array(rows))
+        table = self.documents.select(["title", "text"])
+        if rows is not None:
+            table = take_rows(table, rows)
         joined = pc.binary_join_element_wise(table["title"], table["text"], " ")
         return pc.utf8_trim_whitespace(joined).to_pylist()
 
     def query_texts(self, rows: IntArray | None = None) -> list[str]:
         """Return the texts of query rows (n,); of all if None."""
         column = self.queries["text"]
-        return (column if rows is None else column.take(pa.array(rows))).to_pylist()
+        return (column if rows is None else take_from(column, rows)).to_pylist()

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection, read_splits
+from isoglot.collections.folder import read_collection, read_splits, share_prepared
+from isoglot.collections.forms.afriqa import read_afriqa
+from isoglot.collections.forms.dpr import read_dpr
+from isoglot.collections.forms.dream import read_dream
+from isoglot.collections.forms.dureader import read_dureader
+from isoglot.collections.forms.dureader_retrieval import read_dureader_retrieval
+from isoglot.collections.forms.mkqa import read_mkqa
+from isoglot.collections.forms.reading import Reading, Splits
+from isoglot.collections.forms.squad import read_squad
+from isoglot.collections.forms.tatoeba import read_tatoeba
+from isoglot.collections.forms.tldr import read_tldr
 from isoglot.collections.lareqa import Candidates, read_lareqa
 from isoglot.collections.writing import write_collection
 from isoglot.errors import InputError
 
 __all__ = ["FORMS", "Reading", "Splits", "convert", "read_form"]
-
-Splits = dict[str | None, Collection]
-"""The collections of a source by split; the one key is None where there are no splits."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to read a source; a form uses what applies to it.
-
-    Attributes:
-        candidates: what is retrieved, in the LAReQA form.
-        language: tag of texts that have none.
-        split: the one split to read; all of them if None.
-        lenient: leave bad rows out and say how many, instead of failing.
-    """
-
-    candidates: Candidates = "sentence"
-    language: str | None = None
-    split: str | None = None
-    lenient: bool = False
 
 
 def _folder(source: Path, reading: Reading) -> Splits:
@@ -45,17 +33,29 @@ def _folder(source: Path, reading: Reading) -> Splits:
 def _lareqa(source: Path, reading: Reading) -> Splits:
     if reading.split is not None:
         raise InputError(f"{source} has no split {reading.split!r}: the form lareqa has no splits")
-    one = read_lareqa(source, reading.candidates, language=reading.language, lenient=reading.lenient)
-    return {None: one}
+    candidates = reading.candidates or "sentence"
+    return {None: read_lareqa(source, candidates, language=reading.language, lenient=reading.lenient)}
 
 
 FORMS: dict[str, Callable[[Path, Reading], Splits]] = {
+    "afriqa": read_afriqa,
     "beir": _folder,
+    "dpr": read_dpr,
+    "dream": read_dream,
+    "dureader": read_dureader,
+    "dureader-retrieval": read_dureader_retrieval,
     "jsonl": _folder,
     "lareqa": _lareqa,
+    "mkqa": read_mkqa,
     "parquet": _folder,
+    "squad": read_squad,
+    "tatoeba": read_tatoeba,
+    "tldr": read_tldr,
 }
 """A reader for each form. `jsonl` and `parquet` read any collection folder and are also forms to write."""
+
+WITH_CANDIDATES = ("lareqa", "squad")
+WITH_CORPUS = ("mkqa",)
 
 
 def read_form(source: str | Path, form: str, reading: Reading | None = None) -> Splits:
@@ -67,11 +67,19 @@ def read_form(source: str | Path, form: str, reading: Reading | None = None) -> 
         reading: how; by default strictly, and all splits.
 
     Raises:
-        InputError: the form is unknown, or the source is not of this form.
+        InputError: the form is unknown, the source is not of this form, or the reading asks for what the form does
+            not have.
     """
     if form not in FORMS:
         raise InputError(f"unknown form {form!r}; the forms are {', '.join(FORMS)}")
-    return FORMS[form](Path(source), reading or Reading())
+    reading = reading or Reading()
+    for option, value, forms in (
+        ("--candidates", reading.candidates, WITH_CANDIDATES),
+        ("--corpus", reading.corpus, WITH_CORPUS),
+    ):
+        if value is not None and form not in forms:
+            raise InputError(f"{option} is for the form {' and '.join(forms)}, not for {form}; leave it out")
+    return FORMS[form](Path(source), reading)
 
 
 def convert(
@@ -79,10 +87,11 @@ def convert(
     form: str,
     to: str | Path,
     *,
-    candidates: Candidates = "sentence",
+    candidates: Candidates | None = None,
     language: str | None = None,
     split: str | None = None,
     lenient: bool = False,
+    corpus: str | Path | None = None,
 ) -> Splits:
     """Convert a source to a collection folder, with all its splits; the folder appears whole or not at all.
 
@@ -91,10 +100,12 @@ def convert(
         form: its form, one of `FORMS`. `parquet` and `jsonl` say how to write: they read any collection
             folder and write its Parquet or its JSON-lines form. Other forms are written as JSON lines.
         to: the folder to write; must not exist, or be empty.
-        candidates: what is retrieved, in the form `lareqa`: `sentence`, `sentence+context` or `paragraph`.
+        candidates: what is retrieved, in the form `lareqa`: `sentence` (if None), `sentence+context` or
+            `paragraph`; in the form `squad` it is `paragraph`.
         language: tag of texts that have none (all of them, in a BEIR folder).
         split: keep only this split.
         lenient: leave bad rows out and say how many, instead of failing.
+        corpus: in the form `mkqa`, passages to retrieve from: a collection or BEIR folder, or DPR's table.
 
     Returns:
         What was written, by split (key None if the source has no splits).
@@ -102,7 +113,9 @@ def convert(
     Raises:
         InputError: the form is unknown, the source is not of this form or has bad rows, or `to` is not free.
     """
-    reading = Reading(candidates, language, split, lenient)
+    reading = Reading(candidates, language, split, lenient, None if corpus is None else Path(corpus))
     splits = read_form(source, form, reading)
     write_collection(splits, to, form="parquet" if form == "parquet" else "jsonl")
+    if split is None and FORMS[form] is _folder:
+        share_prepared(source, to, language=language)
     return splits

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import yaml
+from numpy.typing import NDArray
 
-from isoglot.collections.building import TEXT_COLUMNS, build_collection, only_judged
+from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, index_texts, only_judged
 from isoglot.collections.collection import Collection
-from isoglot.collections.jsonl import read_qrels, read_texts
-from isoglot.collections.parquet import check_parquet_qrels, check_parquet_texts, read_parquet
+from isoglot.collections.jsonl import read_texts
+from isoglot.collections.parquet import check_parquet_qrels, read_parquet, read_parquet_texts
+from isoglot.collections.prepared import Shelf, is_large
 from isoglot.collections.problems import Problems
+from isoglot.collections.qrels import read_qrels
+from isoglot.collections.rows import Keep, keep_in_memory
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
-__all__ = ["folder_name", "read_collection", "read_splits", "splits_of"]
+__all__ = ["folder_name", "read_collection", "read_splits", "share_prepared", "splits_of"]
 
+IntArray = NDArray[np.integer[Any]]
+
+STEMS = {"documents": "corpus", "queries": "queries"}
 QREL_COLUMNS = ("query-id", "corpus-id", "score")
 SPLIT_NAMES = ("train", "dev", "test")
 
@@ -141,71 +150,150 @@ def _read(
     files = _qrel_files(folder)
     if not files:
         raise InputError(f"{folder} has no judgments: expected qrels.tsv, qrels/<split>.tsv or qrels.parquet")
+    default = _default_language(language)
+    metadata = _read_metadata(folder)
+    wanted = {split: files[split] for split in splits}
+    texts = {key: _text_file(folder, stem) for key, stem in STEMS.items()}
+    reading = _Reading(texts, wanted, default, Problems(str(folder), lenient))
+    reading.name = str(metadata.get("name") or folder_name(folder))
+    reading.metadata = metadata
+    if not is_large(texts.values()):
+        return reading.run(None)
+    with Shelf(texts["documents"], texts["queries"], wanted.values(), default) as shelf:
+        return reading.run(shelf)
+
+
+def _default_language(language: str | None) -> str | None:
     try:
-        default = canonical_tag(language) if language is not None else None
+        return canonical_tag(language) if language is not None else None
     except ValueError as error:
         raise InputError(f"--lang: {error}") from None
-    metadata = _read_metadata(folder)
-    problems = Problems(str(folder), lenient)
-    lines: dict[str, list[int] | None] = {}
-    paths = {"documents": _text_file(folder, "corpus"), "queries": _text_file(folder, "queries")}
-    tables: dict[str, pa.Table] = {}
-    for key, columns in TEXT_COLUMNS.items():
-        tables[key], lines[key] = _read_texts(paths[key], key, columns, problems, default)
-    for split in splits:
-        key = f"qrels {split}"
-        paths[key] = files[split]
-        if paths[key].suffix == ".tsv":
-            tables[key], lines[key] = read_qrels(paths[key], problems)
+
+
+@dataclass
+class _Reading:
+    """One reading of a folder's files.
+
+    Attributes:
+        texts: the files of "documents" and "queries".
+        qrels: the files of judgments by split.
+        language: canonical tag of texts that have none.
+        problems: what is wrong with any of them.
+        name: what the collection is called.
+        metadata: what `collection.yaml` says.
+    """
+
+    texts: dict[str, Path]
+    qrels: dict[str | None, Path]
+    language: str | None
+    problems: Problems
+    name: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, IntArray | None] = field(default_factory=dict)
+
+    def run(self, shelf: Shelf | None) -> dict[str | None, Collection]:
+        """Read everything, from the cache what is there; leave in the cache what is whole."""
+        texts = shelf.texts() if shelf else None
+        if shelf and texts:
+            kept = {split: shelf.judgments(path) for split, path in self.qrels.items()}
+            if all(table is not None for table in kept.values()):
+                return {split: self._collection(texts, table) for split, table in kept.items()}
+        tables = self._read_texts(shelf.keep if shelf else keep_in_memory) if texts is None else {}
+        qrels = {split: self._read_qrels(split, path) for split, path in self.qrels.items()}
+        if not self.problems.lenient:
+            self.problems.finish()  # before judgments of lines that were bad are reported as well
+        if texts is None:
+            texts = self._index(tables, shelf)
+        collections = {split: self._judged(texts, split, table) for split, table in qrels.items()}
+        dropped = self.problems.finish()
+        for split, collection in collections.items():
+            if not collection.judgments.num_rows:
+                raise InputError(f"{self.qrels[split]} holds no judgments: nothing could be trained on or measured")
+            collection.dropped.update(dropped)
+            if shelf and not dropped:
+                shelf.finish_judgments(self.qrels[split], collection.judgments)
+        return collections
+
+    def _index(self, tables: dict[str, pa.Table], shelf: Shelf | None) -> Texts:
+        """Number the ids of texts that were read."""
+        for key, table in tables.items():
+            if not table.num_rows:
+                raise InputError(f"{self.texts[key]} holds no {key}: the collection is empty")
+        keep = shelf.keep if shelf else keep_in_memory
+        texts = index_texts(tables["documents"], tables["queries"], self.problems, self._locate(""), keep)
+        if shelf and not self.problems.counts:
+            shelf.finish_texts(texts)
+        return texts
+
+    def _collection(self, texts: Texts, judgments: pa.Table) -> Collection:
+        parts = (texts.documents, texts.queries, judgments, texts.query_ids, texts.query_index)
+        return Collection(*parts, self.name, dict(self.metadata))
+
+    def _judged(self, texts: Texts, split: str | None, qrels: pa.Table) -> Collection:
+        locate = self._locate(f"qrels {split}")
+        return add_judgments(
+            texts, qrels, name=self.name, problems=self.problems, locate=locate, metadata=self.metadata
+        )
+
+    def _read_texts(self, keep: Keep) -> dict[str, pa.Table]:
+        tables = {}
+        for key, columns in TEXT_COLUMNS.items():
+            given = (self.texts[key], key, columns, self.problems, self.language, keep)
+            tables[key], self.numbers[key] = _read_texts(*given)
+        return tables
+
+    def _read_qrels(self, split: str | None, path: Path) -> pa.Table:
+        if path.suffix == ".tsv":
+            table, self.numbers[f"qrels {split}"] = read_qrels(path, self.problems)
         else:
-            table = read_parquet(paths[key], QREL_COLUMNS)
-            tables[key], lines[key] = check_parquet_qrels(table, paths[key], problems)
-    if not lenient:
-        problems.finish()  # before judgments of lines that were bad are reported as well
-    for key in ("documents", "queries"):
-        if not tables[key].num_rows:
-            raise InputError(f"{paths[key]} holds no {key}: the collection is empty")
+            table = read_parquet(path, QREL_COLUMNS)
+            table, self.numbers[f"qrels {split}"] = check_parquet_qrels(table, path, self.problems)
+        return table
 
-    name = str(metadata.get("name") or folder_name(folder))
-    collections: dict[str | None, Collection] = {}
-    for split in splits:
-        qrels = f"qrels {split}"
+    def _locate(self, qrels: str) -> Locate:
+        """Return what tells where row n of "documents", "queries" or "qrels" came from."""
+        paths = self.texts | {f"qrels {split}": path for split, path in self.qrels.items()}
 
-        def locate(key: str, row: int, qrels: str = qrels) -> str:
+        def locate(key: str, row: int) -> str:
             key = qrels if key == "qrels" else key
-            numbers = lines[key]
+            numbers = self.numbers[key]
             number = row + 1 if numbers is None else numbers[row]
             return f"{paths[key].name} {'row' if paths[key].suffix == '.parquet' else 'line'} {number}"
 
-        collections[split] = build_collection(
-            tables["documents"],
-            tables["queries"],
-            tables[qrels],
-            name=name,
-            problems=problems,
-            locate=locate,
-            metadata=metadata,
-        )
-        # what was wrong with the texts is reported once, not again with the next split
-        tables |= {"documents": collections[split].documents, "queries": collections[split].queries}
-    dropped = problems.finish()
-    for split, collection in collections.items():
-        if not collection.judgments.num_rows:
-            raise InputError(f"{files[split]} holds no judgments: nothing could be trained on or measured")
-        collection.dropped.update(dropped)
-    return collections
+        return locate
 
 
 def _read_texts(
-    path: Path, key: str, columns: tuple[str, ...], problems: Problems, default_language: str | None
-) -> tuple[pa.Table, list[int] | None]:
+    path: Path,
+    key: str,
+    columns: tuple[str, ...],
+    problems: Problems,
+    default_language: str | None,
+    keep: Keep = keep_in_memory,
+) -> tuple[pa.Table, IntArray | None]:
     """Read documents or queries of either form; return them and their line (row) numbers, None if all."""
     if path.suffix == ".jsonl":
-        return read_texts(path, columns, problems, default_language)
-    required = tuple(column for column in columns if column not in ("lang", "title"))
-    table = read_parquet(path, required, optional=("lang", "title", "extra"))
-    if key == "documents" and "title" not in table.column_names:
-        table = table.append_column("title", pa.array([""] * table.num_rows, pa.string()))
-    table, numbers = check_parquet_texts(table, path, problems, default_language)
-    extra = [name for name in table.column_names if name == "extra"]
-    return table.select([*columns, *extra]), numbers
+        return read_texts(path, columns, problems, default_language, keep)
+    return read_parquet_texts(path, key == "documents", columns, problems, default_language, keep)
+
+
+def share_prepared(source: str | Path, to: str | Path, *, language: str | None = None) -> None:
+    """Let a folder that was just written from another be opened as fast as if it had been read before.
+
+    Does nothing for small folders, and where the source had bad rows.
+
+    Args:
+        source: the folder that was read, with all its splits.
+        to: the folder that was written, without another change.
+        language: the tag given to texts of the source that had none.
+    """
+    folders = (Path(source), Path(to))
+    (documents, queries), (new_documents, new_queries) = (
+        tuple(_text_file(folder, stem) for stem in STEMS.values()) for folder in folders
+    )
+    if not is_large((documents, queries)) or not is_large((new_documents, new_queries)):
+        return
+    qrels, new_qrels = (_qrel_files(folder) for folder in folders)
+    here = Shelf(documents, queries, qrels.values(), _default_language(language))
+    there = Shelf(new_documents, new_queries, new_qrels.values())
+    here.link_to(there, {path: new_qrels[split] for split, path in qrels.items()})

@@ -1,36 +1,47 @@
-"""The text form of a collection, line by line: JSON lines and tab-separated judgments, read strictly."""
+"""The text form of a collection: JSON lines, read strictly.
+
+Nearly all lines are good, so blocks of lines are parsed and checked as columns; the block in which something is
+amiss is read line by line, to say what and where.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+from numpy.typing import NDArray
 
+from isoglot.collections.ahead import map_ahead
+from isoglot.collections.blank import blank
+from isoglot.collections.blocks import LONGEST, line_blocks, numbered_lines
+from isoglot.collections.mapped import release_pages
 from isoglot.collections.problems import Problems
+from isoglot.collections.rows import Keep, keep_in_memory, without_empty
 from isoglot.collections.tags import canonical_tag
 
-__all__ = ["read_qrels", "read_texts", "write_qrels", "write_texts"]
+__all__ = ["read_texts", "write_texts"]
 
-CHUNK = 65_536  # lines held as Python objects at a time
-MAX_SCORE = 2**31
+IntArray = NDArray[np.integer[Any]]
+
+ROWS = 65_536  # rows held as Python objects at a time
+
+# a null that is no object's value, which pyarrow's parser does not survive
+_NULL_BEHIND = re.compile(rb"\}\s*null")
+
+_extra_keys = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
 
 
 def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     """Yield (line number, text) of every line that is not blank and is valid UTF-8."""
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-                raw = raw[3:]
-            try:
-                line = raw.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                problems.add("invalid UTF-8", f"{path.name} line {number}", f"byte {error.start + 1}")
-                continue
-            if line.strip():
-                yield number, line
+    for first, _, block in line_blocks(path):
+        yield from numbered_lines(block, first, path.name, problems)
 
 
 def _encodable(text: str) -> bool:
@@ -40,6 +51,9 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+# ----------------------------------------------------------------------------------------- line by line
 
 
 def _text_row(
@@ -75,15 +89,118 @@ def _text_row(
     if not all(_encodable(value or "") for value in row.values()):
         return None, ("half a surrogate pair in a text", repr(identifier))
     try:
-        row["extra"] = json.dumps(record, ensure_ascii=True, sort_keys=True) if record else None
+        row["extra"] = _extra_keys(record) if record else None
     except RecursionError as error:
         return None, ("not valid JSON", str(error))
     return row, None
 
 
+def _read_lines(
+    block: bytes, first: int, name: str, schema: pa.Schema, problems: Problems, default_language: str | None
+) -> tuple[pa.RecordBatch, IntArray]:
+    """Read a block line by line, saying what is wrong with each bad one."""
+    columns = tuple(schema.names[:-1])
+    rows: list[dict[str, str | None]] = []
+    numbers: list[int] = []
+    for number, line in numbered_lines(block, first, name, problems):
+        row, problem = _text_row(line, columns, default_language)
+        if problem is not None:
+            problems.add(problem[0], f"{name} line {number}", problem[1])
+        elif row is not None:
+            rows.append(row)
+            numbers.append(number)
+    return pa.RecordBatch.from_pylist(rows, schema=schema), np.array(numbers, np.int64)
+
+
+# -------------------------------------------------------------------------------------------- by columns
+
+
+def _parse_known_keys(block: bytes, schema: pa.Schema) -> pa.Table | None:
+    """Parse a block whose lines have no other keys than those of a collection; None of another one."""
+    # This parser knows no lines. Where every line starts an object (a brace at its start cannot be that of an
+    # inner one, all values being strings) and there are no more objects than lines, each line holds one.
+    codes = np.frombuffer(block, np.uint8)
+    starts = np.append(0, np.flatnonzero(codes[:-1] == ord("\n")) + 1)
+    if not len(codes) or (codes[starts] != ord("{")).any() or _NULL_BEHIND.search(block):
+        return None
+    known = pa.schema(list(schema)[:-1])
+    options = pj.ParseOptions(explicit_schema=known, unexpected_field_behavior="error")
+    try:
+        table = pj.read_json(pa.py_buffer(block), pj.ReadOptions(use_threads=False), options)
+        table.validate(full=True)  # the parser does not look at UTF-8
+    except pa.ArrowException:
+        return None
+    return table.append_column(schema.field("extra"), pa.nulls(table.num_rows, pa.string()))
+
+
+def _parse_any_keys(block: bytes, schema: pa.Schema) -> pa.Table | None:
+    """Parse a block of JSON objects whose known keys are strings or absent; None of another one."""
+    columns = schema.names[:-1]
+    values: dict[str, list[Any]] = {name: [] for name in schema.names}
+    appends = [(name, values[name].append) for name in columns]
+    add_extra = values["extra"].append
+    parse = json.loads
+    try:
+        for line in block.decode("utf-8").removesuffix("\n").split("\n"):
+            record = parse(line)
+            for name, append in appends:
+                append(record.pop(name, None))
+            add_extra(_extra_keys(record) if record else None)
+        return pa.table({name: pa.array(values[name], pa.string()) for name in schema.names}, schema=schema)
+    except (ValueError, TypeError, AttributeError, RecursionError, pa.ArrowException):
+        return None
+
+
+def _checked(table: pa.Table, default_language: str | None) -> pa.Table | None:
+    """Return a parsed block with defaults filled in and canonical tags; None if any row is bad."""
+    columns = {name: table[name] for name in table.column_names}
+    if "title" in columns:
+        columns["title"] = pc.fill_null(columns["title"], "")
+    if default_language is not None:
+        columns["lang"] = pc.fill_null(columns["lang"], default_language)
+    if any(columns[name].null_count for name in ("_id", "lang", "text")):
+        return None
+    ids = columns["_id"]
+    if blank(ids).any() or pc.any(pc.match_substring_regex(ids, "[\t\r\n]")).as_py():
+        return None
+    empty = blank(columns["text"])
+    if empty.any() and ("title" not in columns or (empty & blank(columns["title"])).any()):
+        return None
+    try:
+        columns["lang"] = _canonical(columns["lang"])
+    except ValueError:
+        return None
+    return pa.table(columns, schema=table.schema)
+
+
+def _canonical(tags: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of tags in canonical form; ValueError if one is none."""
+    distinct = pc.unique(tags)
+    canonical = [canonical_tag(tag) for tag in distinct.to_pylist()]
+    if canonical == distinct.to_pylist():
+        return tags
+    return pa.chunked_array([pa.array(canonical, pa.string()).take(pc.index_in(tags, value_set=distinct))])
+
+
+def _read_columns(block: bytes, lines: int, schema: pa.Schema, default_language: str | None) -> pa.Table | None:
+    """Read a block of so many lines, all of them good, none blank; None of another one.
+
+    It reports nothing and changes nothing, so that several blocks can be read at once.
+    """
+    for parse in (_parse_known_keys, _parse_any_keys) if len(block) <= LONGEST else ():
+        table = parse(block, schema)
+        if table is not None and table.num_rows == lines:
+            return _checked(table, default_language)
+    return None
+
+
 def read_texts(
-    path: Path, columns: tuple[str, ...], problems: Problems, default_language: str | None = None
-) -> tuple[pa.Table, list[int]]:
+    path: Path,
+    columns: tuple[str, ...],
+    problems: Problems,
+    default_language: str | None = None,
+    keep: Keep = keep_in_memory,
+) -> tuple[pa.Table, IntArray]:
     """Read `corpus.jsonl` or `queries.jsonl`.
 
     Args:
@@ -91,74 +208,35 @@ def read_texts(
         columns: the keys of a line; other keys are kept together, as JSON, in the column `extra`.
         problems: where bad lines are reported.
         default_language: canonical tag of lines without `lang`.
+        keep: where the table goes.
 
     Returns:
         A table with these columns, and the line number of each row.
     """
-    names = (*columns, "extra")
-    schema = pa.schema([(name, pa.string()) for name in names])
-    batches: list[pa.RecordBatch] = []
-    rows: list[dict[str, str | None]] = []
-    numbers: list[int] = []
-    for number, line in _lines(path, problems):
-        row, problem = _text_row(line, columns, default_language)
-        if problem is not None:
-            problems.add(problem[0], f"{path.name} line {number}", problem[1])
-        elif row is not None:
-            rows.append(row)
-            numbers.append(number)
-        if len(rows) == CHUNK:
-            batches.append(pa.RecordBatch.from_pylist(rows, schema=schema))
-            rows = []
-    batches.append(pa.RecordBatch.from_pylist(rows, schema=schema))
-    table = pa.Table.from_batches(batches, schema=schema)
-    if table["extra"].null_count == table.num_rows:
-        table = table.drop_columns("extra")
-    return table, numbers
+    schema = pa.schema([(name, pa.string()) for name in (*columns, "extra")])
+    numbers: list[IntArray] = [np.empty(0, np.int64)]
 
+    def read_good(lines: tuple[int, int, bytes]) -> pa.Table | None:
+        return _read_columns(lines[2], lines[1] - lines[0], schema, default_language)
 
-def read_qrels(path: Path, problems: Problems) -> tuple[pa.Table, list[int]]:
-    """Read tab-separated judgments `query-id, corpus-id, score`, with or without a header line.
+    def batches() -> Iterator[pa.RecordBatch]:
+        for (first, after, block), table in map_ahead(read_good, line_blocks(path)):
+            if table is not None:
+                numbers.append(np.arange(first, after))
+                yield table.combine_chunks().to_batches()[0]
+            else:
+                batch, lines = _read_lines(block, first, path.name, schema, problems, default_language)
+                numbers.append(lines)
+                yield batch
 
-    Returns:
-        A table with columns `query-id`, `corpus-id` (strings), `score` (int32), and each row's line number.
-    """
-    queries: list[str] = []
-    documents: list[str] = []
-    scores: list[int] = []
-    numbers: list[int] = []
-    for number, line in _lines(path, problems):
-        fields = line.split("\t")
-        where = f"{path.name} line {number}"
-        if len(fields) != 3:
-            problems.add("not three tab-separated fields", where, repr(line[:80]))
-            continue
-        try:
-            score = int(fields[2])
-            if not -MAX_SCORE <= score < MAX_SCORE:
-                raise ValueError
-        except ValueError:
-            if number > 1 or fields[:2] != ["query-id", "corpus-id"]:
-                problems.add("a score is not a whole number", where, repr(fields[2][:40]))
-            continue
-        queries.append(fields[0])
-        documents.append(fields[1])
-        scores.append(score)
-        numbers.append(number)
-    table = pa.table(
-        {
-            "query-id": pa.array(queries, pa.string()),
-            "corpus-id": pa.array(documents, pa.string()),
-            "score": pa.array(scores, pa.int32()),
-        }
-    )
-    return table, numbers
+    table = without_empty(keep(path.stem, schema, batches()), "extra")
+    return table, np.concatenate(numbers)
 
 
 def write_texts(table: pa.Table, path: Path) -> None:
     """Write documents or queries as JSON lines, the keys kept in `extra` beside the others."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for batch in table.to_batches(max_chunksize=CHUNK):
+        for batch in table.to_batches(max_chunksize=ROWS):
             for row in batch.to_pylist():
                 record: dict[str, Any] = {key: value for key, value in row.items() if key != "extra"}
                 record.update(json.loads(row["extra"]) if row.get("extra") else {})
@@ -166,13 +244,4 @@ def write_texts(table: pa.Table, path: Path) -> None:
                 if not _encodable(line):  # half a surrogate pair in another key has only an escaped form
                     line = json.dumps(record, ensure_ascii=True)
                 file.write(line + "\n")
-
-
-def write_qrels(table: pa.Table, path: Path) -> None:
-    """Write judgments (`query-id`, `corpus-id`, `score`) as tab-separated lines with BEIR's header."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("query-id\tcorpus-id\tscore\n")
-        for batch in table.to_batches(max_chunksize=CHUNK):
-            columns = (batch.column(name).to_pylist() for name in ("query-id", "corpus-id", "score"))
-            rows = zip(*columns, strict=True)
-            file.writelines(f"{query}\t{document}\t{score}\n" for query, document, score in rows)
+            release_pages()

@@ -6,8 +6,6 @@ https://github.com/google-research-datasets/lareqa.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,6 +15,8 @@ import pyarrow as pa
 from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import folder_name
+from isoglot.collections.forms.fields import Bad, shown, take
+from isoglot.collections.forms.squad_json import paragraphs
 from isoglot.collections.problems import Problems
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
@@ -24,14 +24,6 @@ from isoglot.errors import InputError
 __all__ = ["Candidates", "read_lareqa"]
 
 Candidates = Literal["sentence", "sentence+context", "paragraph"]
-
-
-class _Bad(Exception):
-    """A paragraph or question that cannot be used: (reason, case)."""
-
-    def __init__(self, reason: str, case: str = "") -> None:
-        super().__init__(reason, case)
-        self.reason, self.case = reason, case
 
 
 @dataclass
@@ -98,10 +90,10 @@ def read_lareqa(
     problems = Problems(str(source), lenient)
     rows = _Rows()
     for tag, path in files.items():
-        for article, paragraph, place, content in _paragraphs(path, problems):
+        for article, paragraph, place, content in paragraphs(path, problems):
             try:
                 _add_paragraph(rows, problems, candidates, tag, f"{tag}/{article}/{paragraph}", place, content)
-            except _Bad as bad:
+            except Bad as bad:
                 problems.add(bad.reason, place, bad.case)
     if not lenient:
         problems.finish()
@@ -146,63 +138,20 @@ def _files(source: Path, language: str | None) -> dict[str, Path]:
     return files
 
 
-def _paragraphs(path: Path, problems: Problems) -> Iterator[tuple[int, int, str, dict[str, Any]]]:
-    """Yield (article, paragraph, place for messages, content) of each paragraph of a file."""
-    try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("data"), list):
-        raise InputError(f"{path} is not SQuAD JSON: it has no list 'data'")
-    for article, entry in enumerate(content["data"]):
-        place = f"{path.name} article {article}"
-        try:
-            paragraphs = _get(entry, "paragraphs", list)
-        except _Bad as bad:
-            problems.add(bad.reason, place, bad.case)
-            continue
-        for paragraph, entry in enumerate(paragraphs):
-            yield article, paragraph, f"{place} paragraph {paragraph}", entry
-
-
-def _get(entry: Any, key: str, kind: type) -> Any:
-    """Return a key of an entry, checked."""
-    if not isinstance(entry, dict):
-        raise _Bad("not a JSON object", f"a {type(entry).__name__}")
-    if key not in entry:
-        raise _Bad(f"no {key!r}")
-    value = entry[key]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        names = {str: "a string", int: "a whole number", list: "a list"}
-        raise _Bad(f"{key!r} is not {names[kind]}", repr(value)[:80])
-    if isinstance(value, str):
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise _Bad("half a surrogate pair in a text", repr(key)) from None
-        if not value.strip():
-            raise _Bad(f"empty {key!r}")
-    return value
-
-
 def _sentences(context: str, breaks: list[Any]) -> list[tuple[int, int]]:
     """Return the sentence breaks of a paragraph, checked: in order, apart, within it and around some text."""
     last = 0
     for number, span in enumerate(breaks):
-        case = f"{span!r:.60} of sentence {number}"
+        case = f"{shown(span)} of sentence {number}"
         if not isinstance(span, list) or len(span) != 2 or any(type(offset) is not int for offset in span):
-            raise _Bad("a sentence break is not [start, end]", case)
+            raise Bad("a sentence break is not [start, end]", case)
         start, end = span
         if not 0 <= start < end <= len(context):
-            raise _Bad("sentence breaks out of range", f"{case}, the paragraph has {len(context)} characters")
+            raise Bad("sentence breaks out of range", f"{case}, the paragraph has {len(context)} characters")
         if start < last:
-            raise _Bad("sentence breaks overlap or are out of order", f"{case}, the one before ends at {last}")
+            raise Bad("sentence breaks overlap or are out of order", f"{case}, the one before ends at {last}")
         if not context[start:end].strip():
-            raise _Bad("a sentence is empty", case)
+            raise Bad("a sentence is empty", case)
         last = end
     return [(start, end) for start, end in breaks]
 
@@ -211,18 +160,18 @@ def _answer_sentence(answers: list[Any], context: str, sentences: list[tuple[int
     """Return the number of the sentence in which the first answer begins, having checked all answers."""
     found = []
     for answer in answers:
-        text = _get(answer, "text", str)
-        start = _get(answer, "answer_start", int)
+        text = take(answer, "text", str)
+        start = take(answer, "answer_start", int)
         if not 0 <= start <= start + len(text) <= len(context):
             case = f"{text[:40]!r} at {start}, the paragraph has {len(context)} characters"
-            raise _Bad("an answer outside its paragraph", case)
+            raise Bad("an answer outside its paragraph", case)
         start += len(text) - len(text.lstrip())  # spaces between sentences belong to neither
         holding = [number for number, (begin, end) in enumerate(sentences) if begin <= start < end]
         if not holding:
-            raise _Bad("an answer in no sentence", f"{text[:40]!r} at {start}")
+            raise Bad("an answer in no sentence", f"{text[:40]!r} at {start}")
         found += holding
     if not found:
-        raise _Bad("a question without an answer")
+        raise Bad("a question without an answer")
     return found[0]
 
 
@@ -232,11 +181,11 @@ def _add_paragraph(
     """Add a paragraph's candidates and questions; report questions that are bad.
 
     Raises:
-        _Bad: the paragraph as a whole is.
+        Bad: the paragraph as a whole is.
     """
-    context = _get(content, "context", str)
-    sentences = _sentences(context, _get(content, "sentence_breaks", list))
-    questions = _get(content, "qas", list)
+    context = take(content, "context", str)
+    sentences = _sentences(context, take(content, "sentence_breaks", list))
+    questions = take(content, "qas", list)
     if candidates == "paragraph":
         rows.add("documents", place, name, tag, "", context)
     else:
@@ -247,15 +196,15 @@ def _add_paragraph(
     for number, entry in enumerate(questions):
         where = f"{place} question {number}"
         try:
-            identifier = _get(entry, "id", str)
+            identifier = take(entry, "id", str)
             where = f"{place} question {identifier!r}"
             if any(character in identifier for character in "\t\r\n"):
-                raise _Bad("an id holds a tab or line break", repr(identifier))
+                raise Bad("an id holds a tab or line break", repr(identifier))
             if (identifier, tag) in rows.questions:
-                raise _Bad("duplicate question id")
-            question = _get(entry, "question", str)
-            sentence = _answer_sentence(_get(entry, "answers", list), context, sentences)
-        except _Bad as bad:
+                raise Bad("duplicate question id")
+            question = take(entry, "question", str)
+            sentence = _answer_sentence(take(entry, "answers", list), context, sentences)
+        except Bad as bad:
             problems.add(bad.reason, where, bad.case)
             continue
         document = name if candidates == "paragraph" else f"{name}/{sentence}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from isoglot.collections.building import collection_from_rows
+from isoglot.collections.catalogue.staging import collection_folders
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
 from isoglot.collections.lareqa import read_lareqa
@@ -60,8 +61,10 @@ def load_collection(
     """Load a collection.
 
     Args:
-        name: a collection folder or BEIR folder; a folder of XQuAD-R or MLQA-R as published, whose candidates are
-            then sentences; or `worldfacts`.
+        name: a collection folder or BEIR folder, or a folder with one for each split (`train`, `dev`, `test`); a
+            folder of XQuAD-R or MLQA-R as published, whose candidates are then sentences; `worldfacts`; or a
+            data set of the catalogue (`xquad-r`, or `tldr/train` for a part), which is downloaded and converted at
+            first use and kept in the folder of $ISOGLOT_DATA. A folder that is there wins over a name.
         split: which judgments to load where there are several.
         prefer_split: the split taken when `split` is not given and there are several.
         language: tag of texts that have none, as in BEIR folders.
@@ -69,14 +72,33 @@ def load_collection(
 
     Raises:
         InputError: there is no such collection, or it is not as it should be.
+        IsoglotError: a data set of the catalogue cannot be downloaded.
     """
-    if str(name) in NAMED and not Path(name).exists():
-        splits = load_worldfacts()
-        chosen = split or prefer_split
-        if chosen not in splits:
-            problem = f"has no split {split!r}" if split else "has several splits"
-            raise InputError(f"{name} {problem}: choose one of {', '.join(splits)} with --split")
-        return splits[chosen]
-    if split is None and _is_lareqa(Path(name)):
-        return read_lareqa(name, lenient=lenient)
-    return read_collection(name, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+    folder = Path(name)
+    if not folder.exists():
+        if str(name) in NAMED:
+            return _split_of_worldfacts(str(name), split or prefer_split, asked=split is not None)
+        # imported here as only names need it
+        from isoglot.collections.catalogue.copies import load_named, named
+
+        if found := named(str(name)):
+            entry, part = found
+            return load_named(
+                entry, part, split=split, prefer_split=prefer_split, language=language, lenient=lenient
+            )
+    if split is None and _is_lareqa(folder):
+        return read_lareqa(folder, lenient=lenient)
+    folders = collection_folders(folder)
+    chosen = split if split in folders else prefer_split
+    if chosen in folders and None not in folders:
+        inner = None if split == chosen else split
+        return read_collection(folders[chosen], split=inner, language=language, lenient=lenient)
+    return read_collection(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+
+
+def _split_of_worldfacts(name: str, chosen: str | None, asked: bool) -> Collection:
+    splits = load_worldfacts()
+    if chosen not in splits:
+        problem = f"has no split {chosen!r}" if asked else "has several splits"
+        raise InputError(f"{name} {problem}: choose one of {', '.join(splits)} with --split")
+    return splits[chosen]

@@ -1,85 +1,153 @@
-"""The fast form of a collection: reading Parquet tables, and checking what their types do not."""
+"""The fast form of a collection: reading and writing Parquet tables, and checking what their types do not."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from isoglot.collections.blank import blank
+from isoglot.collections.mapped import release_pages
 from isoglot.collections.problems import Problems
+from isoglot.collections.rows import Keep, keep_in_memory, without_empty
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
-__all__ = ["check_parquet_qrels", "check_parquet_texts", "read_parquet"]
+__all__ = [
+    "check_parquet_qrels",
+    "check_parquet_texts",
+    "parquet_batches",
+    "read_parquet",
+    "read_parquet_texts",
+    "uncompressed_size",
+    "write_parquet",
+]
+
+IntArray = NDArray[np.integer[Any]]
+
+ROWS = 65_536  # rows read at a time
+GROUP_ROWS = 131_072  # most rows of a row group that is written, …
+GROUP_BYTES = 128 * 2**20  # … and about as many bytes
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} is not a readable Parquet file: {' '.join(str(error).split())}")
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, pre_buffer=False)  # which would hold the whole file
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def uncompressed_size(path: Path) -> int:
+    """Return how many bytes the columns of a Parquet file take once decompressed, as it says itself."""
+    metadata = _open(path).metadata
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+
+
+def parquet_batches(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+    """Yield columns of a Parquet file, some rows at a time, as strings (`score`: int32); at least one table.
+
+    Raises:
+        InputError: the file is not readable, lacks one of `columns` or has one twice, or a column is of another
+            type.
+    """
+    file = _open(path)
+    names = file.schema_arrow.names
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]!r}; it has {', '.join(names)}")
+    wanted = [name for name in (*columns, *optional) if name in names]
+    twice = [name for name in wanted if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path} has the column {twice[0]!r} more than once")
+    schema = pa.schema([(name, pa.int32() if name == "score" else pa.string()) for name in wanted])
+    try:
+        empty = file.schema_arrow.empty_table().select(wanted)
+    except (pa.ArrowException, KeyError) as error:
+        raise _unreadable(path, error) from None
+    yield _cast(empty, schema, path)  # a type that does not fit is told of an empty table as well
+    try:
+        for batch in file.iter_batches(ROWS, columns=wanted, use_threads=True):
+            batch.validate(full=True)  # a string column may hold invalid UTF-8
+            yield _cast(pa.Table.from_batches([batch]).select(wanted), schema, path)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _cast(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
+    columns = []
+    for field in schema:
+        try:
+            columns.append(table[field.name].cast(field.type))
+        except pa.ArrowException:
+            message = f"{path}: column {field.name!r} is {table[field.name].type}, not {field.type}"
+            raise InputError(message) from None
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def read_parquet(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
     """Read columns of a Parquet file, as strings (`score`: int32).
 
     Raises:
-        InputError: the file is not readable, lacks one of `columns`, or a column is of another type.
+        InputError: as for `parquet_batches`.
     """
-    try:
-        table = pq.read_table(path, memory_map=True)
-        table.validate(full=True)  # a string column may hold invalid UTF-8
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is not a readable Parquet file: {' '.join(str(error).split())}") from None
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        raise InputError(f"{path} lacks the column {missing[0]!r}; it has {', '.join(table.column_names)}")
-    table = table.select([name for name in (*columns, *optional) if name in table.column_names])
-    for position, name in enumerate(table.column_names):
-        wanted = pa.int32() if name == "score" else pa.string()
-        try:
-            table = table.set_column(position, name, table[name].cast(wanted))
-        except pa.ArrowException:
-            raise InputError(f"{path}: column {name!r} is {table[name].type}, not {wanted}") from None
-    return table
+    return pa.concat_tables(list(parquet_batches(path, columns, optional)))
 
 
 def check_parquet_texts(
-    table: pa.Table, path: Path, problems: Problems, default_language: str | None
-) -> tuple[pa.Table, list[int] | None]:
+    table: pa.Table, path: Path, problems: Problems, default_language: str | None, first_row: int = 0
+) -> tuple[pa.Table, IntArray | None]:
     """Check what a Parquet table's types do not: nulls, empty texts, language tags.
 
+    Args:
+        table: the table, or some rows of it.
+        path: the file.
+        problems: where bad rows are reported.
+        default_language: canonical tag of rows without `lang`.
+        first_row: where in the file the table starts.
+
     Returns:
-        The rows without a problem, and their numbers in the file if there were others.
+        The rows without a problem, and their numbers in the file, from 1, if there were others.
     """
     if "lang" not in table.column_names:
         if default_language is None:
             raise InputError(f"{path} lacks the column 'lang': give the language of all texts with --lang")
         table = table.append_column("lang", pa.array([default_language] * table.num_rows, pa.string()))
     elif default_language is not None:
-        position = table.column_names.index("lang")
-        table = table.set_column(position, "lang", pc.fill_null(table["lang"], default_language))
+        table = _replaced(table, "lang", pc.fill_null(table["lang"], default_language))
     if "title" in table.column_names:
-        position = table.column_names.index("title")
-        table = table.set_column(position, "title", pc.fill_null(table["title"], ""))
+        table = _replaced(table, "title", pc.fill_null(table["title"], ""))
     bad = np.zeros(table.num_rows, bool)
+    found: list[tuple[IntArray, str]] = []
 
-    def report(mask: pa.ChunkedArray, reason: str) -> None:
-        rows = np.flatnonzero(np.asarray(mask.to_numpy()).astype(bool) & ~bad)
-        for row in problems.sample(rows, reason):
-            problems.add(reason, f"{path.name} row {row + 1}", repr(table["_id"][row].as_py()))
-        bad[rows] = True
+    def report(mask: Any, reason: str) -> None:
+        rows = np.flatnonzero(np.asarray(mask, bool) & ~bad)
+        if len(rows):
+            found.append((rows, reason))
+            bad[rows] = True
 
     for name in ("_id", "lang", "text"):
         report(pc.is_null(table[name]), f"no {name!r}")
-    trimmed = pc.utf8_trim_whitespace(pc.fill_null(table["_id"], "x"))
-    odd = pc.match_substring_regex(pc.fill_null(table["_id"], "x"), "[\t\r\n]")
-    report(pc.or_(pc.equal(trimmed, ""), odd), "an id is empty or holds a tab or line break")
-    text = pc.fill_null(table["text"], "x")
-    if "title" in table.column_names:
-        text = pc.binary_join_element_wise(table["title"], text, "")
-    report(pc.equal(pc.utf8_trim_whitespace(text), ""), "empty text")
+    odd = pc.fill_null(pc.match_substring_regex(table["_id"], "[\t\r\n]"), False)
+    report(blank(table["_id"]) | np.asarray(odd), "an id is empty or holds a tab or line break")
+    empty = blank(table["text"])
+    if empty.any() and "title" in table.column_names:
+        empty &= blank(table["title"])
+    report(empty, "empty text")
 
     if "extra" in table.column_names:
-        odd = [value is not None and not _is_object(value) for value in table["extra"].to_pylist()]
-        report(pa.chunked_array([pa.array(odd, pa.bool_())]), "'extra' is not a JSON object")
+        values = table["extra"].to_pylist()
+        report([value is not None and not _is_object(value) for value in values], "'extra' is not a JSON object")
 
     tags = pc.unique(table["lang"]).to_pylist()
     canonical: dict[str | None, str] = {}
@@ -89,12 +157,65 @@ def check_parquet_texts(
         except ValueError as error:
             if tag is not None:
                 report(pc.fill_null(pc.equal(table["lang"], tag), False), f"not a language tag: {error}")
+    for rows, reason in sorted(found, key=lambda one: int(one[0][0])):  # as they come in the file
+        for row in problems.sample(rows, reason):
+            problems.add(reason, f"{path.name} row {first_row + row + 1}", repr(table["_id"][row].as_py()))
+
     codes = pc.index_in(table["lang"], value_set=pa.array(tags, pa.string()))
     values = pa.array([canonical.get(tag, "und") for tag in tags], pa.string())
-    table = table.set_column(table.column_names.index("lang"), "lang", values.take(codes.combine_chunks()))
+    table = _replaced(table, "lang", pa.chunked_array([values.take(codes.combine_chunks())], pa.string()))
     if not bad.any():
         return table, None
-    return table.filter(pa.array(~bad)), (np.flatnonzero(~bad) + 1).tolist()
+    return table.filter(pa.array(~bad)), np.flatnonzero(~bad) + first_row + 1
+
+
+def read_parquet_texts(
+    path: Path,
+    titled: bool,
+    columns: tuple[str, ...],
+    problems: Problems,
+    default_language: str | None,
+    keep: Keep = keep_in_memory,
+) -> tuple[pa.Table, IntArray | None]:
+    """Read and check `corpus.parquet` or `queries.parquet`.
+
+    Args:
+        path: the file.
+        titled: whether the texts have a title, which may be missing.
+        columns: those of the table; the column `extra` is kept as well.
+        problems: where bad rows are reported.
+        default_language: canonical tag of rows without `lang`.
+        keep: where the table goes.
+
+    Returns:
+        A table with these columns, and the number of each row in the file, from 1; None if no row was left out.
+
+    Raises:
+        InputError: as for `parquet_batches`; or there is no `lang`, and no default.
+    """
+    required = tuple(column for column in columns if column not in ("lang", "title"))
+    numbers: list[IntArray] = [np.empty(0, np.int64)]
+    seen = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal seen
+        for table in parquet_batches(path, required, optional=("lang", "title", "extra")):
+            if titled and "title" not in table.column_names:
+                table = table.append_column("title", pa.array([""] * table.num_rows, pa.string()))
+            if "extra" not in table.column_names:
+                table = table.append_column("extra", pa.nulls(table.num_rows, pa.string()))
+            good, rows = check_parquet_texts(table, path, problems, default_language, seen)
+            numbers.append(np.arange(seen + 1, seen + len(table) + 1) if rows is None else rows)
+            seen += len(table)
+            yield from good.select(schema.names).combine_chunks().to_batches()
+
+    schema = pa.schema([(name, pa.string()) for name in (*columns, "extra")])
+    table = without_empty(keep(path.stem, schema, batches()), "extra")
+    return table, None if len(table) == seen else np.concatenate(numbers)
+
+
+def _replaced(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
 
 
 def _is_object(text: str) -> bool:
@@ -104,7 +225,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def check_parquet_qrels(table: pa.Table, path: Path, problems: Problems) -> tuple[pa.Table, list[int] | None]:
+def check_parquet_qrels(table: pa.Table, path: Path, problems: Problems) -> tuple[pa.Table, IntArray | None]:
     """Leave out judgments with a null; return the others, and their numbers in the file if there were any."""
     bad = np.zeros(table.num_rows, bool)
     for name in table.column_names:
@@ -114,4 +235,27 @@ def check_parquet_qrels(table: pa.Table, path: Path, problems: Problems) -> tupl
         bad[rows] = True
     if not bad.any():
         return table, None
-    return table.filter(pa.array(~bad)), (np.flatnonzero(~bad) + 1).tolist()
+    return table.filter(pa.array(~bad)), np.flatnonzero(~bad) + 1
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table as Parquet, compressed, a bounded part of it in memory at a time.
+
+    Raises:
+        OSError: there is no room, or no right to write.
+    """
+    repetitive = [name for name in ("lang", "query-id") if name in table.column_names]
+    options = {"compression": "zstd", "use_dictionary": repetitive, "write_statistics": repetitive}
+    with pq.ParquetWriter(path, table.schema, **options) as writer:
+        group: list[pa.RecordBatch] = []
+        rows = size = 0
+        for batch in table.to_batches(max_chunksize=16_384):
+            group.append(batch)
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+                writer.write_table(pa.Table.from_batches(group), row_group_size=max(rows, 1))
+                group, rows, size = [], 0, 0
+                release_pages()
+        if group:
+            writer.write_table(pa.Table.from_batches(group), row_group_size=max(rows, 1))
+    release_pages()

@@ -11,7 +11,10 @@ import pyarrow.compute as pc
 from isoglot.collections.collection import Collection, IntArray
 from isoglot.collections.tags import language_name
 
-__all__ = ["collection_stats", "stats_table"]
+__all__ = ["collection_stats", "length_histograms", "stats_table"]
+
+LENGTH_EDGES = tuple(digit * 10**power for power in range(9) for digit in (1, 2, 5))
+"""Lengths at which a new class begins."""
 
 
 def _lengths(column: pa.ChunkedArray) -> IntArray:
@@ -98,6 +101,32 @@ def collection_stats(collection: Collection) -> dict[str, Any]:
         },
         "dropped": dict(collection.dropped),
     }
+
+
+def length_histograms(collection: Collection) -> dict[str, Any]:
+    """Count the queries and documents of each language by their length in characters.
+
+    Args:
+        collection: the collection.
+
+    Returns:
+        Plain values: `edges`, (c + 1,) lengths 1, 2, 5, 10, ... where class i goes from `edges[i]` to below
+        `edges[i + 1]`; and `queries` and `documents`: language -> (c,) number of texts, languages without texts
+        left out.
+    """
+    lengths = {"queries": _lengths(collection.queries["text"]), "documents": _document_lengths(collection)}
+    languages = {"queries": collection.query_language, "documents": collection.document_language}
+    longest = max(int(values.max(initial=1)) for values in lengths.values())
+    edges = LENGTH_EDGES[: int(np.searchsorted(LENGTH_EDGES, longest, "right")) + 1]
+    counted = {
+        kind: {
+            tag: np.histogram(lengths[kind][of], edges)[0].tolist()
+            for index, tag in enumerate(collection.languages)
+            if (of := languages[kind] == index).any()
+        }
+        for kind in lengths
+    }
+    return {"edges": list(edges), **counted}
 
 
 def stats_table(stats: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -10,13 +10,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import yaml
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.jsonl import write_qrels, write_texts
+from isoglot.collections.jsonl import write_texts
+from isoglot.collections.parquet import write_parquet
+from isoglot.collections.qrels import write_qrels
+from isoglot.collections.rows import take_from, take_rows
 from isoglot.errors import InputError
 
 __all__ = ["new_folder", "write_collection"]
@@ -69,7 +71,7 @@ def _qrels_table(collection: Collection) -> pa.Table:
     return pa.table(
         {
             "query-id": collection.query_ids.take(judgments["query"].combine_chunks()),
-            "corpus-id": collection.documents["_id"].take(judgments["document"]),
+            "corpus-id": take_from(collection.documents["_id"], judgments["document"].to_numpy()),
             "score": judgments["score"],
         }
     )
@@ -82,7 +84,7 @@ def _all_queries(tables: list[pa.Table]) -> pa.Table:
     joined = pa.concat_tables(tables, promote_options="default")
     versions = joined.select(["_id", "lang"]).append_column("row", pa.array(range(joined.num_rows)))
     first = versions.group_by(["_id", "lang"]).aggregate([("row", "min")])["row_min"]
-    return joined.take(first.take(pc.sort_indices(first)))
+    return take_rows(joined, np.sort(first.to_numpy()))
 
 
 def write_collection(
@@ -107,14 +109,14 @@ def write_collection(
         queries = _all_queries([part.queries for part in splits.values()])
         for table, stem in ((first.documents, "corpus"), (queries, "queries")):
             if form == "parquet":
-                pq.write_table(table, temporary / f"{stem}.parquet", compression="zstd")
+                write_parquet(table, temporary / f"{stem}.parquet")
             else:
                 write_texts(table, temporary / f"{stem}.jsonl")
         for split, part in splits.items():
             stem = "qrels" if split is None else f"qrels/{split}"
             (temporary / stem).parent.mkdir(exist_ok=True)
             if form == "parquet":
-                pq.write_table(_qrels_table(part), temporary / f"{stem}.parquet", compression="zstd")
+                write_parquet(_qrels_table(part), temporary / f"{stem}.parquet")
             else:
                 write_qrels(_qrels_table(part), temporary / f"{stem}.tsv")
         metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata

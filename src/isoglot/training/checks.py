@@ -37,6 +37,8 @@ def unused(config: TrainConfig) -> list[str]:
     """Return the settings that a run does not look at."""
     kind = config.encoder if config.encoder in ("static", "scratch") else "pretrained"
     found = [key for key, kinds in USED_BY.items() if kind not in kinds]
+    if config.sample is None and config.default_budget is None:
+        found.append("sample_seed")
     return found if config.objective is None else [*found, *OF_DEFAULT_OBJECTIVE]
 
 
@@ -53,6 +55,8 @@ def check_settings(config: TrainConfig) -> None:
             raise InputError(
                 f"{key} is a setting of the default objective: give it to the terms of objective instead"
             )
+        if key == "sample_seed":
+            raise InputError("sample_seed draws a sample: give budgets (sample, default_budget), or leave it out")
         words = {"pretrained": "pretrained models"}
         kinds = " and ".join(words.get(kind, kind) for kind in USED_BY[key])
         raise InputError(f"{key} is a setting of {kinds}; the encoder {config.encoder} has none: leave it out")

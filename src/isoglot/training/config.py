@@ -13,12 +13,15 @@ from isoglot.encoders.attention import Attention
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.nested import (
+    Budget,
+    Budgets,
     Bytes,
     CodeSwitchConfig,
     Freeze,
     LoraTargets,
     ScheduleConfig,
     Strict,
+    Tags,
     TermConfig,
 )
 
@@ -29,10 +32,14 @@ class TrainConfig(Strict):
     """One training run.
 
     Attributes:
-        data: collection folder, or `worldfacts`.
+        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`.
         split: which judgments, where there are several; `train` if there is such a split.
         lang: language of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
+        sample: train with so many queries of these languages: see `isoglot.sample_collection`.
+        default_budget: so many of each of the others; all if not given.
+        hold_out_languages: train without a text of these.
+        sample_seed: another one draws other queries; `seed` draws none.
         encoder: `static`, `scratch`, or the name or folder of a pretrained model.
         dimensions: embedding size of `static` and `scratch`.
         vocabulary: most sub-words of `static` and `scratch`.
@@ -92,6 +99,10 @@ class TrainConfig(Strict):
     split: str | None = None
     lang: str | None = None
     lenient: bool = False
+    sample: Budgets | None = None
+    default_budget: Budget = None
+    hold_out_languages: Tags | None = None
+    sample_seed: int = 0
     encoder: str = "static"
     dimensions: int = Field(default=256, ge=1)
     vocabulary: int = Field(default=32_000, ge=100)

@@ -12,11 +12,23 @@ from isoglot.batching import CodeSwitcher
 from isoglot.batching.code_switching import Side
 from isoglot.collections import Collection
 from isoglot.collections.lexicon import Lexicon, read_lexicons
+from isoglot.collections.tags import canonical_tag
 from isoglot.collections.wordnet import wordnet_lexicons
 from isoglot.errors import InputError
 from isoglot.objectives import Term, term
 
-__all__ = ["Bytes", "CodeSwitchConfig", "Freeze", "LoraTargets", "ScheduleConfig", "Strict", "TermConfig"]
+__all__ = [
+    "Budget",
+    "Budgets",
+    "Bytes",
+    "CodeSwitchConfig",
+    "Freeze",
+    "LoraTargets",
+    "ScheduleConfig",
+    "Strict",
+    "Tags",
+    "TermConfig",
+]
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(I?)B?", re.IGNORECASE)
 
@@ -140,6 +152,53 @@ def _names(value: Any) -> Any:
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
+def _tag(value: Any) -> str:
+    """Read the tag of a language; YAML takes the Norwegian `no` for a truth value."""
+    if not isinstance(value, str):
+        quoted = "'no' in quotes, if Norwegian is meant" if value is False else "a language's tag, such as sw"
+        raise ValueError(f"{value!r} is no language: write {quoted}")
+    return canonical_tag(value)
+
+
+def _tags(value: Any) -> Any:
+    """Read a list of languages."""
+    return list(dict.fromkeys(_tag(one) for one in value)) if isinstance(value, list) else value
+
+
+def _budget(value: Any) -> Any:
+    """Read how many queries of a language are drawn; `all` is None."""
+    if value is None or value == "all":
+        return None
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError("should be a number of queries, or all")
+
+
+def _budgets(value: Any) -> Any:
+    """Read the budgets of languages."""
+    if not isinstance(value, dict):
+        raise ValueError("should be {LANGUAGE: NUMBER, …}, such as {sw: 100, de: all}")
+    budgets: dict[str, int | str] = {}
+    for name, number in value.items():
+        tag = _tag(name)
+        if tag in budgets:
+            raise ValueError(f"{tag} has two budgets: give one")
+        try:
+            budget = _budget(number)
+        except ValueError as error:
+            raise ValueError(f"the budget of {tag} {error}") from None
+        budgets[tag] = "all" if budget is None else budget
+    return budgets
+
+
+Budget = Annotated[int | None, BeforeValidator(_budget)]
+"""Queries of a language; None for all."""
+Budgets = Annotated[dict[str, int | Literal["all"]], BeforeValidator(_budgets), Field(min_length=1)]
+"""Canonical tag -> queries of the language."""
+Tags = Annotated[list[str], BeforeValidator(_tags), Field(min_length=1)]
+"""Canonical tags, each once."""
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 Freeze = Annotated[Literal["embeddings"] | Annotated[int, Field(ge=0)], BeforeValidator(_freeze)]
 LoraTargets = Annotated[list[str] | Literal["all-linear"], BeforeValidator(_names)]

@@ -23,6 +23,7 @@ from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
 from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_out, finish
 from isoglot.training.record import count_encoded, describe
+from isoglot.training.sampled import sample_training_data
 from isoglot.training.signals import StopOnSignal, TrainingStopped
 from isoglot.training.target import load_target
 from isoglot.training.terms import make_terms
@@ -116,6 +117,7 @@ def train(
             language=config.lang,
             lenient=config.lenient,
         )
+    collection = sample_training_data(config, collection, tell=first)  # before anything learns from its texts
     check_negatives(config, collection)
     target = None
     if config.target is not None:

@@ -1,0 +1,146 @@
+"""`isoglot data translate`: a collection in more languages, by machine translation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from isoglot.cli.data import Lang, Lenient, Split, _tags, app
+from isoglot.cli.progress import text_progress
+from isoglot.cli.state import console, state
+
+if TYPE_CHECKING:
+    from isoglot.collections.translation.report import PairReport
+
+__all__ = ["translate"]
+
+
+def _load(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Any]:
+    """Load all splits of a collection, or the one that is asked for."""
+    from isoglot.collections import load_collection, load_worldfacts, splits_of
+    from isoglot.collections.folder import read_splits
+    from isoglot.collections.loading import NAMED
+
+    if split is None and source in NAMED and not Path(source).exists():
+        return dict[str | None, Any](load_worldfacts().items())
+    if split is None and len(splits_of(source)) > 1:
+        return dict[str | None, Any](read_splits(source, language=lang, lenient=lenient))
+    return {split: load_collection(source, split=split, language=lang, lenient=lenient)}
+
+
+def _table(reports: list[PairReport]) -> Table:
+    """Return what was done, one row a pair of languages, with a column for every reason to reject."""
+    reasons = sorted({reason for report in reports for reason in report.rejected})
+    table = Table(title="Translated", title_justify="left")
+    for name in ("languages", "documents", "queries", "there before", "newly translated"):
+        table.add_column(name, justify="left" if name == "languages" else "right")
+    for reason in reasons:
+        table.add_column(f"rejected: {reason}", justify="right")
+    for report in reports:
+        counts = (report.documents, report.queries, report.present, report.translated)
+        rejected = (report.rejected[reason] for reason in reasons)
+        table.add_row(f"{report.source} → {report.target}", *(f"{count:,}" for count in (*counts, *rejected)))
+    return table
+
+
+@app.command()
+def translate(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Collection folder, or worldfacts.", show_default=False)
+    ],
+    to: Annotated[str, typer.Option("--to", help="Languages wanted, separated by commas: de,sw,zh-TW.")],
+    model: Annotated[
+        list[str],
+        typer.Option(
+            help="Name or folder of a model: NLLB-200, M2M100, MADLAD-400, mBART-50 or OPUS-MT. Of several, the "
+            "first that knows two languages translates between them."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write; must not exist, or be empty.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Languages to translate from, the preferred one first; if there are several."),
+    ] = None,
+    documents: Annotated[bool, typer.Option(help="Translate documents.")] = True,
+    queries: Annotated[bool, typer.Option(help="Translate queries.")] = True,
+    split: Split = None,
+    lang: Lang = None,
+    lenient: Lenient = False,
+    form: Annotated[str, typer.Option(help="jsonl or parquet.")] = "jsonl",
+    beams: Annotated[int, typer.Option(help="Hypotheses kept; 1 is greedy.", min=1)] = 1,
+    max_length: Annotated[
+        int | None, typer.Option(help="Cut texts of more tokens into sentences; 256 by default.", min=1)
+    ] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Most source tokens of a batch.", min=1)] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
+    dtype: Annotated[str, typer.Option(help="Weights in float32, bfloat16 or float16.")] = "float32",
+    no_gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Switch a quality gate off: empty, copied, repetition, language or length; one at a time."
+        ),
+    ] = None,
+    round_trip: Annotated[
+        bool, typer.Option("--round-trip", help="Also translate back, and keep how alike that is (chrF).")
+    ] = False,
+    min_chrf: Annotated[
+        float | None, typer.Option(help="Reject what comes back less alike, 0 to 100; translates back.")
+    ] = None,
+    cache: Annotated[bool, typer.Option(help="Keep translations, and reuse those kept.")] = True,
+) -> None:
+    """Translate a collection into more languages: queries keep their ids, documents and judgments are added.
+
+    A run that was killed goes on where it was when the same command is given again.
+    """
+    from isoglot.cache_folder import default_cache
+    from isoglot.collections.translation import (
+        load_translator,
+        translate_collection,
+        translation_store,
+        write_translation,
+    )
+    from isoglot.errors import InputError
+    from isoglot.evaluation.embed import check_device
+
+    if form not in ("jsonl", "parquet"):
+        raise InputError(f"no form {form!r}: choose jsonl or parquet")
+    if device is not None:
+        check_device(device)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
+    splits = _load(data, split, lang, lenient)
+    translators = [
+        load_translator(
+            name,
+            beams=beams,
+            max_length=max_length,
+            batch_tokens=batch_tokens,
+            device=device,
+            dtype=dtype,
+        )
+        for name in model
+    ]
+    with translation_store(default_cache() if cache else None, out) as store:
+        with text_progress(state.progress) as notify:
+            found = translate_collection(
+                splits,
+                _tags(to) or [],
+                translators,
+                store,
+                sources=_tags(source),
+                documents=documents,
+                queries=queries,
+                without=no_gate or (),
+                round_trip=round_trip,
+                min_chrf=min_chrf,
+                notify=notify,
+            )
+        write_translation(found, out, form)  # type: ignore[arg-type]
+    console().print(_table(found.reports))
+    for name, collection in found.splits.items():
+        typer.echo(f"Wrote {out}{f' ({name})' if name else ''}: {collection}")
+    if found.rejected:
+        typer.echo(f"Rejected {len(found.rejected):,} translations: see {out / 'rejected.jsonl'}")

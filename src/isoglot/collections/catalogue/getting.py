@@ -1,0 +1,203 @@
+"""Getting a named data set: its files found or downloaded, read, and written as a collection folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from isoglot.collections.building import only_judged
+from isoglot.collections.catalogue.entry import (
+    Built,
+    Entry,
+    FormReader,
+    IrDatasetsReader,
+    MtebReader,
+    Wordnets,
+)
+from isoglot.collections.catalogue.fetching import Wanted, fetch, folder_of, laid_out
+from isoglot.collections.catalogue.readers.form import read_collections, read_published
+from isoglot.collections.catalogue.readers.irds import read_ir_datasets
+from isoglot.collections.catalogue.readers.mteb import read_mteb
+from isoglot.collections.catalogue.selecting import keep_languages
+from isoglot.collections.catalogue.staging import collection_folders, find_files
+from isoglot.collections.collection import Collection
+from isoglot.collections.convert import Splits
+from isoglot.collections.lexicon import Lexicon, write_lexicon
+from isoglot.collections.tags import canonical_tag
+from isoglot.collections.wordnet import wordnet_lexicons
+from isoglot.collections.writing import new_folder, write_collection
+from isoglot.errors import InputError
+
+__all__ = ["Got", "Wanted", "get_data", "read_data", "wanted_languages", "write_splits"]
+
+Form = Literal["jsonl", "parquet"]
+
+
+@dataclass(frozen=True)
+class Got:
+    """What was written.
+
+    Attributes:
+        splits: the collections, by split or part (None: the only one).
+        lexicons: the lexicons, of a data set of wordnets.
+        missing: paths of files that were not there, and are not in it.
+    """
+
+    splits: Splits = field(default_factory=dict)
+    lexicons: tuple[Lexicon, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def wanted_languages(entry: Entry, languages: list[str] | None) -> tuple[str, ...] | None:
+    """Return the languages of an entry that are wanted, as canonical tags; None for all.
+
+    Args:
+        entry: the data set.
+        languages: tags as people write them; `zh` stands for `zh-CN` and `zh-TW` as well.
+
+    Raises:
+        InputError: one is no tag, or the data set does not have it.
+    """
+    if languages is None:
+        return None
+    wanted: list[str] = []
+    for text in languages:
+        try:
+            tag = canonical_tag(text)
+        except ValueError as error:
+            raise InputError(f"--languages: {error}") from None
+        found = [have for have in entry.languages if have == tag or have.startswith(f"{tag}-")]
+        if not found:
+            raise InputError(f"{entry.name} has no language {tag!r}; it has {', '.join(entry.languages)}")
+        wanted += found
+    return tuple(dict.fromkeys(wanted))
+
+
+def _read(entry: Entry, wanted: Wanted) -> tuple[Splits, list[str]]:
+    """Read a data set with the reader that its entry names."""
+    reader = entry.reader
+    lenient = wanted.lenient or entry.lenient
+    if isinstance(reader, Wordnets):
+        raise InputError(
+            f"{entry.name} is wordnets, not a collection: `isoglot data get {entry.name}` makes lexicons of it"
+        )
+    if isinstance(reader, Built):
+        from isoglot.collections.loading import load_worldfacts
+
+        built = load_worldfacts(wanted.languages)
+        return {split: built[split] for split in built}, []
+    if wanted.source is not None:
+        parts = reader.parts if isinstance(reader, FormReader) else ()
+        if folders := collection_folders(wanted.source, parts):
+            return read_collections(entry, folders, lenient), []
+    if isinstance(reader, IrDatasetsReader):
+        return read_ir_datasets(entry, reader, wanted.languages, wanted.source, lenient), []
+    if isinstance(reader, MtebReader):
+        if wanted.source is not None:
+            raise InputError(
+                f"{wanted.source} is no collection folder: {entry.name} is read from mteb's cache; leave --from out"
+            )
+        return read_mteb(reader, wanted.languages), []
+    with laid_out(entry, wanted) as (folder, missing):
+        return read_published(entry, reader, folder, lenient), missing
+
+
+def _metadata(entry: Entry, collection: Collection, missing: list[str]) -> dict[str, Any]:
+    """Return what `collection.yaml` says of a collection of a data set."""
+    known: dict[str, Any] = {
+        "title": entry.title,
+        "licence": entry.licence,
+        "citation": entry.citation,
+        "source": entry.homepage,
+    }
+    if collection.dropped:
+        known["left_out"] = dict(collection.dropped)
+    if missing:
+        known["missing_files"] = missing
+    return known | {key: value for key, value in collection.metadata.items() if key not in ("name", "languages")}
+
+
+def read_data(entry: Entry, wanted: Wanted) -> tuple[Splits, tuple[str, ...]]:
+    """Read a data set, without writing it.
+
+    Returns:
+        Its collections, by split or part, and the paths of files that were not there.
+
+    Raises:
+        InputError: its files are not as they should be, or hold nothing that is wanted.
+        IsoglotError: they cannot be downloaded.
+    """
+    if wanted.source is not None:
+        wanted = replace(wanted, source=folder_of(entry, wanted.source))
+    splits, missing = _read(entry, wanted)
+    separate = not _shared(splits)
+    found: Splits = {}
+    for split, one in splits.items():
+        name = f"{entry.name}/{split}" if separate else entry.name
+        one = one if split is None else only_judged(one)  # no split has the queries of another
+        found[split] = keep_languages(
+            replace(one, name=name, metadata=_metadata(entry, one, missing)), wanted.languages
+        )
+    return found, tuple(missing)
+
+
+def _shared(splits: Splits) -> bool:
+    """Tell whether all splits have the same documents."""
+    first, *others = (one.documents for one in splits.values())
+    return all(other is first or other.equals(first) for other in others)
+
+
+def write_splits(splits: Splits, to: Path, form: Form) -> None:
+    """Write a collection folder; or one for each split, in a folder of their own, if their documents differ.
+
+    Raises:
+        InputError: `to` is not free.
+    """
+    if _shared(splits):
+        write_collection(splits, to, form)
+        return
+    with new_folder(to) as temporary:
+        for split, collection in splits.items():
+            write_collection(collection, temporary / str(split), form)
+
+
+def _get_lexicons(entry: Entry, to: Path, wanted: Wanted) -> Got:
+    """Write a lexicon for each pair of the wordnets of a data set."""
+    if wanted.source is None:
+        files, missing = fetch(entry, wanted)
+    else:
+        source = folder_of(entry, wanted.source)
+        files, missing = find_files(entry, source, wanted.languages), []
+        if not files:
+            raise InputError(f"{source} has none of the files of {entry.name}, such as {entry.files[0].path}")
+    lexicons = tuple(wordnet_lexicons(sorted(files.values()), lenient=wanted.lenient))
+    with new_folder(to) as folder:
+        for lexicon in lexicons:
+            write_lexicon(lexicon, folder)
+    return Got(lexicons=lexicons, missing=tuple(missing))
+
+
+def get_data(entry: Entry, to: str | Path, wanted: Wanted | None = None, form: Form = "jsonl") -> Got:
+    """Get a data set and write it as a collection folder, whole or not at all.
+
+    A set whose splits have documents of their own becomes a folder with a collection folder for each.
+
+    Args:
+        entry: the data set.
+        to: the folder to write; must not exist, or be empty.
+        wanted: which part of it, and from where; by default all of it, downloaded.
+        form: how it is written.
+
+    Raises:
+        InputError: `to` is not free, or the files are not as they should be.
+        IsoglotError: they cannot be downloaded.
+    """
+    wanted, to = wanted or Wanted(), Path(to)
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):  # said before hours of download
+        raise InputError(f"{to} already exists and is not an empty folder; remove it or choose another one")
+    if isinstance(entry.reader, Wordnets):
+        return _get_lexicons(entry, to, wanted)
+    splits, missing = read_data(entry, wanted)
+    write_splits(splits, to, form)
+    return Got(splits, missing=missing)

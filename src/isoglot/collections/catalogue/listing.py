@@ -1,0 +1,43 @@
+"""The entries of the catalogue: found by name."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from isoglot.collections.catalogue.entry import Entry
+from isoglot.errors import InputError
+
+__all__ = ["all_entries", "entry_names", "find_entry"]
+
+FOLDER = Path(__file__).parent / "entries"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
+
+
+@cache
+def entry_names() -> tuple[str, ...]:
+    """Return the names of all data sets of the catalogue, sorted; reads no entry."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+@cache
+def find_entry(name: str) -> Entry:
+    """Return the entry of a data set.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in entry_names():
+        close = difflib.get_close_matches(name.lower(), entry_names(), n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise InputError(f"the catalogue has no data set {name!r}; {hint}`isoglot data list` shows all")
+    return Entry.model_validate(yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_Loader))
+
+
+def all_entries() -> tuple[Entry, ...]:
+    """Return all entries, sorted by name."""
+    return tuple(find_entry(name) for name in entry_names())

@@ -1,0 +1,98 @@
+"""The scripts that a language is written in, and those of a text (Unicode Script property, UAX 24)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import langcodes
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+__all__ = ["count_letters", "likely_scripts", "main_script"]
+
+SCRIPTS = {
+    **{"Adlm": "Adlam", "Arab": "Arabic", "Armn": "Armenian", "Beng": "Bengali", "Bopo": "Bopomofo"},
+    **{"Cans": "Canadian_Aboriginal", "Cher": "Cherokee", "Cyrl": "Cyrillic", "Deva": "Devanagari"},
+    **{"Ethi": "Ethiopic", "Geor": "Georgian", "Grek": "Greek", "Gujr": "Gujarati", "Guru": "Gurmukhi"},
+    **{"Hang": "Hangul", "Hani": "Han", "Hebr": "Hebrew", "Hira": "Hiragana", "Java": "Javanese"},
+    **{"Kana": "Katakana", "Khmr": "Khmer", "Knda": "Kannada", "Laoo": "Lao", "Latn": "Latin"},
+    **{"Mlym": "Malayalam", "Mong": "Mongolian", "Mtei": "Meetei_Mayek", "Mymr": "Myanmar", "Nkoo": "Nko"},
+    **{"Olck": "Ol_Chiki", "Orya": "Oriya", "Sinh": "Sinhala", "Syrc": "Syriac", "Taml": "Tamil"},
+    **{"Telu": "Telugu", "Tfng": "Tifinagh", "Thaa": "Thaana", "Thai": "Thai", "Tibt": "Tibetan"},
+    **{"Vaii": "Vai", "Yiii": "Yi"},
+}
+"""ISO 15924 code -> name of the script in regular expressions."""
+
+COMPOSITE = {
+    "Hanb": ("Hani", "Bopo"),
+    "Hans": ("Hani",),
+    "Hant": ("Hani", "Bopo"),
+    "Hrkt": ("Hira", "Kana"),
+    "Jpan": ("Hani", "Hira", "Kana"),
+    "Kore": ("Hang", "Hani"),
+}
+NO_LANGUAGE = ("mis", "mul", "und", "zxx")
+
+
+@lru_cache(maxsize=1)
+def _scripts_by_language() -> dict[str, set[str]]:
+    """Return language -> the scripts it is written in somewhere, by CLDR's likely subtags."""
+    from babel.core import get_global
+
+    found: dict[str, set[str]] = {}
+    for key, value in get_global("likely_subtags").items():
+        parts = key.split("_")
+        if len(parts) == 1 or len(parts[1]) != 4:  # a key that names the script would prove nothing
+            found.setdefault(parts[0], set()).add(value.split("_")[1])
+    return found
+
+
+@lru_cache(maxsize=4096)
+def likely_scripts(tag: str) -> tuple[str, ...]:
+    """Return the scripts that texts of a language may be written in.
+
+    Args:
+        tag: a canonical language tag.
+
+    Returns:
+        ISO 15924 codes: the script of the tag if it names one, else those that CLDR knows for the language in some
+        territory (Latn and Cyrl for Serbian); Japanese, Korean and Chinese by their parts. Empty where unknown.
+    """
+    language = langcodes.Language.get(tag)
+    if language.language is None or language.language in NO_LANGUAGE:
+        return ()
+    scripts = {language.script} if language.script else set(_scripts_by_language().get(language.language, ()))
+    if not scripts and (likely := language.maximize().script):
+        scripts = {likely}
+    parts = {part for script in scripts for part in COMPOSITE.get(script, (script,))}
+    return tuple(sorted(parts)) if parts <= SCRIPTS.keys() else ()
+
+
+def _within(scripts: tuple[str, ...]) -> str:
+    return "".join(rf"\p{{{SCRIPTS[script]}}}" for script in scripts)
+
+
+def count_letters(texts: pa.Array, scripts: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the letters of texts in some scripts, and those in all others.
+
+    Args:
+        texts: (n,) strings.
+        scripts: ISO 15924 codes of `SCRIPTS`.
+
+    Returns:
+        (n,) letters and marks of the scripts, (n,) letters of other scripts; what scripts share counts as neither.
+    """
+    inside = rf"[{_within(scripts)}]"
+    outside = rf"[^\P{{L}}\p{{Common}}\p{{Inherited}}{_within(scripts)}]"
+    own, other = (pc.count_substring_regex(texts, pattern=pattern).to_numpy(False) for pattern in (inside, outside))
+    return own.astype(np.int64), other.astype(np.int64)
+
+
+def main_script(text: str) -> str:
+    """Return the Unicode name of the script with most letters in a text, such as `Latin`, or `unknown`."""
+    array = pa.array([text])
+    counts = {code: int(count_letters(array, (code,))[0][0]) for code in SCRIPTS}
+    best = max(counts, key=lambda code: counts[code])
+    return SCRIPTS[best].replace("_", " ") if counts[best] else "unknown"
