@@ -7,8 +7,8 @@ and 400,000 judgments), then, each in a process of its own, beginning with the f
 - the peer: `datasets.load_dataset("json")` of corpus and queries and `to_parquet`, the judgments as tab-separated
   values: the usual way to Parquet, without a check of ids, languages or judgments;
 - `pyarrow.json` and `pyarrow.parquet` alone, all in memory: the floor;
-- opening what was written: ours, ours with an empty cache, `datasets.load_dataset("parquet")` with an empty cache and
-  again; and, with `--dicts`, BEIR's way: a dict of Python strings for each text, from the JSON lines.
+- opening what was written: ours, ours with an empty cache, `datasets.load_dataset("parquet")` with an empty cache
+  and again; and, with `--dicts`, BEIR's way: a dict of Python strings for each text, from the JSON lines.
 
 Memory is the highest resident set of the process (`VmHWM`, mapped files included) and the highest that is its own
 (`RssAnon`, looked at every 20 ms). The last line is about converting, in lines/s.

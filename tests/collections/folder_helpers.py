@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -102,3 +105,19 @@ def parquet_folder(folder: Path, **others: pa.Table) -> Path:
     for name, table in (tables | others).items():
         pq.write_table(table, folder / f"{name}.parquet")
     return folder
+
+
+@contextmanager
+def settings_of(large: int = 2**60, block: int = 2**24, by_line: bool = False) -> Iterator[None]:
+    """Read files of so many bytes as large ones, in blocks of so many bytes, or all of them line by line."""
+    nothing = {"isoglot.collections.jsonl._read_columns": None, "isoglot.collections.qrels._read_plain": None}
+    patches = [patch("isoglot.collections.prepared.LARGE", large), patch("isoglot.collections.blocks.BLOCK", block)]
+    patches.append(patch("isoglot.collections.mapped.os.fsync"))  # slow, and seen only where power fails
+    patches += [patch(name, return_value=found) for name, found in nothing.items() if by_line]
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in patches:
+            one.stop()

@@ -71,7 +71,7 @@ def collection_or_sentence(folder: Path, language: str | None = None) -> None:
 
 
 @given(st.sampled_from(FILES["jsonl"]), damages(), st.sampled_from([None, "en"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_damaged_lines(name, changes, language):
     with tempfile.TemporaryDirectory() as temporary:
         folder = raw_folder(Path(temporary) / "data")
@@ -80,7 +80,7 @@ def test_damaged_lines(name, changes, language):
 
 
 @given(st.sampled_from(FILES["parquet"]), damages())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_damaged_parquet(name, changes):
     with tempfile.TemporaryDirectory() as temporary:
         folder = parquet_folder(Path(temporary) / "data")
@@ -118,7 +118,7 @@ def odd_tables(draw):
 
 
 @given(st.sampled_from(FILES["parquet"]), odd_tables(), st.sampled_from([None, "en"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_parquet_of_any_columns_and_types(name, table, language):
     with tempfile.TemporaryDirectory() as temporary:
         try:

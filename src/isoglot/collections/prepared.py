@@ -45,10 +45,11 @@ def is_large(paths: Iterable[Path]) -> bool:
 def _content(path: Path) -> str:
     """Return a 128-bit hash of a file's bytes."""
     digest = xxhash.xxh3_128()
+    part = memoryview(bytearray(STEP))
     try:
         with path.open("rb", buffering=0) as file:
-            while data := file.read(STEP):
-                digest.update(data)
+            while size := file.readinto(part):
+                digest.update(part[:size])
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     return digest.hexdigest()
