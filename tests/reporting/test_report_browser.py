@@ -6,8 +6,10 @@ import shutil
 
 import pytest
 from reporting_helpers import attacked, make_result
+from study_example import make_study
 
 from isoglot.reporting import Inspection, write_demo_report, write_report
+from isoglot.reporting.study import write_study_page
 
 
 def missing(reason: str) -> None:
@@ -81,8 +83,15 @@ def demo(tmp_path_factory):
     return write_demo_report(arms, tmp_path_factory.mktemp("demo") / "demo.html", rows=rows)
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    example = make_study()
+    example["evaluations"], example["decisive"] = example["evaluations"][:1], example["decisive"][:1]
+    return write_study_page(example, tmp_path_factory.mktemp("study") / "study.html")
+
+
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("which", ["report", "demo"])
+@pytest.mark.parametrize("which", ["report", "demo", "study"])
 def test_page_draws_without_complaint_request_or_overflow(visit, request, which, width):
     path = request.getfixturevalue(which)
     page = visit(path, width)
