@@ -182,7 +182,7 @@ def test_other_bad_input_is_one_sentence_too(data, model, tmp_path, capsys, monk
     cases = {
         ("data", "check", tmp_path / "nowhere"): "nowhere is missing",
         ("data", "check", bare): "holds no documents: the collection is empty",
-        ("train", "--data", tmp_path / "empty", "--out", out): "has no judgments",
+        ("train", "--data", tmp_path / "empty", "--out", out): "is not a collection: it has no corpus.jsonl",
         ("train", tmp_path / "bad.yaml"): "unknown key 'alhpa'; the keys are data,",
         ("train", "--data", data, "--out", out, "--languages", "fr"): "has no language 'fr'",
         ("train", "--data", data, "--out", out, "--strategy", "hybird"): "no strategy 'hybird': choose one of",
@@ -230,3 +230,34 @@ def test_python_m_isoglot_is_the_same_and_is_quick_to_ask():
 def test_debug_shows_where_an_error_arose(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path / "nowhere"), "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_folder_that_may_not_be_read_is_bad_input_for_every_command(data, tmp_path, capsys, monkeypatch):
+    """Exit status 2, as for all bad input; what fails for other reasons, such as a full disk, has status 1."""
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: object, **options: object) -> object:
+        if path.parent == data:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    out = ["--out", str(tmp_path / "out")]
+    for command in (
+        ["data", "check", data],
+        ["data", "translate", data, "--to", "fr", "--from", "en", "--model", "m", *out],
+        ["train", "--data", data, *out],
+    ):
+        assert "ermission denied" in complaint(capsys, *command)
+
+
+def test_a_sample_must_say_what_to_draw(data, tmp_path, capsys):
+    said = complaint(capsys, "data", "sample", data, "--to", tmp_path / "out")
+    assert "nothing says what to draw: give --budget TAG=N, --default N or --hold-out-languages" in said
+    assert main(["data", "sample", str(data), "--default", "1", "--to", str(tmp_path / "out")]) == 0
+
+
+def test_help_names_the_catalogue_wherever_a_collection_is_asked_for(capsys):
+    for command in ("data check", "data stats", "data sample", "data translate", "mine", "train", "evaluate"):
+        assert main([*command.split(), "--help"]) == 0
+        assert "isoglot data list" in " ".join(capsys.readouterr().out.replace("│", " ").split()), command

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +167,34 @@ def test_new_folder_takes_the_place_of_an_empty_folder_only(tmp_path: Path, toy:
     with pytest.raises(InputError, match="cannot write"):
         write_collection(toy, tmp_path / "file" / "below")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+
+
+def test_new_folder_says_what_is_in_its_way(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InputError, match=r"cannot write .*/file/a/b: .*/file is a file, not a folder"),
+        new_folder(tmp_path / "file" / "a" / "b"),
+    ):
+        pass
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path):
+    """Only what was left of the same folder, and not what another process may still be writing."""
+    ended = "import os, signal; from isoglot.collections.writing import new_folder"
+    ended += f"\nwith new_folder({str(tmp_path / 'out')!r}): os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", ended], timeout=60, check=False)
+    (left,) = tmp_path.iterdir()
+    (tmp_path / ".out-20250101").mkdir()
+    with new_folder(tmp_path / "out"):
+        assert left.exists()
+    shutil.rmtree(tmp_path / "out")
+    for path in (left, tmp_path / ".out-20250101"):
+        os.utime(path, (0, 0))
+    with new_folder(tmp_path / "other"):
+        assert left.exists()
+    with new_folder(tmp_path / "out"):
+        assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out-20250101", "other", "out"]
 
 
 def test_an_empty_current_folder_can_be_written_to(tmp_path: Path, toy: Collection, monkeypatch):

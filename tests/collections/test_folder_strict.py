@@ -182,6 +182,12 @@ def test_if_nothing_can_be_kept_even_lenient_reading_fails(tmp_path: Path):
         read_collection(folder, lenient=True)
 
 
+def test_a_folder_of_something_else_is_no_collection(tmp_path: Path):
+    (tmp_path / "photo.jpg").write_text("x")
+    with pytest.raises(InputError, match=r"is not a collection: it has no corpus\.jsonl and no corpus\.parquet"):
+        read_collection(tmp_path)
+
+
 def test_what_is_no_folder_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("x")
     for name, kind in (("absent", "missing"), ("file", "a file, not a folder")):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers.util import mine_hard_negatives as mine_by_library
 
+from isoglot.cli.mine import _splits as mined_splits
 from isoglot.cli.mine import mine
 from isoglot.collections import collection_from_rows, read_collection, splits_of, write_collection
 from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
@@ -195,3 +196,15 @@ def test_the_command_writes_all_splits_and_mines_the_training_one(toy, tmp_path,
         assert test.query_texts() == splits["test"].query_texts()
     with pytest.raises(InputError, match="no split 'dev'"):
         run(tmp_path / "model", tmp_path / "data", "--out", tmp_path / "x", "--split", "dev")
+
+
+def test_of_splits_in_folders_of_their_own_one_is_mined(toy, tmp_path):
+    """Another split's documents are not in the pool, so it is not written beside the one that is mined."""
+    other = collection_from_rows([("d", "en", "", "text")], [("q", "en", "query")], [("q", "d", 1)])
+    for split, one in (("train", toy), ("test", other)):
+        write_collection(one, tmp_path / "data" / split)
+    found = mined_splits(str(tmp_path / "data"), None, None, False)
+    assert {split: one.name for split, one in found.items()} == {"train": "toy"}
+    assert list(mined_splits(str(tmp_path / "data"), "test", None, False)) == ["test"]
+    with pytest.raises(InputError, match="has no split 'dev': choose one of train, test with --split"):
+        mined_splits(str(tmp_path / "data"), "dev", None, False)

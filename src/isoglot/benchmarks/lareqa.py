@@ -15,10 +15,10 @@ from typing import Any
 from mteb.abstasks.task_metadata import TaskMetadata
 
 from isoglot.benchmarks.collection_task import CollectionRetrieval, subsets_of
-from isoglot.collections.catalogue.staging import collection_folders
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
 from isoglot.collections.lareqa import Candidates, read_lareqa
+from isoglot.collections.parts import collection_folders
 from isoglot.errors import InputError
 
 __all__ = ["MLQARRetrieval", "XQuADRRetrieval"]

@@ -183,5 +183,6 @@ def get(
         words = sum(len(one) for one in got.lexicons)
         typer.echo(f"Wrote {target}: {len(got.lexicons)} lexicons, {words:,} words")
     if got.missing:
-        typer.echo(f"Not there, and not in it: {', '.join(got.missing[:5])}{' …' * (len(got.missing) > 5)}")
+        names = f"{', '.join(got.missing[:5])}{' …' * (len(got.missing) > 5)}"
+        typer.echo(f"Made without files that could not be found: {names}")
     typer.echo(f"Licence: {entry.licence}. Cite: {entry.citation}")

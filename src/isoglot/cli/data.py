@@ -9,9 +9,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Build, check, describe and convert collections.")
 
-Source = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Collection folder, or worldfacts.", show_default=False)
-]
+COLLECTION = "Collection folder, or a name that `isoglot data list` shows."
+
+Source = Annotated[str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False)]
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write; must not exist, or be empty.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="Language of texts that have none (BEIR folders).")]
 Split = Annotated[str | None, typer.Option("--split", help="Which judgments, where there are several.")]
@@ -51,7 +51,7 @@ def build(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="Folder or file to convert.")],
+    source: Annotated[str, typer.Argument(help="Folder or file; for parquet and jsonl also a name.")],
     form: Annotated[
         str,
         typer.Option(

@@ -193,7 +193,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Argument(
-            help="Collection folder, worldfacts, or mteb:TASK, such as mteb:NFCorpus.", show_default=False
+            help="Collection folder, a name that `isoglot data list` shows, or mteb:TASK, such as mteb:NFCorpus.",
+            show_default=False,
         ),
     ],
     split: Split = None,

@@ -18,7 +18,8 @@ def lexicon(
         list[Path],
         typer.Argument(
             metavar="SOURCE...",
-            help="A collection folder or worldfacts; or wordnets of two languages or more (.tab files).",
+            help="A collection folder, or a name that `isoglot data list` shows; or wordnets of two languages or "
+            "more (.tab files).",
             show_default=False,
         ),
     ],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoglot.cli.data import Lang, Lenient, Split
+from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
 from isoglot.cli.state import state
 
 if TYPE_CHECKING:
@@ -17,30 +17,26 @@ __all__ = ["mine"]
 
 
 def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Collection]:
-    """Load all splits of what is to be mined, the one that is mined first."""
-    from isoglot.collections import load_collection, load_worldfacts, splits_of
-    from isoglot.collections.folder import read_splits
-    from isoglot.collections.loading import NAMED
+    """Load what is to be mined, and with it the other splits, if they share its documents."""
+    from isoglot.collections.loading import load_splits
+    from isoglot.collections.parts import share_documents
     from isoglot.errors import InputError
 
-    splits: dict[str | None, Any]
-    if source in NAMED and not Path(source).exists():
-        splits = dict[str | None, Any](load_worldfacts().items())
-    elif len(splits_of(source)) > 1:
-        splits = read_splits(source, language=lang, lenient=lenient)
-    else:
-        return {split: load_collection(source, split=split, language=lang, lenient=lenient)}
+    splits = load_splits(source, language=lang, lenient=lenient)
+    if len(splits) == 1 and split is None:
+        return splits
     mined = split or "train"
     if mined not in splits:
-        raise InputError(
-            f"{source} has no split {mined!r}: choose one of {', '.join(map(str, splits))} with --split"
-        )
+        have = f"choose one of {', '.join(map(str, splits))} with --split" if None not in splits else "it has none"
+        raise InputError(f"{source} has no split {mined!r}: {have}")
+    if not share_documents(splits):
+        return {mined: splits[mined]}
     return {mined: splits.pop(mined), **splits}
 
 
 def mine(
     model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
-    data: Annotated[str, typer.Argument(help="Collection folder, or worldfacts.", show_default=False)],
+    data: Annotated[str, typer.Argument(help=COLLECTION, show_default=False)],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where to write the collection with its hard negatives.")
     ],
@@ -72,7 +68,7 @@ def mine(
 ) -> None:
     """Find hard negatives for training: documents that a model places high and that are not relevant.
 
-    Of a collection with several splits the training split is mined, and all are written.
+    Of a collection with several splits the training split is mined, and all are written that share its documents.
     """
     from isoglot.cache_folder import default_cache
     from isoglot.collections import write_collection

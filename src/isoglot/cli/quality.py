@@ -26,7 +26,7 @@ Identify = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Also write what was found here.")]
 
 
-def _load(source: Path, split: str | None, prefer: str, lang: str | None, lenient: bool) -> Any:
+def _load(source: str, split: str | None, prefer: str, lang: str | None, lenient: bool) -> Any:
     from isoglot.collections import load_collection
 
     return load_collection(source, split=split, prefer_split=prefer, language=lang, lenient=lenient)
@@ -44,23 +44,31 @@ def check(
     json_file: Json = None,
 ) -> None:
     """Read a collection strictly and say what is wrong with it (exit status 2), or what is odd about it."""
-    from isoglot.collections import splits_of
+    from isoglot.collections.building import only_judged
+    from isoglot.collections.loading import load_splits
+    from isoglot.collections.parts import share_documents
     from isoglot.collections.quality.near import refuse_threshold
     from isoglot.collections.quality.report import quality_findings
     from isoglot.collections.quality.sentences import finding_sentences
     from isoglot.result_files import write_result_file
 
     refuse_threshold(near)
-    found = splits_of(source) if split is None and source.is_dir() else ()
-    splits: dict[str | None, Any] = {}
-    for one in found or (split,):
-        collection = splits[one] = _load(source, one, "test", lang, lenient)
+    splits = load_splits(source, split=split, language=lang, lenient=lenient)
+    for name, collection in splits.items():
+        if name is not None:
+            collection = splits[name] = only_judged(collection)
         left_out = sum(collection.dropped.values())
         note = f"; left out {left_out:,} bad rows" if left_out else ""
-        of_split = f"{one}: " if len(found) > 1 else ""
+        of_split = f"{name}: " if len(splits) > 1 else ""
         typer.echo(f"{'ok' if not left_out else 'usable'}: {of_split}{collection}{note}")
-    findings = quality_findings(splits, near=None if no_near else near, identify=identify)
-    sentences = finding_sentences(findings)
+    threshold = None if no_near else near
+    if share_documents(splits):
+        findings = quality_findings(splits, near=threshold, identify=identify)
+        sentences = finding_sentences(findings)
+    else:
+        parts = {name: quality_findings(one, near=threshold, identify=identify) for name, one in splits.items()}
+        findings = {"parts": parts}
+        sentences = [f"{name}: {said}" for name, found in parts.items() for said in finding_sentences(found)]
     for sentence in sentences:
         typer.echo(f"warning: {sentence}")
     if json_file is not None:
@@ -110,15 +118,15 @@ def stats(
         flags = {"--lenient": lenient, "--no-near": no_near, "--identify": identify}
         given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
         given += [name for name, on in flags.items() if on]
-        command = shlex.join(["isoglot", "data", "stats", str(source), *given])
+        command = shlex.join(["isoglot", "data", "stats", source, *given])
         write_quality_page(figures, html_file, command=command, metadata=collection.metadata)
         typer.echo(f"Wrote {html_file}")
 
 
 @app.command()
 def leakage(
-    train: Annotated[Path, typer.Argument(metavar="TRAIN", help="Collection that is trained on.")],
-    test: Annotated[Path, typer.Argument(metavar="TEST", help="Collection that is measured.")],
+    train: Annotated[str, typer.Argument(metavar="TRAIN", help="Collection that is trained on, folder or name.")],
+    test: Annotated[str, typer.Argument(metavar="TEST", help="Collection that is measured, folder or name.")],
     near: Near = DEFAULT_NEAR,
     train_split: Annotated[
         str | None, typer.Option(help="Split of TRAIN; train if there are several and nothing is said.")
@@ -188,6 +196,11 @@ def sample(
     budgets = read_budgets(budget or (), "--budget")
     held_out = [read_tag(name, "--hold-out-languages") for name in _tags(hold_out_languages) or ()]
     limit = read_budget(default, "--default")
+    if not budgets and not held_out and limit is None:
+        raise InputError(
+            "nothing says what to draw: give --budget TAG=N, --default N or --hold-out-languages; `isoglot data "
+            "convert` copies a collection as it is"
+        )
     drawn = sample_collection(_load(source, split, "train", lang, lenient), budgets, limit, seed, held_out)
     write_collection(drawn, to, form)  # type: ignore[arg-type]
     typer.echo(f"Wrote {to}: {drawn}")

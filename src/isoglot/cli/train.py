@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isoglot.cli.budgets import read_budgets
-from isoglot.cli.data import Lang, Split, _tags
+from isoglot.cli.data import COLLECTION, Lang, Split, _tags
 from isoglot.cli.state import state
 
 __all__ = ["train"]
@@ -46,9 +46,7 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Collection folder, or a name that `isoglot data list` shows.")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help=COLLECTION)] = None,
     split: Split = None,
     lang: Lang = None,
     lenient: Annotated[bool | None, typer.Option("--lenient", help="Leave bad rows out.")] = None,
@@ -128,7 +126,7 @@ def train(
     # checkpoints and validation
     save_steps: Annotated[int | None, _of(FOLDERS, "A checkpoint every so many steps; 0 for none.")] = None,
     keep_checkpoints: Annotated[int | None, _of(FOLDERS, "How many of the last ones are kept.")] = None,
-    validation: Annotated[str | None, _of(FOLDERS, "Collection folder to measure while training.")] = None,
+    validation: Annotated[str | None, _of(FOLDERS, "Collection folder or name to measure while training.")] = None,
     eval_steps: Annotated[int | None, _of(FOLDERS, "Measure it every so many steps.")] = None,
     best_measure: Annotated[
         str | None, _of(FOLDERS, "Keep the model that is best by this measure, such as multilingual_AP.")

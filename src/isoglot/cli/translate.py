@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from isoglot.cli.data import Lang, Lenient, Split, _tags, app
+from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, _tags, app
 from isoglot.cli.progress import text_progress
 from isoglot.cli.state import console, state
 
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from isoglot.collections.translation.report import PairReport
 
 __all__ = ["translate"]
-
-
-def _load(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Any]:
-    """Load all splits of a collection, or the one that is asked for."""
-    from isoglot.collections import load_collection, load_worldfacts, splits_of
-    from isoglot.collections.folder import read_splits
-    from isoglot.collections.loading import NAMED
-
-    if split is None and source in NAMED and not Path(source).exists():
-        return dict[str | None, Any](load_worldfacts().items())
-    if split is None and len(splits_of(source)) > 1:
-        return dict[str | None, Any](read_splits(source, language=lang, lenient=lenient))
-    return {split: load_collection(source, split=split, language=lang, lenient=lenient)}
 
 
 def _table(reports: list[PairReport]) -> Table:
@@ -48,9 +35,7 @@ def _table(reports: list[PairReport]) -> Table:
 
 @app.command()
 def translate(
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Collection folder, or worldfacts.", show_default=False)
-    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False)],
     to: Annotated[str, typer.Option("--to", help="Languages wanted, separated by commas: de,sw,zh-TW.")],
     model: Annotated[
         list[str],
@@ -95,6 +80,29 @@ def translate(
 
     A run that was killed goes on where it was when the same command is given again.
     """
+    from isoglot.collections.loading import load_splits, refuse_missing
+    from isoglot.collections.translation.options import check_options, refuse_dtype, refuse_missing_model
+    from isoglot.errors import InputError
+
+    # what can be said at once is said before PyTorch is imported, and before the data is read
+    if form not in ("jsonl", "parquet"):
+        raise InputError(f"no form {form!r}: choose jsonl or parquet")
+    options = check_options(
+        _tags(to) or [],
+        _tags(source),
+        documents=documents,
+        queries=queries,
+        without=no_gate or (),
+        round_trip=round_trip,
+        min_chrf=min_chrf,
+    )
+    refuse_dtype(dtype)
+    for folder in model:
+        refuse_missing_model(folder)
+    refuse_missing(data)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
+
     from isoglot.cache_folder import default_cache
     from isoglot.collections.translation import (
         load_translator,
@@ -102,16 +110,11 @@ def translate(
         translation_store,
         write_translation,
     )
-    from isoglot.errors import InputError
     from isoglot.evaluation.embed import check_device
 
-    if form not in ("jsonl", "parquet"):
-        raise InputError(f"no form {form!r}: choose jsonl or parquet")
     if device is not None:
         check_device(device)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
-    splits = _load(data, split, lang, lenient)
+    splits = load_splits(data, split=split, language=lang, lenient=lenient)
     translators = [
         load_translator(
             name,
@@ -127,15 +130,15 @@ def translate(
         with text_progress(state.progress) as notify:
             found = translate_collection(
                 splits,
-                _tags(to) or [],
+                options.targets,
                 translators,
                 store,
-                sources=_tags(source),
-                documents=documents,
-                queries=queries,
-                without=no_gate or (),
-                round_trip=round_trip,
-                min_chrf=min_chrf,
+                sources=options.sources,
+                documents=options.documents,
+                queries=options.queries,
+                without=options.without,
+                round_trip=options.round_trip,
+                min_chrf=options.min_chrf,
                 notify=notify,
             )
         write_translation(found, out, form)  # type: ignore[arg-type]

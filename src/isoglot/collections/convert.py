@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from isoglot.collections.folder import read_collection, read_splits, share_prepared
+from isoglot.collections.folder import share_prepared
 from isoglot.collections.forms.afriqa import read_afriqa
 from isoglot.collections.forms.dpr import read_dpr
 from isoglot.collections.forms.dream import read_dream
@@ -17,17 +17,15 @@ from isoglot.collections.forms.squad import read_squad
 from isoglot.collections.forms.tatoeba import read_tatoeba
 from isoglot.collections.forms.tldr import read_tldr
 from isoglot.collections.lareqa import Candidates, read_lareqa
-from isoglot.collections.writing import write_collection
+from isoglot.collections.loading import load_splits
+from isoglot.collections.parts import collection_folders, write_splits
 from isoglot.errors import InputError
 
 __all__ = ["FORMS", "Reading", "Splits", "convert", "read_form"]
 
 
 def _folder(source: Path, reading: Reading) -> Splits:
-    if reading.split is None:
-        return read_splits(source, language=reading.language, lenient=reading.lenient)
-    one = read_collection(source, split=reading.split, language=reading.language, lenient=reading.lenient)
-    return {reading.split: one}
+    return load_splits(source, split=reading.split, language=reading.language, lenient=reading.lenient)
 
 
 def _lareqa(source: Path, reading: Reading) -> Splits:
@@ -52,10 +50,11 @@ FORMS: dict[str, Callable[[Path, Reading], Splits]] = {
     "tatoeba": read_tatoeba,
     "tldr": read_tldr,
 }
-"""A reader for each form. `jsonl` and `parquet` read any collection folder and are also forms to write."""
+"""A reader for each form. `jsonl` and `parquet` read any collection and are also forms to write."""
 
 WITH_CANDIDATES = ("lareqa", "squad")
 WITH_CORPUS = ("mkqa",)
+WITH_LANGUAGE = ("beir", "dpr", "jsonl", "lareqa", "mkqa", "parquet", "squad")
 
 
 def read_form(source: str | Path, form: str, reading: Reading | None = None) -> Splits:
@@ -79,6 +78,11 @@ def read_form(source: str | Path, form: str, reading: Reading | None = None) -> 
     ):
         if value is not None and form not in forms:
             raise InputError(f"{option} is for the form {' and '.join(forms)}, not for {form}; leave it out")
+    without_corpus = form in WITH_CORPUS and reading.corpus is None
+    if reading.language is not None and (form not in WITH_LANGUAGE or without_corpus):
+        raise InputError(
+            f"--lang is for texts that do not say their language; those of the form {form} do: leave it out"
+        )
     return FORMS[form](Path(source), reading)
 
 
@@ -95,10 +99,12 @@ def convert(
 ) -> Splits:
     """Convert a source to a collection folder, with all its splits; the folder appears whole or not at all.
 
+    Splits with documents of their own, as of a folder with a collection folder for each, are written so again.
+
     Args:
-        source: the folder or file to read.
-        form: its form, one of `FORMS`. `parquet` and `jsonl` say how to write: they read any collection
-            folder and write its Parquet or its JSON-lines form. Other forms are written as JSON lines.
+        source: the folder or file to read; for `parquet` and `jsonl` also a name, as `load_collection` takes it.
+        form: its form, one of `FORMS`. `parquet` and `jsonl` say how to write: they read any collection and write
+            its Parquet or its JSON-lines form. Other forms are written as JSON lines.
         to: the folder to write; must not exist, or be empty.
         candidates: what is retrieved, in the form `lareqa`: `sentence` (if None), `sentence+context` or
             `paragraph`; in the form `squad` it is `paragraph`.
@@ -115,7 +121,7 @@ def convert(
     """
     reading = Reading(candidates, language, split, lenient, None if corpus is None else Path(corpus))
     splits = read_form(source, form, reading)
-    write_collection(splits, to, form="parquet" if form == "parquet" else "jsonl")
-    if split is None and FORMS[form] is _folder:
+    write_splits(splits, to, form="parquet" if form == "parquet" else "jsonl")
+    if split is None and FORMS[form] is _folder and None in collection_folders(Path(source)):
         share_prepared(source, to, language=language)
     return splits

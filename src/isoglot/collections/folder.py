@@ -59,8 +59,9 @@ def _pick_split(folder: Path, split: str | None, prefer: str | None) -> str | No
     if split is not None:
         if split in files or not files:
             return split
-        have = ", ".join(str(name) for name in files if name) or "none: its judgments are in one file"
-        raise InputError(f"{folder} has no split {split!r}; its splits are {have}")
+        have = ", ".join(str(name) for name in files if name)
+        told = f"; its splits are {have}" if have else ": its judgments are in one file, without splits"
+        raise InputError(f"{folder} has no split {split!r}{told}")
     if len(files) <= 1:
         return next(iter(files), None)
     if prefer in files:
@@ -149,6 +150,8 @@ def _read(
         raise InputError(f"the collection {folder} is {kind}")
     files = _qrel_files(folder)
     if not files:
+        for stem in STEMS.values():  # without texts it is no collection at all
+            _text_file(folder, stem)
         raise InputError(f"{folder} has no judgments: expected qrels.tsv, qrels/<split>.tsv or qrels.parquet")
     default = _default_language(language)
     metadata = _read_metadata(folder)

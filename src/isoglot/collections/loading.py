@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from isoglot.collections.building import collection_from_rows
-from isoglot.collections.catalogue.staging import collection_folders
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection
+from isoglot.collections.folder import read_collection, read_splits
 from isoglot.collections.lareqa import read_lareqa
+from isoglot.collections.parts import collection_folders, read_folders
 from isoglot.errors import InputError
 
-__all__ = ["NAMED", "load_collection", "load_worldfacts"]
+__all__ = ["NAMED", "load_collection", "load_splits", "load_worldfacts", "refuse_missing"]
 
 NAMED = ("worldfacts",)
 
@@ -93,7 +93,59 @@ def load_collection(
     if chosen in folders and None not in folders:
         inner = None if split == chosen else split
         return read_collection(folders[chosen], split=inner, language=language, lenient=lenient)
+    if folders and None not in folders:
+        missing = f"has no split {split!r}; its splits are" if split else "has splits"
+        choice = "" if split else ": choose one with --split"
+        raise InputError(f"{folder} {missing} {', '.join(map(str, folders))}{choice}")
     return read_collection(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+
+
+def load_splits(
+    name: str | Path, *, split: str | None = None, language: str | None = None, lenient: bool = False
+) -> dict[str | None, Collection]:
+    """Load all splits of a collection, or the one that is asked for.
+
+    Args:
+        name: as for `load_collection`.
+        split: the only one that is wanted; all if None.
+        language: tag of texts that have none, as in BEIR folders.
+        lenient: leave bad rows out instead of failing.
+
+    Returns:
+        The collections by split; the one key is None where there are no splits. They share their documents, unless
+        each split is a collection folder of its own.
+
+    Raises:
+        InputError: there is no such collection, or it is not as it should be.
+        IsoglotError: a data set of the catalogue cannot be downloaded.
+    """
+    if split is not None:
+        return {split: load_collection(name, split=split, language=language, lenient=lenient)}
+    folder = Path(name)
+    if not folder.exists():
+        if str(name) in NAMED:
+            return dict[str | None, Collection](load_worldfacts().items())
+        from isoglot.collections.catalogue.copies import load_named_splits, named
+
+        if found := named(str(name)):
+            return load_named_splits(*found, language=language, lenient=lenient)
+    if _is_lareqa(folder):
+        return {None: read_lareqa(folder, lenient=lenient)}
+    if (folders := collection_folders(folder)) and None not in folders:
+        return read_folders(folders, language=language, lenient=lenient)
+    return read_splits(folder, language=language, lenient=lenient)
+
+
+def refuse_missing(name: str | Path) -> None:
+    """Refuse what is neither a file or folder nor a name, before anything is read.
+
+    Raises:
+        InputError: there is no such collection.
+    """
+    from isoglot.collections.catalogue.copies import named
+
+    if not Path(name).exists() and str(name) not in NAMED and named(str(name)) is None:
+        raise InputError(f"the collection {name} is missing")
 
 
 def _split_of_worldfacts(name: str, chosen: str | None, asked: bool) -> Collection:

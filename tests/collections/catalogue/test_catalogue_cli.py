@@ -88,6 +88,7 @@ def test_get_without_a_folder_puts_it_where_its_name_is_looked_for(capsys, serve
     [
         (["get", "xquadr", "--to", "x"], 2, "no data set 'xquadr'; did you mean"),
         (["info", "nothing"], 2, "`isoglot data list` shows all"),
+        (["get", "tldr/train", "--to", "x"], 2, "tldr/train is a part of tldr, and comes with it"),
         (["get", "xquad", "--languages", "sw", "--to", "x"], 2, "has no language 'sw'"),
         (["get", "xquad", "--form", "csv", "--to", "x"], 2, "no form 'csv'"),
         (["get", "xquad", "--from", "nowhere", "--to", "x"], 2, "--from nowhere is missing"),
@@ -108,6 +109,11 @@ def test_without_a_network_the_status_is_1(capsys, serve, site, data_home, tmp_p
     assert "http://127.0.0.1:9/xquad.de.json could not be reached" in said.err
     assert "https://github.com/google-deepmind/xquad" in said.err
     assert not (tmp_path / "out").exists()
+
+
+def test_case_does_not_matter(capsys):
+    status, said = run(capsys, "info", "XQuAD-R")
+    assert (status, said.out.startswith("xquad-r: XQuAD-R")) == (0, True)
 
 
 def test_stats_take_a_name(capsys, serve, data_home, tmp_path, monkeypatch):

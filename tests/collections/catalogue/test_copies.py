@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import isoglot as ig
-from isoglot.collections import write_collection
+from isoglot.collections import read_collection, write_collection
+from isoglot.collections.convert import convert
+from isoglot.collections.loading import load_splits
 from isoglot.errors import InputError, IsoglotError
 
 
@@ -27,6 +29,46 @@ def test_a_name_is_downloaded_and_converted_at_first_use_only(serve, site, data_
     asked = len(site.requests)
     assert ig.load_collection("xquad").queries.equals(first.queries)
     assert len(site.requests) == asked
+
+
+def test_a_name_may_be_written_as_its_publisher_does(serve, data_home, elsewhere):
+    serve("mlqa")
+    assert ig.load_collection("MLQA/dev").query_ids.to_pylist() == ["dev q1"]
+
+
+def test_all_splits_of_whatever_a_name_stands_for(toy, serve, data_home, elsewhere):
+    """Splits of one folder, parts with documents of their own, one of them, and what is built."""
+    serve("mlqa")
+    serve("cqadupstack", large=False)
+    write_collection(toy, elsewhere / "mine" / "train")
+    found = {
+        name: set(load_splits(name)) for name in ("mlqa", "mlqa/dev", "cqadupstack", "cqadupstack/tex", "mine")
+    }
+    assert found == {
+        "mlqa": {"dev", "test"},
+        "mlqa/dev": {"dev"},
+        "cqadupstack": {"android", "tex"},
+        "cqadupstack/tex": {"tex"},
+        "mine": {"train"},
+    }
+    assert set(load_splits("worldfacts")) == {"train", "test"}
+    assert set(load_splits("mlqa", split="test")) == {"test"}
+    with pytest.raises(InputError, match="the parts android, tex"):
+        load_splits("cqadupstack/physics")
+
+
+def test_names_convert(toy, serve, data_home, elsewhere):
+    serve("cqadupstack", large=False)
+    convert("cqadupstack", "jsonl", "out")
+    assert read_collection("out/tex").name == "cqadupstack/tex"
+    convert("cqadupstack/tex", "parquet", "one")
+    assert read_collection("one").documents["text"].to_pylist() == ["tex"]
+    for split in ("train", "test"):
+        write_collection(toy, elsewhere / "mine" / split)
+    convert("mine", "parquet", "shared")  # the same documents: one folder
+    assert read_collection("shared", split="train").queries.num_rows == 6
+    with pytest.raises(InputError, match="the collection nowhere is missing"):
+        convert("nowhere", "jsonl", "two")
 
 
 def test_processes_that_ask_at_once_download_once(serve, site, data_home, elsewhere):
@@ -85,8 +127,10 @@ def test_folders_of_splits_are_a_collection_with_splits(toy, elsewhere):
         write_collection(toy, elsewhere / "mine" / split)
     assert ig.load_collection("mine", split="test").documents.num_rows == 6
     assert ig.load_collection("mine", prefer_split="train").documents.num_rows == 6
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="mine has no split 'dev'; its splits are train, test"):
         ig.load_collection("mine", split="dev")
+    with pytest.raises(InputError, match="mine has splits train, test: choose one with --split"):
+        ig.load_collection("mine")
 
 
 def test_a_large_one_is_not_downloaded_just_because_it_is_named(serve, site, data_home, elsewhere):
@@ -112,6 +156,6 @@ def test_wordnets_are_no_collection(data_home, elsewhere):
 
 
 def test_a_folder_that_is_not_there_is_no_name(elsewhere):
-    for name in ("nowhere", "nowhere/train", "XQUAD"):
+    for name in ("nowhere", "nowhere/train", "x-quad"):
         with pytest.raises(InputError, match=f"the collection {name} is missing"):
             ig.load_collection(name)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from isoglot.collections.catalogue.checksums import checksum_of, read_record, record_path
-from isoglot.collections.catalogue.download import DownloadError, download
+from isoglot.collections.catalogue.download import DownloadError, download, why_unreachable
 from isoglot.errors import InputError, IsoglotError
 
 CONTENT = random.Random(0).randbytes(300_000)
@@ -165,3 +165,13 @@ def test_killed_midway_it_leaves_no_file_and_goes_on_later(served, tmp_path):
     download(url, path, SHA)
     assert served.requests == [("/set/file.bin", f"bytes={got}-")]
     assert path.read_bytes() == CONTENT
+
+
+def test_why_a_server_does_not_answer_is_said_in_a_few_words():
+    long = "HTTPSConnectionPool(host='example.org', port=443): Max retries exceeded (Caused by "
+    unknown = ConnectionError(long + "NameResolutionError: Failed to resolve)")
+    assert why_unreachable(unknown) == "the name of the server cannot be resolved"
+    said = why_unreachable(ValueError("something else " * 40))
+    assert said.endswith(("something …", "else …"))
+    assert len(said) <= 200
+    assert why_unreachable(ValueError()) == "ValueError"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,8 +15,13 @@ from isoglot.collections.catalogue.download import DownloadError
 from isoglot.collections.catalogue.entry import File
 from isoglot.collections.catalogue.getting import Wanted, get_data, read_data, wanted_languages
 from isoglot.collections.folder import read_collection, read_splits, splits_of
+from isoglot.collections.writing import write_collection
 from isoglot.errors import InputError, IsoglotError
 
+AFRIQA = (
+    '{"answer_pivot": {"answer_start": [0], "text": ["a"]}, "context": "a b", "id": "1", "title": "t", '
+    '"question_lang": "tambaya", "question_translated": "question", "answer_lang": "a"}\n'
+)
 BEIR = (
     *("msmarco", "trec-covid", "nfcorpus", "nq", "hotpotqa", "fiqa", "arguana", "webis-touche2020", "quora"),
     *("dbpedia-entity", "scidocs", "fever", "climate-fever", "scifact"),
@@ -86,8 +92,9 @@ def test_an_archive_may_be_unpacked_already(published, tmp_path, name):
         shutil.unpack_archive(path, folder)
         path.unlink()
     inner = next(folder.iterdir())
+    entry = find_entry(name).model_copy(update={"sizes": ()})  # ready folders must be as large as is stated
     for source in (folder, inner):
-        unpacked, _ = read_data(find_entry(name), Wanted(source=source))
+        unpacked, _ = read_data(entry, Wanted(source=source))
         assert {split: shape(one) for split, one in unpacked.items()} == {
             split: shape(one) for split, one in packed.items()
         }
@@ -127,12 +134,31 @@ def test_a_macrolanguage_stands_for_its_variants():
         wanted_languages(find_entry("xquad-r"), ["xx"])
 
 
+def test_sentences_are_no_answers_to_themselves(tmp_path):
+    """In one language alone each sentence of Tatoeba would be sought, and found, in itself."""
+    for name, text in (("deu", "Eins.\nZwei.\n"), ("eng", "One.\nTwo.\n")):
+        (tmp_path / f"tatoeba.deu-eng.{name}").write_text(text)
+    entry = find_entry("tatoeba")
+    with pytest.raises(InputError, match=r"its own answer in de alone; ask for en as well: --languages de,en$"):
+        read_data(entry, Wanted(("de",), tmp_path))
+    splits, _ = read_data(entry, Wanted(("de", "en"), tmp_path))
+    assert shape(splits[None]) == (4, 4, 4, ("de", "en"))
+    with pytest.raises(InputError, match="tatoeba has no file in en alone: add a language"):
+        wanted_languages(entry, ["en"])
+
+
+def test_notes_name_the_data_set_and_no_passing_folder(tmp_path, caplog):
+    lines = ('{"context": "", "id": "0", "question_lang": "t", "question_translated": "q"}\n', AFRIQA)
+    (tmp_path / "gold_span_passages.afriqa.hau.en.test.json").write_text("".join(lines))
+    with caplog.at_level("INFO", logger="isoglot"):
+        read_data(find_entry("afriqa"), Wanted(("ha", "en"), tmp_path))
+    (note,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert note.startswith("afriqa: left out 1")
+
+
 def test_languages_that_share_no_judgment_are_refused(tmp_path):
-    row = '{{"answer_pivot": {{"answer_start": [0], "text": ["a"]}}, "context": "a b", "id": "0", {}}}'
-    said = '"question_lang": "tambaya", "question_translated": "question", "title": "t", "answer_lang": "a"'
-    path = tmp_path / "gold_span_passages.afriqa.hau.en.test.json"
-    path.write_text(row.format(said) + "\n")
-    with pytest.raises(InputError, match=r"no query with a relevant document in ha: .* its documents in en"):
+    (tmp_path / "gold_span_passages.afriqa.hau.en.test.json").write_text(AFRIQA)
+    with pytest.raises(InputError, match=r"no query in ha has .*; ask for en as well: --languages ha,en$"):
         read_data(find_entry("afriqa"), Wanted(("ha",), tmp_path))
     splits, _ = read_data(find_entry("afriqa"), Wanted(("ha", "en"), tmp_path))
     assert shape(splits["test"]) == (1, 2, 1, ("en", "ha"))
@@ -218,13 +244,13 @@ def test_files_other_than_those_the_catalogue_knows_are_told(published, tmp_path
     )
 
 
-def test_ready_collection_folders_are_taken(published, tmp_path):
+def test_ready_collection_folders_are_taken(published, toy, tmp_path):
     get_data(find_entry("xquad"), tmp_path / "one", Wanted(source=_put(published("xquad"), tmp_path / "from")))
     get_data(find_entry("xquad"), tmp_path / "two", Wanted(source=tmp_path / "one"), "parquet")
     assert shape(read_collection(tmp_path / "two")) == EXPECTED["xquad"][None]
     assert (tmp_path / "two/corpus.parquet").exists()
     for split in ("train", "test"):
-        get_data(find_entry("xquad"), tmp_path / "three" / split, Wanted(source=tmp_path / "one"))
+        write_collection(replace(toy, metadata={"name": f"tldr/{split}"}), tmp_path / "three" / split)
     got = get_data(find_entry("tldr"), tmp_path / "four", Wanted(("de",), tmp_path / "three"))
     assert list(got.splits) == ["train", "test"]
     assert read_collection(tmp_path / "four", split="test").languages == ("de",)  # the same documents: one folder
@@ -273,6 +299,8 @@ def test_wordnets_become_lexicons(tmp_path):
 
 
 def test_worldfacts_is_built(tmp_path):
+    with pytest.raises(InputError, match="worldfacts is built by isoglot and has no files: leave --from out"):
+        get_data(find_entry("worldfacts"), tmp_path / "out", Wanted(source=tmp_path))
     get_data(find_entry("worldfacts"), tmp_path / "out", Wanted(("en", "sw")))
     splits = read_splits(tmp_path / "out")
     assert set(splits) == {"train", "test"}

@@ -50,8 +50,15 @@ def test_one_split_can_be_asked_for_and_no_other(form: str, tmp_path: Path):
 def test_a_source_that_is_missing_or_empty_is_said(form: str, tmp_path: Path):
     for source in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(InputError, match=str(source)):
-            convert(source, form, tmp_path / "out", language="en")
+            convert(source, form, tmp_path / "out", language="en" if form in ("squad", "dpr") else None)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", sorted(set(SAMPLES) - {"beir", "jsonl", "parquet", "lareqa", "squad", "dpr"}))
+def test_a_language_is_not_taken_and_ignored(form: str, tmp_path: Path):
+    """Texts of these forms say their language: another one given with --lang would have changed nothing."""
+    with pytest.raises(InputError, match=f"those of the form {form} do: leave it out"):
+        convert(tmp_path, form, tmp_path / "out", language="de")
 
 
 def test_options_of_another_form_are_refused(tmp_path: Path):

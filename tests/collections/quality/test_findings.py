@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,17 @@ def test_a_collection_of_one_language_without_pairs_has_a_page(tmp_path: Path):
     stats |= {"lengths": length_histograms(collection), "findings": quality_findings(collection)}
     page = write_quality_page(stats, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "1 query has no relevant document" in page
+
+
+def test_check_looks_at_folders_of_splits_and_at_what_is_built(folder: Path, toy, tmp_path: Path, capsys):
+    """Splits with documents of their own are checked one by one; worldfacts has both of its splits checked."""
+    shutil.copytree(folder, tmp_path / "both" / "train")
+    write_collection(toy, tmp_path / "both" / "test")
+    assert main(["data", "check", str(tmp_path / "both"), "--no-near", "--json", str(tmp_path / "f.json")]) == 0
+    said = capsys.readouterr().out
+    assert "ok: train: Collection(" in said
+    assert "ok: test: Collection('toy'" in said
+    assert "warning: train: " in said
+    assert set(json.loads((tmp_path / "f.json").read_text())["parts"]) == {"train", "test"}
+    assert main(["data", "check", "worldfacts", "--no-near"]) == 0
+    assert [line.split(":")[1] for line in capsys.readouterr().out.splitlines()[:2]] == [" train", " test"]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from isoglot.collections import Collection, collection_from_rows
+from isoglot.collections.identify import language_identifier
 from isoglot.collections.quality import tagging
-from isoglot.collections.quality.scripts import likely_scripts, main_script
 from isoglot.collections.quality.tagging import find_other_languages, find_other_scripts
 from isoglot.collections.quality.texts import Texts
+from isoglot.collections.scripts import SCRIPTS, count_letters, likely_scripts, main_script, script_share
 from isoglot.errors import InputError
 
 GERMAN = (
@@ -97,7 +101,26 @@ def test_closely_related_languages_are_not_told_apart():
 
 
 def test_identifying_says_what_it_needs(monkeypatch: pytest.MonkeyPatch):
-    tagging._identifier.cache_clear()
     monkeypatch.setitem(sys.modules, "py3langid.langid", None)
+    monkeypatch.setattr(tagging, "language_identifier", language_identifier.__wrapped__)
     with pytest.raises(InputError, match=r"needs py3langid: pip install 'isoglot\[identify\]'"):
         find_other_languages(Texts(asked(("en", ENGLISH)), "queries"))
+
+
+def test_both_ways_to_count_a_script_agree_on_its_letters():
+    """By the Script property, as regular expressions know it, and by the names of characters."""
+    points = [*range(0x3400), *range(0x3400, 0x20000, 31)]
+    letters = [chr(point) for point in points if unicodedata.category(chr(point))[0] == "L"]
+    letters = [letter for letter in letters if unicodedata.normalize("NFKC", letter) == letter]
+    for code in SCRIPTS:
+        own = count_letters(pa.array(letters), (code,))[0] == 1
+        named = np.array([script_share(letter, code) == 1 for letter in letters])
+        assert own.any(), code
+        assert (own & named).sum() >= 0.85 * (own | named).sum(), code  # marks that Japanese scripts share differ
+
+
+def test_a_script_of_a_language_is_all_that_it_is_written_in():
+    assert script_share("かな漢字カナ abcd", "Jpan") == pytest.approx(6 / 10)
+    assert script_share("한글 漢字", "Kore") == 1
+    assert script_share("12 + 30", "Latn") is None
+    assert script_share("abc", "Zzzz") is None

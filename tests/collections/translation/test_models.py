@@ -213,6 +213,13 @@ def test_what_cannot_be_loaded_is_said(models, name, options, said):
         load_translator(models.get(name, name), **options)
 
 
+def test_a_hub_that_cannot_be_reached_is_said(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no waiting for a network
+    with pytest.raises(InputError, match=r"is no folder here, and the Hugging Face hub cannot be reached") as error:
+        load_translator("facebook/nllb-200-distilled-600M")
+    assert ".." not in str(error.value)
+
+
 def test_other_models_are_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(InputError, match="is a bert model, not an encoder-decoder"):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -291,6 +295,43 @@ def test_the_command_says_what_it_cannot_do(data, models, tmp_path, capsys, opti
     assert main([*command, *options]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--to", "de", "--no-gate", "gramar"], "there is no gate 'gramar'; the gates are empty, copied"),
+        (["--to", "de,klingonish"], "--to: 'klingonish' is not a"),
+        (["--to", ","], "--to names no language"),
+        (["--to", "de", "--from", "xx"], "--from: 'xx' is not a registered language tag"),
+        (["--to", "de", "--min-chrf", "101"], "min_chrf is a chrF from 0 to 100, not 101"),
+        (["--to", "de", "--no-documents", "--no-queries"], "neither documents nor queries are asked for"),
+        (["--to", "de", "--dtype", "int4"], "no precision 'int4'"),
+        (["--to", "de", "--model", "no/such/folder"], "the model folder no/such/folder does not exist"),
+    ],
+)
+def test_options_are_checked_before_anything_is_read(data, tmp_path, capsys, monkeypatch, options, said):
+    monkeypatch.setattr("isoglot.collections.loading.load_splits", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr("isoglot.collections.translation.loading.load_translator", lambda *a, **k: pytest.fail("x"))
+    command = ["data", "translate", str(data), "--model", "none", "--out", str(tmp_path / "out")]
+    assert main([*command, *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_collection_that_is_missing_is_said_without_torch(tmp_path):
+    """What is wrong with a command is said at once, not after seconds of imports."""
+    command = ["data", "translate", "nowhere", "--to", "de", "--model", "m", "--out", str(tmp_path / "out")]
+    said = f"import sys; from isoglot.cli import main; print(main({command}), 'torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout.split() == ["2", "False"]
+    assert result.stderr == "isoglot: the collection nowhere is missing\n"
+
+
+def test_splits_with_documents_of_their_own_are_translated_one_at_a_time(english, pretend, store):
+    documents = english.documents.to_pylist()
+    other = replace(english, documents=pa.Table.from_pylist([row | {"text": "other"} for row in documents]))
+    with pytest.raises(InputError, match=r"train, test have documents of their own: .* with --split"):
+        translate_collection({"train": english, "test": other}, ["de"], [pretend()], store)
 
 
 def test_a_folder_that_is_not_free_is_said_before_any_work(data, tmp_path, capsys):

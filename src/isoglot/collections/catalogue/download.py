@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from isoglot.collections.catalogue.checksums import checksum_of, read_record, record, record_path
 from isoglot.errors import IsoglotError
 
-__all__ = ["DownloadError", "Notify", "download"]
+__all__ = ["DownloadError", "Notify", "download", "why_unreachable"]
 
 Notify = Callable[[str, int, int | None], None]
 """Told (file name, bytes that are there, bytes in all or None) while a download goes on."""
@@ -147,20 +148,20 @@ class _Resuming:
         return None
 
 
-def _why(error: Exception) -> str:
-    """Return in a few words why a server cannot be reached."""
+def why_unreachable(error: Exception) -> str:
+    """Return in a few words why a server cannot be reached; what else went wrong as it is said, but short."""
     text = str(error)
     for sign, reason in (
-        ("NameResolution", "its name cannot be resolved"),
+        ("NameResolution", "the name of the server cannot be resolved"),
         ("Connection refused", "connection refused"),
         ("unreachable", "the network is unreachable"),
         ("timed out", f"no answer in {TIMEOUT} seconds"),
         ("Tunnel", "the proxy does not let it through"),
-        ("CERTIFICATE", "its certificate is not trusted"),
+        ("CERTIFICATE", "the certificate of the server is not trusted"),
     ):
         if sign in text:
             return reason
-    return " ".join(text.split())[:200] or type(error).__name__
+    return shorten(text, 200, placeholder=" …") or type(error).__name__
 
 
 def _explained(url: str, path: Path, error: Exception) -> DownloadError:
@@ -176,7 +177,7 @@ def _explained(url: str, path: Path, error: Exception) -> DownloadError:
     if partial.exists() and partial.stat().st_size:
         got = f"{partial.stat().st_size:,} bytes"
         return DownloadError(f"the download of {url} stopped after {got}; the same command goes on from there")
-    return DownloadError(f"{url} could not be reached: {_why(error)}")
+    return DownloadError(f"{url} could not be reached: {why_unreachable(error)}")
 
 
 def download(url: str, path: Path, checksum: str | None, notify: Notify | None = None) -> Path:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from isoglot.collections import problems
 from isoglot.collections.catalogue.checksums import checksum_of
 from isoglot.collections.catalogue.data_folder import download_folder
 from isoglot.collections.catalogue.download import DownloadError, Notify, download
 from isoglot.collections.catalogue.entry import Entry, File
-from isoglot.collections.catalogue.staging import collection_folders, find_files, stage
+from isoglot.collections.catalogue.staging import find_files, stage
+from isoglot.collections.forms import rows
+from isoglot.collections.parts import collection_folders
 from isoglot.errors import InputError
 
 __all__ = ["Wanted", "fetch", "folder_of", "laid_out"]
@@ -107,9 +110,28 @@ def laid_out(entry: Entry, wanted: Wanted) -> Iterator[tuple[Path, list[str]]]:
         folder.mkdir()
         stage(files, folder)
         try:
-            yield folder, missing
+            with _called(folder, entry.name):
+                yield folder, missing
         except InputError as error:  # the folder will be gone when this is read
             raise InputError(str(error).replace(str(folder), entry.name)) from None
+
+
+@contextmanager
+def _called(folder: Path, name: str) -> Iterator[None]:
+    """Let readers' notes name a data set, not the folder in which its files are laid out for a moment."""
+
+    def renamed(record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().replace(str(folder), name), ()
+        return True
+
+    loggers = [logging.getLogger(module) for module in (problems.__name__, rows.__name__)]
+    for one in loggers:
+        one.addFilter(renamed)
+    try:
+        yield
+    finally:
+        for one in loggers:
+            one.removeFilter(renamed)
 
 
 def _readable_in_place(files: Mapping[File, Path], folder: Path) -> bool:

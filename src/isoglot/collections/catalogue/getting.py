@@ -16,20 +16,22 @@ from isoglot.collections.catalogue.entry import (
     Wordnets,
 )
 from isoglot.collections.catalogue.fetching import Wanted, fetch, folder_of, laid_out
-from isoglot.collections.catalogue.readers.form import read_collections, read_published
+from isoglot.collections.catalogue.matching import refuse_another
+from isoglot.collections.catalogue.readers.form import read_published
 from isoglot.collections.catalogue.readers.irds import read_ir_datasets
 from isoglot.collections.catalogue.readers.mteb import read_mteb
 from isoglot.collections.catalogue.selecting import keep_languages
-from isoglot.collections.catalogue.staging import collection_folders, find_files
+from isoglot.collections.catalogue.staging import find_files
 from isoglot.collections.collection import Collection
 from isoglot.collections.convert import Splits
 from isoglot.collections.lexicon import Lexicon, write_lexicon
+from isoglot.collections.parts import collection_folders, read_folders, share_documents, write_splits
 from isoglot.collections.tags import canonical_tag
 from isoglot.collections.wordnet import wordnet_lexicons
-from isoglot.collections.writing import new_folder, write_collection
+from isoglot.collections.writing import new_folder
 from isoglot.errors import InputError
 
-__all__ = ["Got", "Wanted", "get_data", "read_data", "wanted_languages", "write_splits"]
+__all__ = ["Got", "Wanted", "get_data", "read_data", "wanted_languages"]
 
 Form = Literal["jsonl", "parquet"]
 
@@ -71,11 +73,24 @@ def wanted_languages(entry: Entry, languages: list[str] | None) -> tuple[str, ..
         if not found:
             raise InputError(f"{entry.name} has no language {tag!r}; it has {', '.join(entry.languages)}")
         wanted += found
+    if entry.files and not entry.files_for(tuple(wanted)):
+        other = next(tag for tag in entry.languages if entry.files_for((tag,)))
+        raise InputError(
+            f"{entry.name} has no file in {', '.join(languages)} alone: add a language that goes with it, such as "
+            f"{other}"
+        )
     return tuple(dict.fromkeys(wanted))
 
 
-def _read(entry: Entry, wanted: Wanted) -> tuple[Splits, list[str]]:
-    """Read a data set with the reader that its entry names."""
+def _ready_folders(entry: Entry, wanted: Wanted) -> dict[str | None, Path]:
+    """Return the collection folders that a user's folder holds; empty if it holds the publisher's files."""
+    if wanted.source is None or isinstance(entry.reader, Built):
+        return {}
+    return collection_folders(wanted.source, entry.reader.parts if isinstance(entry.reader, FormReader) else ())
+
+
+def _read(entry: Entry, wanted: Wanted, folders: dict[str | None, Path]) -> tuple[Splits, list[str]]:
+    """Read a data set from collection folders if there are any, else with the reader that its entry names."""
     reader = entry.reader
     lenient = wanted.lenient or entry.lenient
     if isinstance(reader, Wordnets):
@@ -83,14 +98,15 @@ def _read(entry: Entry, wanted: Wanted) -> tuple[Splits, list[str]]:
             f"{entry.name} is wordnets, not a collection: `isoglot data get {entry.name}` makes lexicons of it"
         )
     if isinstance(reader, Built):
+        if wanted.source is not None:
+            raise InputError(f"{entry.name} is built by isoglot and has no files: leave --from out")
         from isoglot.collections.loading import load_worldfacts
 
         built = load_worldfacts(wanted.languages)
         return {split: built[split] for split in built}, []
-    if wanted.source is not None:
-        parts = reader.parts if isinstance(reader, FormReader) else ()
-        if folders := collection_folders(wanted.source, parts):
-            return read_collections(entry, folders, lenient), []
+    if folders:
+        language = entry.languages[0] if len(entry.languages) == 1 else None
+        return read_folders(folders, language=language, lenient=lenient), []
     if isinstance(reader, IrDatasetsReader):
         return read_ir_datasets(entry, reader, wanted.languages, wanted.source, lenient), []
     if isinstance(reader, MtebReader):
@@ -115,7 +131,8 @@ def _metadata(entry: Entry, collection: Collection, missing: list[str]) -> dict[
         known["left_out"] = dict(collection.dropped)
     if missing:
         known["missing_files"] = missing
-    return known | {key: value for key, value in collection.metadata.items() if key not in ("name", "languages")}
+    ours = ("name", "languages", "title", "licence", "citation", "source")
+    return known | {key: value for key, value in collection.metadata.items() if key not in ours}
 
 
 def read_data(entry: Entry, wanted: Wanted) -> tuple[Splits, tuple[str, ...]]:
@@ -130,36 +147,18 @@ def read_data(entry: Entry, wanted: Wanted) -> tuple[Splits, tuple[str, ...]]:
     """
     if wanted.source is not None:
         wanted = replace(wanted, source=folder_of(entry, wanted.source))
-    splits, missing = _read(entry, wanted)
-    separate = not _shared(splits)
+    folders = _ready_folders(entry, wanted)
+    splits, missing = _read(entry, wanted, folders)
+    separate = not share_documents(splits)
     found: Splits = {}
     for split, one in splits.items():
         name = f"{entry.name}/{split}" if separate else entry.name
         one = one if split is None else only_judged(one)  # no split has the queries of another
-        found[split] = keep_languages(
-            replace(one, name=name, metadata=_metadata(entry, one, missing)), wanted.languages
-        )
+        part = keep_languages(replace(one, name=name), wanted.languages)
+        if folders or (wanted.source is not None and isinstance(entry.reader, FormReader)):
+            refuse_another(entry, split, part, wanted.source, published=not folders)
+        found[split] = replace(part, metadata=_metadata(entry, one, missing))
     return found, tuple(missing)
-
-
-def _shared(splits: Splits) -> bool:
-    """Tell whether all splits have the same documents."""
-    first, *others = (one.documents for one in splits.values())
-    return all(other is first or other.equals(first) for other in others)
-
-
-def write_splits(splits: Splits, to: Path, form: Form) -> None:
-    """Write a collection folder; or one for each split, in a folder of their own, if their documents differ.
-
-    Raises:
-        InputError: `to` is not free.
-    """
-    if _shared(splits):
-        write_collection(splits, to, form)
-        return
-    with new_folder(to) as temporary:
-        for split, collection in splits.items():
-            write_collection(collection, temporary / str(split), form)
 
 
 def _get_lexicons(entry: Entry, to: Path, wanted: Wanted) -> Got:

@@ -28,10 +28,21 @@ def entry_names() -> tuple[str, ...]:
 def find_entry(name: str) -> Entry:
     """Return the entry of a data set.
 
+    Args:
+        name: its name, in any case.
+
     Raises:
-        InputError: there is none of this name.
+        InputError: there is none of this name, or it is that of a part.
     """
-    if name not in entry_names():
+    if name.lower() in entry_names():
+        name = name.lower()
+    else:
+        whole, _, part = name.lower().partition("/")
+        if part and whole in entry_names():
+            raise InputError(
+                f"{name} is a part of {whole}, and comes with it: `isoglot data get {whole}` gets all parts, and "
+                f"then {whole}/{part} names this one wherever a collection is asked for"
+            )
         close = difflib.get_close_matches(name.lower(), entry_names(), n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise InputError(f"the catalogue has no data set {name!r}; {hint}`isoglot data list` shows all")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
+from isoglot.collections.selecting import take_part
 from isoglot.errors import InputError
 
 __all__ = ["keep_languages", "without_empty"]
+
+BLOCK = 8_192
 
 
 def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Collection:
@@ -24,7 +25,7 @@ def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Coll
         wanted: canonical tags; `zh` keeps `zh-TW` as well. All if None.
 
     Raises:
-        InputError: nothing is left that is judged.
+        InputError: nothing is left that is judged, or only queries that are their own answers.
     """
     if wanted is None:
         return collection
@@ -34,15 +35,50 @@ def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Coll
     )
     if kept.all():
         return collection
-    chosen = _take(collection, kept[collection.document_language], kept[collection.query_language])
-    if not chosen.judgments.num_rows:
-        documents = ", ".join(sorted(set(pc.unique(collection.documents["lang"]).to_pylist())))
-        queries = ", ".join(sorted(set(pc.unique(collection.queries["lang"]).to_pylist())))
-        raise InputError(
-            f"{collection.name} has no query with a relevant document in {', '.join(wanted)}: its queries are "
-            f"in {queries}, its documents in {documents}"
-        )
-    return chosen
+    chosen = take_part(collection, kept[collection.document_language], kept[collection.query_language])
+    if chosen.judgments.num_rows and not (len(chosen.languages) == 1 and _answer_themselves(chosen)):
+        return chosen
+    asked = ", ".join(wanted)
+    problem = (
+        f"every query is its own answer in {asked} alone"
+        if chosen.judgments.num_rows
+        else f"no query in {asked} has a relevant document in {'it' if len(wanted) == 1 else 'them'}"
+    )
+    others = _answering(collection, kept)
+    remedy = f"; ask for {others[0]} as well: --languages {','.join((*wanted, others[0]))}" if others else ""
+    raise InputError(f"{collection.name}: {problem}{remedy}")
+
+
+def _answering(collection: Collection, kept: np.ndarray) -> list[str]:
+    """Return the languages in which queries of some languages are answered, other than these; the usual one first.
+
+    Args:
+        collection: the collection.
+        kept: (L,) which languages the queries are in.
+    """
+    asked = np.zeros(len(collection.query_ids), bool)
+    asked[collection.query_index[kept[collection.query_language]]] = True
+    document = collection.judgments["document"].to_numpy()[asked[collection.judgments["query"].to_numpy()]]
+    counts = np.bincount(collection.document_language[document], minlength=len(kept))
+    return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not kept[at]]
+
+
+def _answer_themselves(collection: Collection) -> bool:
+    """Tell whether the text of each query is a document that answers it, as of sentences in their own language."""
+    versions = np.zeros(len(collection.query_ids), np.int64)
+    versions[collection.query_index] = np.arange(len(collection.query_index))
+    query = versions[collection.judgments["query"].to_numpy()]
+    document = collection.judgments["document"].to_numpy()
+    left = np.zeros(len(versions), bool)
+    left[collection.judgments["query"].to_numpy()] = True
+    for start in range(0, len(query), BLOCK):
+        block = slice(start, start + BLOCK)
+        texts = zip(collection.query_texts(query[block]), collection.document_texts(document[block]), strict=True)
+        same = np.array([one == other for one, other in texts], bool)
+        if start == 0 and not same.any():
+            return False
+        left[collection.query_index[query[block][same]]] = False
+    return not left.any()
 
 
 def without_empty(collection: Collection, problems: Problems) -> Collection:
@@ -63,27 +99,4 @@ def without_empty(collection: Collection, problems: Problems) -> Collection:
             problems.add("empty text", kind, repr(table["_id"][row].as_py()))
     if full["document"].all() and full["query"].all():
         return collection
-    return _take(collection, full["document"], full["query"])
-
-
-def _take(collection: Collection, documents: np.ndarray, queries: np.ndarray) -> Collection:
-    """Return some documents (D,) bool and query rows (Q,) bool of a collection, and the judgments between them."""
-    ids = np.zeros(len(collection.query_ids), bool)
-    ids[collection.query_index[queries]] = True
-    new_query, new_document = np.cumsum(ids) - 1, np.cumsum(documents) - 1
-    query = collection.judgments["query"].to_numpy()
-    document = collection.judgments["document"].to_numpy()
-    both = ids[query] & documents[document]
-    judgments = {
-        "query": pa.array(new_query[query[both]], pa.int32()),
-        "document": pa.array(new_document[document[both]], pa.int32()),
-        "score": collection.judgments["score"].filter(pa.array(both)),
-    }
-    return replace(
-        collection,
-        documents=collection.documents.filter(pa.array(documents)),
-        queries=collection.queries.filter(pa.array(queries)),
-        judgments=pa.table(judgments),
-        query_ids=collection.query_ids.filter(pa.array(ids)),
-        query_index=new_query[collection.query_index[queries]].astype(np.int32),
-    )
+    return take_part(collection, full["document"], full["query"])

@@ -7,32 +7,13 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from isoglot.collections.catalogue.entry import Entry, File
 from isoglot.errors import InputError
 
-__all__ = ["collection_folders", "find_files", "stage", "unpack"]
-
-
-def collection_folders(folder: Path, parts: Iterable[str] = ()) -> dict[str | None, Path]:
-    """Return the collection folders in a folder: itself, or one for each split or part, in folders named so.
-
-    Args:
-        folder: where to look.
-        parts: names of parts besides train, dev and test.
-
-    Returns:
-        Part (None: the folder itself) -> folder; empty if there is none.
-    """
-
-    def holds_one(path: Path) -> bool:
-        return any((path / f"corpus.{suffix}").is_file() for suffix in ("jsonl", "parquet"))
-
-    if holds_one(folder):
-        return {None: folder}
-    return {name: folder / name for name in ("train", "dev", "test", *parts) if holds_one(folder / name)}
+__all__ = ["find_files", "stage", "unpack"]
 
 
 def find_files(entry: Entry, folder: Path, languages: tuple[str, ...] | None) -> dict[File, Path]:

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from isoglot.collections.quality.scripts import count_letters, likely_scripts, main_script
+from isoglot.collections.identify import language_identifier
 from isoglot.collections.quality.texts import Texts
+from isoglot.collections.scripts import count_letters, likely_scripts, main_script
 from isoglot.errors import InputError
 
 __all__ = ["Suspicions", "find_other_languages", "find_other_scripts"]
@@ -94,15 +95,6 @@ def _are_close(tag: str, language: str) -> bool:
     return min(langcodes.tag_distance(tag, same_script), langcodes.tag_distance(same_script, tag)) <= CLOSE
 
 
-@lru_cache(maxsize=1)
-def _identifier() -> Any:
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError:
-        raise InputError("identifying languages needs py3langid: pip install 'isoglot[identify]'") from None
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-
 def find_other_languages(texts: Texts) -> Suspicions:
     """Find texts of 80 letters or more that py3langid takes for another language, its confidence being 0.9 or more.
 
@@ -115,7 +107,9 @@ def find_other_languages(texts: Texts) -> Suspicions:
     Raises:
         InputError: py3langid is not installed.
     """
-    identifier = _identifier()
+    identifier = language_identifier()
+    if identifier is None:
+        raise InputError("identifying languages needs py3langid: pip install 'isoglot[identify]'")
     known = set(identifier.labels)
     checked, found = 0, {}
     for index, tag in enumerate(texts.collection.languages):

@@ -12,9 +12,9 @@ from statistics import median
 
 import numpy as np
 
+from isoglot.collections.scripts import letters_of, script_share
 from isoglot.collections.translation.identify import identifies, identify, related
 from isoglot.collections.translation.language_match import script_of
-from isoglot.collections.translation.scripts import letters_of, script_share
 from isoglot.errors import InputError
 
 __all__ = ["GATES", "Pair", "check_gates", "length_ratio", "reject"]

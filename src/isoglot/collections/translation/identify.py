@@ -8,6 +8,7 @@ from typing import Any
 
 import langcodes
 
+from isoglot.collections.identify import NO_LANGUAGE, language_identifier
 from isoglot.collections.tags import canonical_tag
 from isoglot.collections.translation.language_match import macrolanguage, match_tag
 
@@ -22,16 +23,14 @@ RELATED = 10
 @lru_cache(maxsize=1)
 def _identifier() -> tuple[Any, dict[str, str]] | None:
     """Return py3langid's classifier and its labels by canonical tag; None without it."""
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError:
+    found = language_identifier()
+    if found is None:
         logger.warning(
             "py3langid is not installed: the language of translations is judged by their script only "
             "(pip install 'isoglot[translation]')"
         )
         return None
-    found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    return found, {canonical_tag(label): label for label in found.labels if label != "zxx"}
+    return found, {canonical_tag(label): label for label in found.labels if label != NO_LANGUAGE}
 
 
 def identifies(tag: str) -> bool:
@@ -46,7 +45,7 @@ def identify(text: str) -> tuple[str, float] | None:
     if found is None:
         return None
     label, probability = found[0].classify(text)
-    return None if label == "zxx" else (canonical_tag(label), probability)
+    return None if label == NO_LANGUAGE else (canonical_tag(label), probability)
 
 
 @lru_cache(maxsize=4096)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
 
 from isoglot.collections.translation.fingerprint import model_files_fingerprint
 from isoglot.collections.translation.generation import GenerationSettings, settle_generation
+from isoglot.collections.translation.options import refuse_dtype, refuse_missing_model
 from isoglot.collections.translation.schemes import ModelFiles, find_scheme
 from isoglot.collections.translation.sentences import sentence_splitter
 from isoglot.collections.translation.translator import Translates, Translator
 from isoglot.errors import InputError
 
-__all__ = ["DTYPES", "choose_translator", "load_translator"]
+__all__ = ["choose_translator", "load_translator"]
 
-DTYPES = ("float32", "bfloat16", "float16")
 MAX_LENGTH = 256
 """Models trained on sentences leave things out of longer texts."""
 UNKNOWN_LIMIT = 512
@@ -48,13 +49,11 @@ def load_translator(
     from transformers import AutoConfig, AutoTokenizer
 
     source = str(name)
-    if dtype not in DTYPES:
-        raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
+    refuse_dtype(dtype)
     for value, what in ((beams, "beams"), (max_length, "max_length"), (batch_tokens, "batch_tokens")):
         if value is not None and value < 1:
             raise InputError(f"{what} must be at least 1, not {value}")
-    if not Path(source).exists() and (source.startswith((".", "/", "~")) or source.count("/") > 1):
-        raise InputError(f"the model folder {source} does not exist")
+    refuse_missing_model(source)
     try:
         config = AutoConfig.from_pretrained(source)
         if not config.is_encoder_decoder:
@@ -119,10 +118,15 @@ def _not_loaded(source: str, error: Exception) -> InputError:
     missing = [name for name in ("sentencepiece", "protobuf", "sacremoses") if name in said.lower()]
     if isinstance(error, ImportError) and missing:
         return InputError(f"the tokenizer of {source} needs {missing[0]}: pip install 'isoglot[translation]'")
+    if "couldn't connect" in said.lower() or "offline" in said.lower():
+        return InputError(
+            f"the translation model {source} is no folder here, and the Hugging Face hub cannot be reached to look "
+            "for it: connect to it, or give a folder that transformers saved"
+        )
+    short = shorten(said, 300, placeholder=" …").rstrip(".")
     return InputError(
-        f"the translation model {source} cannot be loaded: {said[:300]}. Give the name of a model on the Hugging "
-        "Face hub (when connected to it), such as facebook/nllb-200-distilled-600M, or a folder that transformers "
-        "saved"
+        f"the translation model {source} cannot be loaded: {short}. Give the name of a model on the Hugging Face "
+        "hub (when connected to it), such as facebook/nllb-200-distilled-600M, or a folder that transformers saved"
     )
 
 

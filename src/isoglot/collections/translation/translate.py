@@ -12,12 +12,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.tags import canonical_tag
-from isoglot.collections.translation.gates import check_gates
+from isoglot.collections.parts import share_documents
 from isoglot.collections.translation.judging import Verdict, judge
 from isoglot.collections.translation.loading import choose_translator
 from isoglot.collections.translation.merging import Row, merge_rows
 from isoglot.collections.translation.missing import Missing, find_missing, joined_queries
+from isoglot.collections.translation.options import Options, check_options
 from isoglot.collections.translation.report import PairReport, Rejected, today
 from isoglot.collections.translation.texts import Store, translate_texts
 from isoglot.collections.translation.translator import Translates
@@ -46,15 +46,6 @@ class Translation:
     rejected: list[Rejected]
 
 
-@dataclass(frozen=True)
-class _Options:
-    """How translations are judged."""
-
-    without: Names[str]
-    round_trip: bool
-    min_chrf: float | None
-
-
 @dataclass
 class _Rows:
     """What was translated so far."""
@@ -62,13 +53,6 @@ class _Rows:
     documents: list[Row] = field(default_factory=list)
     queries: list[Row] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-
-
-def _tags(tags: Sequence[str], what: str) -> list[str]:
-    try:
-        return list(dict.fromkeys(canonical_tag(tag) for tag in tags))
-    except ValueError as error:
-        raise InputError(f"{what}: {error}") from None
 
 
 def _sources(sources: Sequence[str] | None, languages: Sequence[str]) -> list[str]:
@@ -125,26 +109,31 @@ def translate_collection(
 
     Raises:
         InputError: a tag is none, a model does not know a language, the collection does not have what is to be
-            translated, or nothing is asked for.
+            translated, its splits do not share their documents, or nothing is asked for.
     """
-    check_gates(without)
-    if not documents and not queries:
-        raise InputError("nothing to translate: neither documents nor queries are asked for")
-    if min_chrf is not None and not 0 <= min_chrf <= 100:
-        raise InputError(f"min_chrf is a chrF from 0 to 100, not {min_chrf:g}")
-    wanted = _tags(targets, "--to")
-    if not wanted:
-        raise InputError("--to names no language to translate into, such as de,sw")
+    options = check_options(
+        targets,
+        sources,
+        documents=documents,
+        queries=queries,
+        without=without,
+        round_trip=round_trip,
+        min_chrf=min_chrf,
+    )
+    if len(splits) > 1 and not share_documents(splits):
+        raise InputError(
+            f"the splits {', '.join(map(str, splits))} have documents of their own: translate one at a time, with "
+            "--split"
+        )
     first = next(iter(splits.values()))
     texts = joined_queries(splits)
     languages = sorted({*first.documents["lang"].unique().to_pylist(), *texts["lang"].unique().to_pylist()})
-    origins = _sources(None if sources is None else _tags(sources, "--from"), languages)
-    if not any(origin != target for origin in origins for target in wanted):
-        raise InputError(f"--to {', '.join(wanted)} is the language to translate from; name another one")
-    options = _Options(without, round_trip or min_chrf is not None, min_chrf)
+    origins = _sources(options.sources, languages)
+    if not any(origin != target for origin in origins for target in options.targets):
+        raise InputError(f"--to {', '.join(options.targets)} is the language to translate from; name another one")
     gaps = [
         gap
-        for target in wanted
+        for target in options.targets
         for gap in find_missing(splits, texts, origins, target, with_documents=documents, with_queries=queries)
     ]
     for gap in gaps:  # before anything is translated
@@ -176,7 +165,7 @@ def _translate_gap(
     queries: pa.Table,
     translators: Sequence[Translates],
     store: Store,
-    options: _Options,
+    options: Options,
     rows: _Rows,
     notify: Notify,
 ) -> PairReport:
@@ -252,7 +241,7 @@ def _metadata(
     first: Collection,
     rows: _Rows,
     reports: Sequence[PairReport],
-    options: _Options,
+    options: Options,
     translators: Sequence[Translates],
 ) -> dict[str, Any]:
     """Return what `collection.yaml` says: all that the source's does, and how the rest was translated."""

@@ -6,12 +6,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from isoglot.collections.catalogue.entry import Entry, FormReader
-from isoglot.collections.collection import Collection
 from isoglot.collections.convert import Reading, Splits, read_form
-from isoglot.collections.folder import read_splits
+from isoglot.collections.parts import only_split_of
 from isoglot.errors import InputError
 
-__all__ = ["read_collections", "read_published"]
+__all__ = ["read_published"]
 
 
 def read_published(entry: Entry, reader: FormReader, folder: Path, lenient: bool) -> Splits:
@@ -40,32 +39,7 @@ def read_published(entry: Entry, reader: FormReader, folder: Path, lenient: bool
     for part, path in reader.parts.items():
         if (folder / path).exists():
             splits = read_form(folder / path, reader.form, reading)
-            found[part] = _only(splits, folder / path)
+            found[part] = only_split_of(splits, folder / path)
     if not found:
         raise InputError(f"{folder} has none of {', '.join(reader.parts.values())}")
     return found
-
-
-def _only(splits: Splits, source: Path) -> Collection:
-    if len(splits) > 1:
-        raise InputError(f"{source} has splits {', '.join(map(str, splits))}, where one is expected")
-    return next(iter(splits.values()))
-
-
-def read_collections(entry: Entry, folders: dict[str | None, Path], lenient: bool) -> Splits:
-    """Read collection folders that are there already: one with its splits, or one for each split.
-
-    Args:
-        entry: the data set; the language of a set of one language holds for texts without a tag.
-        folders: part (None if there is one folder) -> folder.
-        lenient: as for `read_published`.
-
-    Raises:
-        InputError: a folder is not as it should be.
-    """
-    language = entry.languages[0] if len(entry.languages) == 1 else None
-    if set(folders) == {None}:
-        return read_splits(folders[None], language=language, lenient=lenient)
-    return {
-        part: _only(read_splits(path, language=language, lenient=lenient), path) for part, path in folders.items()
-    }

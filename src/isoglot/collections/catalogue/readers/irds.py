@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isoglot.collections.building import build_collection, only_judged
+from isoglot.collections.catalogue.download import why_unreachable
 from isoglot.collections.catalogue.entry import Entry, IrDatasetsReader
 from isoglot.collections.catalogue.selecting import without_empty
 from isoglot.collections.convert import Splits
@@ -194,7 +195,7 @@ def read_ir_datasets(
     except IsoglotError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = why_unreachable(error)
         if home is not None:
             raise InputError(f"{home} is no folder of ir_datasets that holds {entry.name}: {reason}") from error
         raise IsoglotError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 import langcodes
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["count_letters", "likely_scripts", "main_script"]
+__all__ = ["count_letters", "letters_of", "likely_scripts", "main_script", "script_share"]
 
 SCRIPTS = {
     **{"Adlm": "Adlam", "Arab": "Arabic", "Armn": "Armenian", "Beng": "Bengali", "Bopo": "Bopomofo"},
@@ -33,6 +34,13 @@ COMPOSITE = {
     "Jpan": ("Hani", "Hira", "Kana"),
     "Kore": ("Hang", "Hani"),
 }
+FIRST_WORDS = {
+    "Hani": ("CJK", "IDEOGRAPHIC"),
+    "Hira": ("HIRAGANA", "KATAKANA-HIRAGANA"),
+    "Kana": ("KATAKANA", "KATAKANA-HIRAGANA"),
+}
+"""First words of the names of letters, where they are not the name of the script."""
+
 NO_LANGUAGE = ("mis", "mul", "und", "zxx")
 
 
@@ -96,3 +104,34 @@ def main_script(text: str) -> str:
     counts = {code: int(count_letters(array, (code,))[0][0]) for code in SCRIPTS}
     best = max(counts, key=lambda code: counts[code])
     return SCRIPTS[best].replace("_", " ") if counts[best] else "unknown"
+
+
+@lru_cache(maxsize=1 << 16)
+def _first_word(character: str) -> str:
+    return unicodedata.name(character, "").split(" ", 1)[0]
+
+
+def _first_words(code: str) -> tuple[str, ...]:
+    """Return with which words the Unicode names of a script's letters begin: LATIN SMALL LETTER A."""
+    return FIRST_WORDS.get(code) or (SCRIPTS[code].split("_")[0].upper(),)
+
+
+def letters_of(text: str) -> list[str]:
+    """Return the letters of a text: no marks, digits, punctuation or spaces."""
+    return [character for character in unicodedata.normalize("NFKC", text) if character.isalpha()]
+
+
+def script_share(text: str, script: str) -> float | None:
+    """Return the share of a text's letters that a script has; None if it has no letter or the script is not known.
+
+    For one text at a time, where `count_letters` would take fifty times as long to set up.
+
+    Args:
+        text: the text.
+        script: ISO 15924 code; that of a language, such as `Jpan`, stands for all scripts that it is written in.
+    """
+    parts, letters = COMPOSITE.get(script, (script,)), letters_of(text)
+    if not SCRIPTS.keys() >= set(parts) or not letters:
+        return None
+    words = {word for code in parts for word in _first_words(code)}
+    return sum(_first_word(letter) in words for letter in letters) / len(letters)
