@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -21,9 +22,11 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
 __all__ = ["leave_processes", "main"]
 
+BAD_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
+
 
 def _app() -> typer.Typer:
-    from isoglot.cli import catalogue, commands, data, lexicon, quality, translate  # noqa: F401 - some add commands to data
+    from isoglot.cli import catalogue, commands, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -45,6 +48,7 @@ def _app() -> typer.Typer:
 
     commands.register(app)
     app.add_typer(data.app, name="data")
+    app.add_typer(study.app, name="study")
     return app
 
 
@@ -121,12 +125,17 @@ def _run(arguments: list[str]) -> int:
         return _fail(str(error), error.exit_code)
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
-        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 1)
+        return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2 if _is_refused(error) else 1)
     except MemoryError:
         return _fail("out of memory; try a smaller --batch-size", 1)
     except Exception as error:
         said = " ".join(str(error).split()) or "no message"
         return _fail(f"unexpected {type(error).__name__}: {said[:300]} (this is a bug; --debug shows where)", 1)
+
+
+def _is_refused(error: OSError) -> bool:
+    """Tell whether a path that the user gave is at fault, and not the run: one that may not be read or written."""
+    return isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError) or error.errno in BAD_PATHS
 
 
 def _fail(sentence: str, status: int) -> int:

@@ -1,0 +1,1 @@
+"""What the runs of a study come to: figures, decisive comparisons, checks and sentences."""

@@ -1,0 +1,100 @@
+"""Recipes as files: ours by name, the user's by path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from isoglot.errors import InputError
+from isoglot.studies.recipe import Recipe
+
+__all__ = ["read_recipe", "recipe_names", "recipe_path"]
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently take the last.
+
+    Only `true` and `false` are truth values, as in YAML 1.2: `on` and `no`, the tag of Norwegian, are words.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # of which keys may be given again
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:bool"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with isoglot, in the order in which they are listed."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe: of one of ours by its name, or of the user's by its path.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name in recipe_names():
+        return RECIPES / f"{name}.yaml"
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        raise InputError(f"the recipe {name} does not exist")
+    raise InputError(f"no study {name!r}: choose one of {', '.join(recipe_names())}, or give the path of a recipe")
+
+
+def read_recipe(name: str) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        name: of one of ours, or a path.
+
+    Raises:
+        InputError: there is none, it is not YAML, or a key is unknown, missing or has a bad value.
+    """
+    path = recipe_path(name)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold keys and values, such as 'question: …'")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {'; '.join(_explain(problem) for problem in error.errors()[:5])}") from None
+
+
+def _explain(problem: Any) -> str:
+    """Say where in the recipe something is wrong, and what."""
+    keys = [part for part in problem["loc"] if part not in ("[key]", "dict[str,any]", "literal['none']")]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys).removeprefix(".")
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {place!r}"
+    if problem["type"] == "missing":
+        return f"{place!r} is missing"
+    said = str(problem.get("ctx", {}).get("error") or problem["msg"].lower())
+    return f"{place!r} is {problem.get('input')!r:.80}: {said}"

@@ -1,0 +1,134 @@
+"""Collections made from others: fewer languages, or queries that look for their own translations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from isoglot.batching import CodeSwitcher
+from isoglot.collections import Collection
+from isoglot.collections.building import only_judged
+from isoglot.collections.lexicon import Lexicon
+from isoglot.collections.tags import canonical_tag
+from isoglot.errors import InputError
+
+__all__ = ["keep_languages", "switched_view", "translations_view"]
+
+
+def keep_languages(collection: Collection, languages: Sequence[str]) -> Collection:
+    """Return a collection of the texts in these languages, and of their judgments.
+
+    Raises:
+        InputError: a tag is none, or the collection has nothing in one of the languages.
+    """
+    try:
+        tags = [canonical_tag(tag) for tag in languages]
+    except ValueError as error:
+        raise InputError(f"languages of {collection.name}: {error}") from None
+    wanted = [collection.language_index(tag) for tag in tags]
+    documents = np.isin(collection.document_language, wanted)
+    queries = np.isin(collection.query_language, wanted)
+    asked = np.zeros(len(collection.query_ids), bool)
+    asked[collection.query_index[queries]] = True
+    query = collection.judgments["query"].to_numpy()
+    document = collection.judgments["document"].to_numpy()
+    judged = np.flatnonzero(documents[document] & asked[query])
+    ids, rows = np.cumsum(asked) - 1, np.cumsum(documents) - 1
+    kept = Collection(
+        documents=collection.documents.filter(pa.array(documents)),
+        queries=collection.queries.filter(pa.array(queries)),
+        judgments=pa.table(
+            {
+                "query": pa.array(ids[query[judged]], pa.int32()),
+                "document": pa.array(rows[document[judged]], pa.int32()),
+                "score": collection.judgments["score"].take(pa.array(judged)),
+            }
+        ),
+        query_ids=collection.query_ids.filter(pa.array(asked)),
+        query_index=ids[collection.query_index[queries]].astype(np.int32),
+        name=collection.name,
+        metadata=dict(collection.metadata),
+        dropped=dict(collection.dropped),
+    )
+    return only_judged(kept)
+
+
+def translations_view(collection: Collection) -> Collection:
+    """Return a collection in which the documents are the queries: each looks for its versions in other languages.
+
+    A query is also a document, the first that it finds in its own language; so only cross-lingual values say
+    something.
+    """
+    rows = collection.queries.num_rows
+    names = [
+        f"{tag}/{name}"
+        for name, tag in zip(*(collection.queries[c].to_pylist() for c in ("_id", "lang")), strict=True)
+    ]
+    documents = pa.table(
+        {
+            "_id": pa.array(names, pa.string()),
+            "lang": collection.queries["lang"],
+            "title": pa.array([""] * rows, pa.string()),
+            "text": collection.queries["text"],
+        }
+    )
+    judgments = pa.table(
+        {
+            "query": pa.array(collection.query_index, pa.int32()),
+            "document": pa.array(np.arange(rows), pa.int32()),
+            "score": pa.array(np.ones(rows), pa.int32()),
+        }
+    )
+    return replace(
+        collection, documents=documents, judgments=judgments, name=f"{collection.name}, translations", dropped={}
+    )
+
+
+def switched_view(
+    collection: Collection, lexicons: Sequence[Lexicon], into: Sequence[str], rate: float
+) -> Collection:
+    """Return a collection with a version of each query in further languages, made by replacing its words.
+
+    Args:
+        collection: its queries have one version each.
+        lexicons: from its language into the others.
+        into: languages of the versions; the queries themselves stay.
+        rate: probability that a word that a lexicon knows is replaced.
+
+    Raises:
+        InputError: a tag is none, a query has several versions, or no lexicon leads into a language.
+    """
+    try:
+        tags = [canonical_tag(tag) for tag in into]
+    except ValueError as error:
+        raise InputError(f"languages to switch the queries of {collection.name} into: {error}") from None
+    if len(collection.query_ids) < collection.queries.num_rows:
+        raise InputError(
+            f"the queries of {collection.name} have versions in several languages: nothing is to be made"
+        )
+    switcher = CodeSwitcher(lexicons, rate)
+    texts, languages = collection.query_texts(), collection.queries["lang"].to_pylist()
+    queries, index = [collection.queries.select(["_id", "lang", "text"])], [collection.query_index]
+    for number, tag in enumerate(tags):
+        if not all(tag in switcher.targets(language) for language in set(languages)):
+            raise InputError(f"no lexicon leads from {' or '.join(sorted(set(languages)))} into {tag}")
+        versions = switcher.switch(texts, languages, number, "query", to=[tag] * len(texts))
+        queries.append(
+            pa.table(
+                {
+                    "_id": collection.queries["_id"],
+                    "lang": pa.array([tag] * len(texts), pa.string()),
+                    "text": pa.array(versions, pa.string()),
+                }
+            )
+        )
+        index.append(collection.query_index)
+    return replace(
+        collection,
+        queries=pa.concat_tables(queries),
+        query_index=np.concatenate(index),
+        name=f"{collection.name}, code-switched",
+    )

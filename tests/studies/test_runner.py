@@ -1,0 +1,466 @@
+"""Running studies: what is run, what is skipped, what fails alone, and what a kill cannot change."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from isoglot.errors import InputError
+from isoglot.studies import outline_study, perform, run_study, workers
+
+
+def run(recipe, out, **more):
+    return run_study(recipe, out, jobs=1, **more)
+
+
+def folders(out) -> set[str]:
+    return {path.name for path in (Path(out) / "runs").iterdir()}
+
+
+def count_runs(monkeypatch) -> list[str]:
+    """Note which runs are made from here on."""
+    made: list[str] = []
+    whole = perform.perform
+
+    def counted(job, bench):
+        made.append(job.name)
+        whole(job, bench)
+
+    monkeypatch.setattr(perform, "perform", counted)
+    return made
+
+
+@pytest.fixture
+def finished(write_recipe, tmp_path):
+    """A finished study of two seeds: its recipe, its folder and what it came to."""
+    recipe = write_recipe(lambda profile: profile.update(seeds=[0, 1]))
+    return recipe, tmp_path / "out", run(recipe, tmp_path / "out")
+
+
+def test_a_study_runs_every_arm_with_every_seed_and_says_what_came_of_it(finished):
+    _, out, study = finished
+    assert json.loads((out / "study.json").read_text()) == study.result
+    assert not study.failures
+    arms = {arm["name"]: arm for arm in study.result["arms"]}
+    assert set(arms) == {"mono", "alpha-0.5"}
+    for arm in arms.values():
+        assert arm["seeds"] == [0, 1]
+        assert arm["steps"] == {"0": 4, "1": 4}
+        assert all(tokens > 0 for tokens in arm["tokens"].values())
+        assert set(arm["runs"].values()) <= folders(out)
+        assert len(arm["estimates"]["test"]["cross_lingual"]["AP"]["seeds"]) == 2
+    assert folders(out) == {name for arm in arms.values() for name in arm["runs"].values()}
+    assert [one["evaluation"] for one in study.result["decisive"]] == ["test", "test"]
+    assert len(study.result["answer"]) >= 2
+
+    for arm in study.result["arms"]:
+        for setting, measure in (("cross_lingual", "AP"), ("multilingual", "AP"), ("bias", "rank_distance")):
+            told = arm["estimates"]["test"][setting][measure]["seeds"]
+            files = [json.loads((out / "runs" / name / "test.json").read_text()) for name in arm["runs"].values()]
+            assert told == pytest.approx([one[setting][measure] for one in files])
+
+
+def test_a_dry_run_lists_exactly_what_will_run(write_recipe, tmp_path):
+    recipe, out = write_recipe(), tmp_path / "out"
+    outline = outline_study(recipe, out)
+    assert not out.exists()
+    assert not any(one.finished for one in outline.runs)
+    run(recipe, out)
+    assert folders(out) == {one.name for one in outline.runs}
+    assert all(one.finished for one in outline_study(recipe, out).runs)
+
+
+def test_finished_runs_are_not_made_again(finished, monkeypatch):
+    recipe, out, study = finished
+    text = (out / "study.json").read_bytes()
+    missing = study.result["arms"][0]["runs"]["1"]
+    shutil.rmtree(out / "runs" / missing)
+    made = count_runs(monkeypatch)
+    run(recipe, out)
+    assert made == [missing]
+    assert (out / "study.json").read_bytes() == text
+
+
+def test_a_failing_arm_leaves_the_others(write_recipe, tmp_path):
+    """A language that the collection lacks shows only when the arm runs."""
+
+    def change(profile):
+        profile["arms"]["bad"] = {"train": {"languages": ["en", "sw"]}}
+        profile["decisive"].append({"first": "bad", "second": "mono", "on": "test"})
+
+    study = run(write_recipe(change), tmp_path / "out")
+    assert len(study.failures) == 1
+    assert "sw" in study.failures[0][1]
+    arms = {arm["name"]: arm for arm in study.result["arms"]}
+    assert arms["bad"]["seeds"] == []
+    assert [one["seed"] for one in arms["bad"]["failures"]] == [0]
+    assert arms["mono"]["seeds"] == [0]
+    assert [one["verdict"] == "not measured" for one in study.result["decisive"]] == [False, False, True]
+
+
+def test_a_failed_run_is_tried_again(write_recipe, tmp_path, monkeypatch):
+    recipe, out = write_recipe(), tmp_path / "out"
+    whole = perform.perform
+
+    def broken(job, bench):
+        if job.arm == "mono":
+            raise MemoryError
+        whole(job, bench)
+
+    monkeypatch.setattr(perform, "perform", broken)
+    first = run(recipe, out)
+    assert [label for label, _ in first.failures] == ["mono, seed 0"]
+    assert "out of memory" in first.failures[0][1]
+    monkeypatch.setattr(perform, "perform", whole)
+    assert not run(recipe, out).failures
+
+
+def killed_after(seconds: float, recipe: str, out: Path) -> bool:
+    """Run a study in a child that is killed after some time; return whether it was done by then."""
+    child = os.fork()
+    if not child:
+        os._exit(0 if not run(recipe, out).failures else 1)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_change_nothing_in_the_result(write_recipe, tmp_path, monkeypatch):
+    """With checkpoints, and measuring along the way: a run that went on is told of as if it had not been killed."""
+
+    def change(profile):
+        profile["train"] |= {"steps": 12, "save_steps": 3}
+        profile["evaluate"][0]["along"] = [0, 5, 12]
+        profile["evaluate"][0]["geometry"] = True
+
+    recipe = write_recipe(change)
+    start = time.perf_counter()
+    run(recipe, tmp_path / "whole")
+    takes = time.perf_counter() - start
+    generator = random.Random(0)
+    out = tmp_path / "killed"
+    for _ in range(8):
+        if killed_after(generator.uniform(0.1, 0.4) * takes, recipe, out):
+            break
+    run(recipe, out)
+    assert (out / "study.json").read_bytes() == (tmp_path / "whole" / "study.json").read_bytes()
+    assert folders(out) == folders(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("event", "last"),
+    [("on_step_end", 5), ("on_save", 4), ("on_train_end", 6)],
+    ids=["between checkpoints", "right after a checkpoint", "after the last step"],
+)
+def test_a_run_that_goes_on_counts_the_tokens_of_all_its_steps(write_recipe, tmp_path, monkeypatch, event, last):
+    from isoglot.studies import along
+
+    def change(profile):
+        profile["train"] |= {"steps": 6, "save_steps": 2}
+        profile["arms"], profile["grids"], profile["decisive"] = {"hybrid": {}}, [], []
+
+    recipe = write_recipe(change)
+    whole = run(recipe, tmp_path / "whole").result["arms"][0]["tokens"]["0"]
+
+    class Stop(Exception):
+        pass
+
+    def stop(self, args, state, control, **kwargs):
+        if state.global_step == last:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(along.AlongTraining, event, stop)
+        assert run(recipe, tmp_path / "cut").failures
+    study = run(recipe, tmp_path / "cut")
+    assert study.result["arms"][0]["tokens"]["0"] == whole
+    assert (tmp_path / "cut" / "study.json").read_bytes() == (tmp_path / "whole" / "study.json").read_bytes()
+
+
+def test_measuring_along_the_way_does_not_change_the_training(write_recipe, tmp_path):
+    def one_arm(profile):
+        profile["arms"], profile["grids"], profile["decisive"] = {"hybrid": {}}, [], []
+
+    def along(profile):
+        one_arm(profile)
+        profile["evaluate"][0]["along"] = [0, 2, 4]
+
+    plain = run(write_recipe(one_arm), tmp_path / "plain").result["arms"][0]
+    watched = run(write_recipe(along), tmp_path / "watched").result["arms"][0]
+    assert plain["estimates"] == watched["estimates"]
+    steps = watched["along"]["test"]
+    assert [one["step"] for one in steps] == [0, 2, 4]
+    first, last = (steps[at]["multilingual"]["AP"]["mean"] for at in (0, -1))
+    assert last == pytest.approx(watched["estimates"]["test"]["multilingual"]["AP"]["mean"])
+    assert first != pytest.approx(last)
+
+
+def test_a_sequential_arm_goes_on_from_the_model_of_its_first_stage(write_recipe, tmp_path):
+    """Its first half is that of an arm that does nothing else, at a constant learning rate."""
+
+    def change(profile):
+        profile["train"]["schedule"] = "constant"
+        profile["arms"] = {
+            "both": {
+                "stages": [
+                    {"steps": 2, "train": {"strategy": "monolingual"}},
+                    {"steps": 2, "train": {"strategy": "cross_lingual"}},
+                ]
+            },
+            "mono": {"train": {"strategy": "monolingual"}},
+        }
+        profile["grids"], profile["decisive"] = [], []
+        profile["evaluate"][0]["along"] = [0, 2, 4]
+
+    arms = {arm["name"]: arm for arm in run(write_recipe(change), tmp_path / "out").result["arms"]}
+    assert arms["both"]["steps"] == {"0": 4}
+    assert [one["strategy"] for one in arms["both"]["config"]] == ["monolingual", "cross_lingual"]
+    both, mono = (arms[name]["along"]["test"] for name in ("both", "mono"))
+    assert both[:2] == mono[:2]
+    assert both[2] != mono[2]
+
+
+def test_an_arm_without_training_is_the_encoder_as_it_is(write_recipe, tmp_path):
+    def change(profile):
+        profile["arms"]["untrained"] = {"train": "none"}
+        profile["evaluate"][0]["along"] = [0]
+
+    arms = {arm["name"]: arm for arm in run(write_recipe(change), tmp_path / "out").result["arms"]}
+    assert not arms["untrained"]["trained"]
+    assert arms["untrained"]["steps"] == {"0": 0}
+    before = arms["mono"]["along"]["test"][0]["multilingual"]["AP"]["seeds"]
+    assert arms["untrained"]["estimates"]["test"]["multilingual"]["AP"]["seeds"] == pytest.approx(before)
+
+
+def test_trained_models_stay_if_asked_for(write_recipe, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    recipe, out = write_recipe(), tmp_path / "out"
+    run(recipe, out, arms=["mono"], seeds=[0])
+    assert not list(out.glob("runs/*/model"))
+    run(recipe, out, arms=["mono"], seeds=[0], keep_models=True)
+    (model,) = out.glob("runs/*/model")
+    assert SentenceTransformer(str(model)).get_embedding_dimension() == 8
+
+
+def test_tuning_gives_every_arm_as_many_trials_and_takes_the_best(write_recipe, tmp_path):
+    def change(profile):
+        profile["data"]["dev"] = {"collection": "train"}
+        profile["tuning"] = {"data": "dev", "trials": [{"learning_rate": 1e-6}, {"learning_rate": 0.1}]}
+        profile["arms"]["mono"]["trials"] = [{"temperature": 0.05}, {"temperature": 1.0}]
+        profile["train"]["steps"] = 20
+
+    recipe, out = write_recipe(change), tmp_path / "out"
+    outline = outline_study(recipe, out)
+    assert sum(one.trial is not None for one in outline.runs) == 4
+    assert sum(one.name is None for one in outline.runs) == 2
+    arms = {arm["name"]: arm for arm in run(recipe, out).result["arms"]}
+    for arm in arms.values():
+        values = [one["value"] for one in arm["tuning"]["trials"]]
+        best = arm["tuning"]["trials"][values.index(max(values))]["settings"]
+        assert arm["tuning"]["chosen"] == best
+        assert arm["config"][0] | best == arm["config"][0]
+    assert arms["alpha-0.5"]["tuning"]["chosen"] == {"learning_rate": 0.1}
+
+
+def test_what_is_absent_and_optional_is_left_out_and_said(write_recipe, tmp_path):
+    def change(profile):
+        profile["data"]["gone"] = {"collection": "nowhere/to/be/found", "optional": True}
+        profile["evaluate"].append({"name": "gone", "data": "gone"})
+        profile["arms"]["lost"] = {"train": {"data": "gone"}}
+        profile["decisive"].append({"first": "alpha-0.5", "second": "mono", "on": "gone"})
+
+    result = run(write_recipe(change), tmp_path / "out").result
+    assert {(one["what"], one["name"]) for one in result["left_out"]} == {("evaluation", "gone"), ("arm", "lost")}
+    assert "nowhere/to/be/found" in result["left_out"][0]["reason"]
+    assert "left out" in result["decisive"][-1]["reason"]
+    assert [one["name"] for one in result["evaluations"]] == ["test"]
+
+
+def test_a_fallback_stands_in_for_absent_data(write_recipe, tmp_path):
+    def change(profile):
+        profile["data"]["train"] = {"collection": "nowhere/to/be/found", "fallback": "spare"}
+        profile["data"]["spare"] = {"collection": "train"}
+
+    study = run(write_recipe(change), tmp_path / "out")
+    assert any("spare" in note for note in study.result["notes"])
+    assert {one["name"]: one["used"] for one in study.result["data"]} == {"train": "spare", "test": "test"}
+
+
+def test_absent_data_that_is_needed_ends_the_study_before_it_begins(write_recipe, tmp_path):
+    recipe = write_recipe(lambda profile: profile["data"].update(test={"collection": "nowhere/to/be/found"}))
+    with pytest.raises(InputError, match="nowhere/to/be/found"):
+        run(recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_zero_shot_claim_is_struck_where_test_texts_were_trained_on(write_recipe, tmp_path):
+    def change(profile):
+        profile["data"]["seen"] = {"collection": "train"}
+        profile["data"]["alien"] = {"collection": "alien"}
+        profile["evaluate"] = [
+            {"name": "test", "data": "alien", "measures": ["AP"], "zero_shot": True},
+            {"name": "seen", "data": "seen", "measures": ["AP"], "zero_shot": True},
+        ]
+
+    from isoglot.collections import collection_from_rows, write_collection
+
+    words = ("Zwölf Boxkämpfer", "Le vieux juge", "Pijamalı hasta")
+    alien = collection_from_rows(
+        [(f"d{n}", "de", "", f"{word} jagt ihn quer über den Deich") for n, word in enumerate(words)],
+        [(f"q{n}", "de", word) for n, word in enumerate(words)],
+        [(f"q{n}", f"d{n}", 1) for n in range(3)],
+    )
+    write_collection(alien, tmp_path / "alien")  # beside the recipe
+    result = run(write_recipe(change), tmp_path / "out").result
+    claims = {one["evaluation"]: one for one in result["zero_shot"]}
+    assert claims["test"]["holds"]
+    assert not claims["seen"]["holds"]
+    assert "not zero-shot" in claims["seen"]["sentence"]
+    assert claims["seen"]["against"]["train"]["queries"]["examples"]
+
+
+def test_a_sample_of_the_training_data_is_what_an_arm_trains_on(write_recipe, tmp_path, monkeypatch):
+    trained = {}
+    train = perform.train
+
+    def noted(config, collection, **more):
+        tags = collection.queries["lang"].to_pylist()
+        trained[Path(config.out).parent.name.rsplit("-", 2)[0].removeprefix(".work-")] = {
+            tag: tags.count(tag) for tag in tags
+        }
+        return train(config, collection=collection, **more)
+
+    monkeypatch.setattr(perform, "train", noted)
+
+    def change(profile):
+        profile["grids"] = [{"name": "de-{de}", "over": {"sample.budgets.de": [0, 3, None]}}]
+        profile["decisive"] = []
+
+    result = run(write_recipe(change), tmp_path / "out").result
+    arms = {arm["name"]: arm for arm in result["arms"]}
+    assert [arms[f"de-{n}"]["sample"] and arms[f"de-{n}"]["sample"]["budgets"] for n in (0, 3, "none")] == [
+        {"de": 0},
+        {"de": 3},
+        None,
+    ]
+    everything = {"de": 12, "en": 12, "fr": 12}
+    assert trained == {
+        "mono": everything,
+        "de-0": {"en": 12, "fr": 12},
+        "de-3": {**everything, "de": 3},
+        "de-none": everything,
+    }
+
+
+def test_two_programs_do_not_run_in_one_folder(write_recipe, tmp_path):
+    import fcntl
+
+    recipe, out = write_recipe(), tmp_path / "out"
+    (out / "runs").mkdir(parents=True)
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match=r"running in .* already"):
+            run(recipe, out)
+
+
+def test_folders_of_other_things_are_refused(write_recipe, finished, tmp_path):
+    recipe, out, _ = finished
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    with pytest.raises(InputError, match="holds no study"):
+        run(recipe, tmp_path / "mine")
+    other = Path(recipe).read_text().replace("name: tiny", "name: other", 1)
+    Path(recipe).write_text(other)
+    with pytest.raises(InputError, match="holds the study tiny"):
+        run(recipe, out)
+
+
+@pytest.mark.slow
+def test_workers_come_to_the_same_as_one_process(write_recipe, tmp_path, monkeypatch):
+    recipe = write_recipe()
+    run(recipe, tmp_path / "one")
+    study = run_study(recipe, tmp_path / "two", jobs=2)
+    assert not study.failures
+    assert (tmp_path / "two" / "study.json").read_bytes() == (tmp_path / "one" / "study.json").read_bytes()
+
+
+def test_a_worker_that_dies_takes_only_its_run_with_it(monkeypatch):
+    """The processes are played: the first dies at its first run."""
+
+    class Played:
+        count = 0
+
+        def __init__(self, workshop, device):
+            Played.count += 1
+            self.device, self.job, self.number = device, None, Played.count
+            self.connection, self.process = self, self
+            self.sentinel = None
+
+        def give(self, job):
+            self.job = job
+
+        def poll(self):
+            return self.number > 1
+
+        def is_alive(self):
+            return self.number > 1
+
+        def take(self):
+            self.job = None
+            return None if self.number > 1 else "its process was ended by SIGKILL"
+
+        def end(self):
+            pass
+
+    monkeypatch.setattr(workers, "_Worker", Played)
+    monkeypatch.setattr(workers, "wait", lambda handles: None)
+    jobs = ["a", "b", "c", "d"]
+    ended = dict(workers.run_in_workers(jobs, None, 2, ["0", "1"]))
+    assert ended == {"a": "its process was ended by SIGKILL", "b": None, "c": None, "d": None}
+    assert Played.count == 3
+
+
+def test_a_dry_run_downloads_nothing(write_recipe, tmp_path, monkeypatch):
+    from isoglot.studies import library
+
+    def refuse(*_, **__):
+        raise AssertionError("it was loaded")
+
+    monkeypatch.setattr(library, "load_collection", refuse)
+    monkeypatch.setattr(library, "_mteb", refuse)
+    for name in ("some-catalogue-name", "mteb:SciFact"):
+        source = {"collection": name}
+        recipe = write_recipe(lambda profile, source=source: profile["data"].update(test=source, train=source))
+        outline = outline_study(recipe, tmp_path / "out")
+        assert [(one.arm, one.name) for one in outline.runs] == [("mono", None), ("alpha-0.5", None)]
+        assert any(name in note for note in outline.notes)
+
+
+def test_a_pretrained_encoder_goes_through_all_stages(write_recipe, tmp_path, pretrained_folders):
+    def change(profile):
+        profile["train"] = {
+            **{key: profile["train"][key] for key in ("data", "batch_size", "steps", "cache")},
+            **{"encoder": str(pretrained_folders["xlmr"]), "pooling": "mean", "max_length": 16, "lora_rank": 2},
+        }
+        profile["arms"] = {
+            "as-it-is": {"train": "none"},
+            "both": {"stages": [{"steps": 2, "train": {"strategy": "monolingual"}}, {"steps": 2}]},
+        }
+        profile["grids"], profile["decisive"] = [], []
+        profile["seeds"] = [0, 1]
+
+    study = run(write_recipe(change), tmp_path / "out")
+    assert not study.failures
+    arms = {arm["name"]: arm for arm in study.result["arms"]}
+    assert arms["both"]["steps"] == {"0": 4, "1": 4}
+    assert len(set(arms["as-it-is"]["runs"].values())) == 1  # it does not depend on the seed
+    assert arms["as-it-is"]["seeds"] == [0, 1]

@@ -1,0 +1,59 @@
+"""`isoglot study`: what it says, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+
+import yaml
+
+from isoglot.cli import main
+
+
+def test_studies_are_listed_and_shown_as_files_that_can_be_used(capsys, tmp_path):
+    assert main(["study", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "ratio" in shown
+    assert "alignment" in shown
+    assert main(["study", "show", "ratio"]) == 0
+    copy = tmp_path / "mine.yaml"
+    copy.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert yaml.safe_load(copy.read_text(encoding="utf-8"))["name"] == "ratio"
+    assert main(["study", "show", str(copy)]) == 0
+
+
+def test_a_study_ends_with_its_answer_and_its_file(write_recipe, tmp_path, capsys):
+    recipe, out = write_recipe(), tmp_path / "out"
+    assert main(["study", "run", recipe, "--out", str(out), "--jobs", "1", "--dry-run"]) == 0
+    dry = capsys.readouterr().out
+    assert not out.exists()
+    assert main(["study", "run", recipe, "--out", str(out), "--jobs", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "decisive comparisons" in shown
+    assert "by cross-lingual AP on test" in shown
+    for path in (out / "runs").iterdir():
+        assert path.name in dry
+    assert json.loads((out / "study.json").read_text())["answer"][0] in shown
+
+
+def test_a_failed_arm_is_told_and_ends_with_status_1(write_recipe, tmp_path, capsys):
+    recipe = write_recipe(lambda profile: profile["arms"].update(bad={"train": {"languages": ["sw"]}}))
+    assert main(["study", "run", recipe, "--out", str(tmp_path / "out"), "--jobs", "1"]) == 1
+    assert "failed: bad, seed 0: " in capsys.readouterr().err
+    assert (tmp_path / "out" / "study.json").is_file()
+
+
+def test_bad_input_ends_with_status_2_and_one_sentence(write_recipe, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    for arguments in (
+        ["study", "show", "nope"],
+        ["study", "run", "nope", "--out", out],
+        ["study", "run", write_recipe(), "--out", out, "--profile", "nope"],
+        ["study", "run", write_recipe(), "--out", out, "--seeds", "one"],
+        ["study", "run", write_recipe(), "--out", out, "--seeds", "1,1"],
+        ["study", "run", write_recipe(), "--out", out, "--arms", "nope"],
+        ["study", "run", write_recipe(), "--out", out, "--jobs", "0"],
+        ["study", "run", write_recipe(lambda profile: profile.pop("train")), "--out", out],
+    ):
+        assert main(arguments) == 2, arguments
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
