@@ -81,6 +81,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     found = Site()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(found))
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # a reader that goes away is part of what is tested
     found.address = f"http://127.0.0.1:{server.server_address[1]}/"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
