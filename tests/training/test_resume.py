@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 from transformers import TrainerCallback
 
@@ -378,7 +379,7 @@ def test_of_two_processes_one_that_is_asked_to_stop_stops_both(runner, tmp_path)
         assert done.returncode == 0, done.stderr[-2000:]
         return tmp_path / out
 
-    whole = weights(launch("whole", "whole"))
+    (whole,) = launch("whole", "whole").rglob("*.safetensors")
     out = launch("out", "terminated")
     # they ask each other every eight steps
     kept = sorted(path.name for path in (out / "checkpoints").iterdir())
@@ -387,7 +388,11 @@ def test_of_two_processes_one_that_is_asked_to_stop_stops_both(runner, tmp_path)
         "rng_state_0.pth",
         "rng_state_1.pth",
     }
-    assert weights(launch("out", "whole", "--resume")) == whole
+    (resumed,) = launch("out", "whole", "--resume").rglob("*.safetensors")
+    # the promise of two processes is that of one up to rounding; to the bit it is made for one process
+    for name, weight in load_file(whole).items():
+        difference = (load_file(resumed)[name] - weight).norm() / weight.norm()
+        assert difference <= 1e-5, (name, float(difference))
     assert not (out / "checkpoints").exists()
 
 
