@@ -254,3 +254,8 @@ def test_gpu_hours_are_operations_over_speed(write_recipe, tmp_path):
     assert cost.gpu_hours == pytest.approx(operations / 50e12 / 3600)
     assert cost.memory_gb == pytest.approx(278e6 * 16 / 1e9)
     assert cost.assumed == ()
+    often = [evaluation.model_copy(update={"along": [0, 500, 1000]}) for evaluation in plan.evaluations]
+    both = [*often, *plan.evaluations]  # 10,000 texts in all, half of which are measured three times more
+    jobs = [make_job(arm, 0, both, prints) for arm in plan.arms.values()]
+    operations += 2 * 86e6 * 2 * 1.5 * 10_000 * 100
+    assert estimate_cost(jobs, gpu).gpu_hours == pytest.approx(operations / 50e12 / 3600)

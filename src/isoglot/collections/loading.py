@@ -11,7 +11,7 @@ from isoglot.collections.lareqa import read_lareqa
 from isoglot.collections.parts import collection_folders, read_folders
 from isoglot.errors import InputError
 
-__all__ = ["NAMED", "load_collection", "load_splits", "load_worldfacts", "refuse_missing"]
+__all__ = ["NAMED", "holds_collection", "load_collection", "load_splits", "load_worldfacts", "refuse_missing"]
 
 NAMED = ("worldfacts",)
 
@@ -48,6 +48,11 @@ def _is_lareqa(folder: Path) -> bool:
     if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
         return False
     return any(folder.glob("[a-z][a-z].json"))
+
+
+def holds_collection(folder: Path) -> bool:
+    """Tell whether `load_collection` reads a folder: a collection, one for each split, or XQuAD-R's files."""
+    return bool(collection_folders(folder)) or _is_lareqa(folder)
 
 
 def load_collection(

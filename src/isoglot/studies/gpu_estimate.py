@@ -58,6 +58,11 @@ def _size(config: TrainConfig) -> tuple[float, float] | None:
     return SIZES.get(config.encoder)
 
 
+def _along(job: Job) -> float:
+    """Return how often a run is measured along its training: the mean over its evaluations."""
+    return sum(len(one.along) for one in job.evaluations) / max(len(job.evaluations), 1)
+
+
 def estimate_cost(jobs: Sequence[Job], gpu: GpuEstimate) -> Cost:
     """Estimate what runs take.
 
@@ -70,7 +75,7 @@ def estimate_cost(jobs: Sequence[Job], gpu: GpuEstimate) -> Cost:
     """
     operations, memory, assumed = 0.0, 0.0, []
     for job in jobs:
-        measured = gpu.evaluated * gpu.document_tokens * (1 + sum(len(one.along) for one in job.evaluations))
+        measured = gpu.evaluated * gpu.document_tokens * (1 + (_along(job) if job.trained else 0))
         for number in range(len(job.stages)):
             config = job.settings(number)
             size = _size(config)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from isoglot.collections import Collection, load_collection, load_worldfacts
+from isoglot.collections.catalogue.copies import copy_of, named
 from isoglot.collections.convert import Reading, Splits, read_form
 from isoglot.collections.lexicon import Lexicon, read_lexicons
 from isoglot.collections.lexicon_induction import induce_lexicons
+from isoglot.collections.loading import holds_collection
 from isoglot.collections.tags import canonical_tag
 from isoglot.collections.wordnet import wordnet_lexicons
 from isoglot.errors import InputError, IsoglotError
@@ -144,6 +146,8 @@ class Library:
             return _worldfacts(source)
         mteb = source.collection.startswith("mteb:")
         place = None if mteb else self.find(source.collection)
+        if place is not None and source.form is None and named(source.collection) and not holds_collection(place):
+            place = None  # its publisher's files, or some of them: only a form says how they are to be read
         if place is None and not self.by_name:
             raise Unseen(f"{source.collection} is loaded, or downloaded, when the study runs")
         if mteb:
@@ -182,6 +186,9 @@ class Library:
                 lenient=source.lenient,
             )
         except IsoglotError as error:
+            entry, _ = named(source.collection) or (None, None)
+            if isinstance(error, InputError) and entry is not None and copy_of(entry).exists():
+                raise  # it is here, and bad, or has no such split
             places = ", ".join(str(folder) for folder in self.folders)
             raise Absent(
                 f"{source.collection} is not in {places}, and cannot be loaded by name: {error} (set "

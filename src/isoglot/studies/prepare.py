@@ -82,7 +82,8 @@ def _need(plan: Plan, data: Data, name: str) -> str | None:
         collection = data.library.load(name)
     except Unseen as error:
         data.unseen.append(name)
-        data.notes.append(str(error))
+        if str(error) not in data.notes:  # several sources may be of one collection
+            data.notes.append(str(error))
         data.fingerprints[name] = "unseen"
         return None
     except Absent as error:
