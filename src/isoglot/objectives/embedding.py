@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import Tensor, nn
 
-from isoglot.objectives.bags import GradientMemory, bag_means
+from isoglot.objectives.bags import TokenVectors, bag_means
 from isoglot.objectives.chunks import cut_chunks, padded
 from isoglot.objectives.gather import agreed, gather_embeddings, share_of_process, world_size
 from isoglot.objectives.gradient_cache import RandomState, embed_chunks, exchanging
@@ -46,7 +46,7 @@ class BatchEmbedder:
         tokens: their tokens, without padding.
         padded_tokens: the tokens computed for them by this process, with padding; recomputation not counted.
         recomputed: chunks whose activations were not kept, so far.
-        gradient: of a static encoder's token vectors.
+        vectors: where the token vectors of a static encoder come from in training; its weights if None.
     """
 
     def __init__(self, memory: int | None = None, chunk_tokens: int | None = None) -> None:
@@ -55,7 +55,7 @@ class BatchEmbedder:
         self.texts = self.tokens = self.padded_tokens = self.recomputed = 0
         self._bytes_a_token = 0.0
         self._budget: float | None = None
-        self.gradient = GradientMemory()
+        self.vectors: TokenVectors | None = None
 
     def __call__(self, model: nn.Module, features: Sequence[Features]) -> list[Tensor]:
         """Return embeddings (N, d) for each of the features.
@@ -117,8 +117,9 @@ class BatchEmbedder:
             isinstance(model, SentenceTransformer)
             and model[0].embedding.mode == "mean"
             and ids.device.type == "cpu"
+            and torch.is_grad_enabled()
         ):
-            features["sentence_embedding"] = bag_means(model[0].embedding.weight, ids, offsets, self.gradient)
+            features["sentence_embedding"] = bag_means(model[0].embedding.weight, ids, offsets, self.vectors)
             for module in list(model)[1:]:
                 features = module(features)
         else:

@@ -26,6 +26,7 @@ from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Objective
 from isoglot.training.checkpoints import CheckpointMixin
+from isoglot.training.deferring import DeferringMixin
 from isoglot.training.watch import WatchMixin
 
 __all__ = ["HybridTrainer"]
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 SIDES = ("query", "document")
 
 
-class HybridTrainer(WatchMixin, CheckpointMixin, SentenceTransformerTrainer):
+class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransformerTrainer):
     """Trains an encoder on a collection, batch by batch as a strategy composes them.
 
     A `SentenceTransformerTrainer` in all else: its arguments, callbacks, evaluators, logging integrations and
@@ -147,26 +148,6 @@ class HybridTrainer(WatchMixin, CheckpointMixin, SentenceTransformerTrainer):
         if "loss" in logs and isinstance(self.loss, Objective):
             logs = logs | self.loss.metrics()
         super().log(logs, *args, **kwargs)
-
-    def _clip_grad_norm(self, model: nn.Module) -> Any:
-        """Return the norm of all gradients, which are made smaller where it is too large.
-
-        The library multiplies them by 1 where it is not, a third of the time of a static encoder's optimiser step.
-        """
-        if self.args.device.type != "cpu" or self.args.world_size > 1 or self.args.fp16:
-            return super()._clip_grad_norm(model)
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        of_tokens = self.loss.embedder.gradient if isinstance(self.loss, Objective) else None
-        if of_tokens is not None and len(gradients) == 1:
-            norm = of_tokens.norm(gradients[0])
-            if norm is not None:
-                if norm > self.args.max_grad_norm:
-                    of_tokens.scale(self.args.max_grad_norm / (norm + 1e-6))  # as the library does
-                return norm
-        norm = torch.nn.utils.get_total_norm(gradients)
-        if norm > self.args.max_grad_norm:
-            torch.nn.utils.clip_grads_with_norm_(model.parameters(), self.args.max_grad_norm, norm)
-        return norm
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
         """Return the parameters that weight decay applies to; a learned temperature it would pull to 1."""
