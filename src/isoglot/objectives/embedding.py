@@ -18,6 +18,7 @@ from isoglot.objectives.bags import TokenVectors, bag_means
 from isoglot.objectives.chunks import cut_chunks, padded
 from isoglot.objectives.gather import agreed, gather_embeddings, share_of_process, world_size
 from isoglot.objectives.gradient_cache import RandomState, embed_chunks, exchanging
+from isoglot.objectives.lookup import adding_in_place, word_embedding
 from isoglot.objectives.memory import available_memory, count_saved
 
 __all__ = ["BatchEmbedder"]
@@ -141,11 +142,14 @@ class BatchEmbedder:
         limit = self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
         chunks = [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]
 
+        words = word_embedding(model) if isinstance(model, SentenceTransformer) else None
+
         def run(chunk: np.ndarray) -> Tensor:
             inputs: dict[str, Any] = padded(ids, offsets, lengths, chunk, pad)
             if prompts[chunk[0]]:
                 inputs["prompt_length"] = int(prompts[chunk[0]])
-            embeddings: Tensor = model(inputs)["sentence_embedding"]
+            with adding_in_place(words):
+                embeddings: Tensor = model(inputs)["sentence_embedding"]
             return embeddings
 
         runs = [partial(run, chunk) for chunk in chunks]
