@@ -16,6 +16,7 @@ from isoglot.benchmarks.languages import mteb_code, speaks, tag_of_code
 from isoglot.benchmarks.selection import keep_languages
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
+from isoglot.collections.rows import take_rows
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import judged_query_rows
 
@@ -136,7 +137,7 @@ def _dataset(collection: Collection) -> dict[str, RetrievalSplitData]:
         return RetrievalSplitData(corpus=corpus, queries=queries, relevant_docs=relevant, top_ranked=None)
 
     def corpus(chosen: np.ndarray) -> Dataset:
-        table = collection.documents.take(chosen)
+        table = take_rows(collection.documents, chosen)
         columns = {"id": table["_id"], "title": table["title"], "text": table["text"]}
         return Dataset.from_dict({name: column.to_pylist() for name, column in columns.items()})
 

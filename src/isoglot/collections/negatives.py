@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.rows import take_from
 from isoglot.errors import InputError
 
 __all__ = ["KEY", "hard_negative_rows", "with_hard_negatives"]
@@ -43,7 +44,7 @@ def with_hard_negatives(collection: Collection, offsets: IntArray, documents: In
             f"hard negatives have {len(offsets):,} offsets, {collection.name} has {queries.num_rows:,} query rows: "
             "one more than these is needed"
         )
-    ids = collection.documents["_id"].take(pa.array(documents)).to_pylist()
+    ids = take_from(collection.documents["_id"], documents).to_pylist()
     known = queries["extra"].to_pylist() if "extra" in queries.column_names else [None] * queries.num_rows
     extra = []
     for row, text in enumerate(known):
@@ -75,7 +76,7 @@ def hard_negative_rows(collection: Collection) -> tuple[IntArray, IntArray]:
     if "extra" in collection.queries.column_names:
         column = collection.queries["extra"]
         rows = np.flatnonzero(pc.fill_null(pc.match_substring(column, f'"{KEY}"'), False).to_numpy())
-        for row, text in zip(rows.tolist(), column.take(pa.array(rows)).to_pylist(), strict=True):
+        for row, text in zip(rows.tolist(), take_from(column, rows).to_pylist(), strict=True):
             listed = json.loads(text).get(KEY, [])
             if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
                 raise InputError(

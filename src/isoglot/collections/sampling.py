@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import KEY, hard_negative_rows, with_hard_negatives
+from isoglot.collections.rows import take_rows
 from isoglot.errors import InputError
 
 __all__ = ["sample_collection"]
@@ -150,7 +151,7 @@ def _select(
     sample = replace(
         collection,
         documents=collection.documents.filter(pa.array(documents)),
-        queries=collection.queries.take(pa.array(rows)),
+        queries=take_rows(collection.queries, rows),
         judgments=pa.table(
             {
                 "query": pa.array(number[query], pa.int32()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoglot.collections.rows import take_from, take_rows
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def inspect_result(
     if len(shown) > MOST_POINTS:
         shown = np.sort(np.random.default_rng(0).choice(shown, MOST_POINTS, replace=False))
     points, kept = project(queries)
-    texts = collection.queries["text"].take(rows[shown]).to_pylist()
+    texts = take_from(collection.queries["text"], rows[shown]).to_pylist()
     languages = [str(tag) for tag in np.asarray(result.per_query["lang"])[shown]]
     space = Space(points[shown], languages, texts, kept)
 
@@ -189,7 +190,7 @@ def inspect_result(
 def _ranked(collection: Collection, row: int, value: float, scores: FloatArray) -> RankedQuery:
     order = np.argsort(-scores, kind="stable")[:TOP]
     relevant = set(collection.relevance.of(int(collection.query_index[row])).tolist())
-    found = collection.documents.take(order).to_pylist()
+    found = take_rows(collection.documents, order).to_pylist()
     query = collection.queries.slice(row, 1).to_pylist()[0]
     documents = [
         RankedDocument(

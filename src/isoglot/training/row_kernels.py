@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -107,8 +108,9 @@ def kernels() -> Kernels:
 
 
 @lru_cache(maxsize=1)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="isoglot-rows")
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Return the threads of a process; a forked one has none of its parent's."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="isoglot-rows")
 
 
 def _threaded(loop: Callable[..., None]) -> Callable[..., None]:
@@ -122,7 +124,7 @@ def _threaded(loop: Callable[..., None]) -> Callable[..., None]:
             return
         bounds = np.linspace(0, count, parts + 1).astype(int).tolist()
         shares = [tuple(values[start:end] for values in of_rows) for start, end in pairwise(bounds)]
-        others = [_pool(parts - 1).submit(loop, *arguments, *share, *constants) for share in shares[1:]]
+        others = [_pool(os.getpid()).submit(loop, *arguments, *share, *constants) for share in shares[1:]]
         loop(*arguments, *shares[0], *constants)
         for other in others:
             other.result()

@@ -1,0 +1,20 @@
+"""A small training collection on the disk, for tests of whole runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from isoglot.collections import collection_from_rows, write_collection
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory):
+    """Twelve pages in two languages, a question each; the folder of it."""
+    folder = tmp_path_factory.mktemp("pages") / "data"
+    collection = collection_from_rows(
+        [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
+        [(f"q{n}", lang, f"{lang} {n} ?") for lang in ("en", "de") for n in range(12)],
+        [(f"q{n}", f"{lang}{n}", 1) for lang in ("en", "de") for n in range(12)],
+    )
+    write_collection(collection, folder)
+    return folder
