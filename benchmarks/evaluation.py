@@ -15,7 +15,9 @@ In one run, with the same model and the same measures:
 Times are given twice: as they passed, and as CPU seconds of this process (all its threads), which say more on a
 machine that others use as well.
 
-The figures must agree: the largest difference is printed, and more than 1e-4 is a failure.
+The figures must agree: the largest difference is printed, and more than 1e-4 on the same embeddings is a failure. A
+model rounds differently in other batches, so where each side encodes for itself a near-tie may fall the other way:
+two queries of a language pair may differ.
 
     python benchmarks/evaluation.py [--encoder static|minilm] [--data ../shared/data/xquad-r]
     python benchmarks/evaluation.py --languages de,en,th --queries 100      # in seconds
@@ -64,6 +66,7 @@ PEER_NAMES = {
 MTEB_NAMES = {"nDCG@10": "ndcg_at_10", "R@100": "recall_at_100", "RR@10": "mrr_at_10", "AP@100": "map_at_100"}
 MEASURES = ("AP", "AP@100", *PEER_NAMES)
 TOLERANCE = 1e-4
+OTHERWISE = 2  # queries of a language pair that may be ranked otherwise where each side encodes for itself
 POOL = "pool"
 
 Figures = dict[str, dict[str, float]]
@@ -310,12 +313,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peer_cost, peer = cost_of(lambda: run_peer(tables))
     mine = our_figures(result)
     difference = largest_difference(mine, peer)
-    compared = (our_cost, peer_cost)
+    compared, encoded_difference = (our_cost, peer_cost), 0.0
     if not options.without_encoding:
         whole_peer, again_peer = cost_of(lambda: run_peer(tables, model))
         compared = (encode + our_cost, whole_peer)
-        # the model rounds differently in other batches, so near-ties may fall the other way
-        difference = max(difference, largest_difference(mine, again_peer))
+        encoded_difference = largest_difference(mine, again_peer)
     print(table(tables, mine, peer))
     shown = ("rank_distance", "max_rank", "complete@10", "own_language_share@10", "rank_correlation")
     print("bias (isoglot only): " + ", ".join(f"{name} {result.bias[name]}" for name in shown))
@@ -347,7 +349,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"texts encoded: {texts:,} here; {again:,} by the peer called with the model")
     print(f"largest difference in a figure: {difference:.2e} (sentence-transformers)", end="")
     print(f", {found['mteb_largest_difference']:.2e} (mteb)" if found else "")
-    agree = difference <= TOLERANCE
+    allowed = max(OTHERWISE / (result.pairs[0]["queries"]), TOLERANCE)
+    if not options.without_encoding:
+        print(f"the same, each side encoding for itself: {encoded_difference:.2e}, of {allowed:.2e} allowed")
+    agree = difference <= TOLERANCE and encoded_difference <= allowed
     print(
         json.dumps(
             {
@@ -374,6 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "ours_without_rank_correlation": without_correlation.wall,
                 "encode": encode.wall,
                 "largest_difference": difference,
+                "largest_difference_encoding_apart": encoded_difference,
                 "figures_agree": agree,
                 **found,
             }

@@ -27,7 +27,7 @@ Features = Mapping[str, Any]
 
 # Padded tokens of a chunk, the least whose activations must fit into memory. On a CPU large enough for its matrix
 # products, small enough that activations stay in its caches; a GPU wants more to be busy.
-CHUNK_TOKENS = {"cpu": 2048, "cuda": 8192}
+CHUNK_TOKENS = {"cpu": 1024, "cuda": 8192}
 SHARE_OF_MEMORY = 0.5
 
 
