@@ -117,8 +117,8 @@ class DeferredAdamW(AdamW):
         """Tell whether an optimiser can be replaced by this one, and the matrix is large enough for it to pay."""
         if type(optimizer) is not AdamW or weight.dtype != torch.float32 or weight.device.type != "cpu":
             return False
-        groups = [group for group in optimizer.param_groups if any(one is weight for one in group["params"])]
-        if len(groups) != 1 or not groups[0]["eps"] or groups[0]["amsgrad"] or groups[0]["maximize"]:
+        group = _group_of(optimizer, weight)
+        if group is None or not group["eps"] or group["amsgrad"] or group["maximize"]:
             return False
         return weight.numel() >= SMALLEST and weight.is_contiguous()
 
@@ -130,8 +130,7 @@ class DeferredAdamW(AdamW):
             self._space = np.empty((len(rows), self._weight.shape[1]), np.float32)
         vectors = self._space[: len(rows)]
         if self._started:
-            look = (rows, vectors, *self._steps.of(self._last[rows]))
-            kernels().look(*self._matrices(), of_rows=look)
+            self._look(rows, vectors, np.arange(len(rows)))
         else:
             np.take(self._matrix(), rows, axis=0, out=vectors)
         self._taken = rows, vectors
@@ -178,7 +177,7 @@ class DeferredAdamW(AdamW):
         rows = self._behind()
         if self._waiting is None and len(rows):
             self._waiting = self._matrix().copy()
-            kernels().settle(*self._matrices(), of_rows=(rows, *self._steps.of(self._last[rows])))
+            self._look(rows, self._matrix(), rows)
 
     @torch.no_grad()
     def catch_up(self) -> None:
@@ -186,7 +185,7 @@ class DeferredAdamW(AdamW):
         self._unsettle()
         rows = self._behind()
         if len(rows):
-            kernels().settle(*self._matrices(), of_rows=(rows, *self._steps.of(self._last[rows])))
+            self._look(rows, self._matrix(), rows)
             self._decay(rows)
         self._last[:] = self._steps.now
         self._steps = _Steps(self._steps.now)
@@ -255,6 +254,11 @@ class DeferredAdamW(AdamW):
         first, second = self._group()["betas"]
         return _single(first**waited), _single(second**waited)
 
+    def _look(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
+        """Write rows (U,) of the matrix as they are after the last step into places (U,) of `out`."""
+        waited = (rows, places, *self._steps.of(self._last[rows]))
+        kernels().look(*self._matrices(), out, of_rows=waited)
+
     def _decay(self, rows: np.ndarray) -> None:
         _, first, second = self._matrices()
         kernels().decay(first, second, of_rows=(rows, *self._left(rows)))
@@ -306,7 +310,15 @@ class DeferredAdamW(AdamW):
             self.catch_up()
 
     def _group(self) -> dict[str, Any]:
-        return next(group for group in self.param_groups if any(one is self._weight for one in group["params"]))
+        group = _group_of(self, self._weight)
+        assert group is not None
+        return group
+
+
+def _group_of(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict[str, Any] | None:
+    """Return the parameter group of a parameter, which torch lets be in one only; None if it is in none."""
+    groups = (group for group in optimizer.param_groups if any(one is weight for one in group["params"]))
+    return next(groups, None)
 
 
 @torch.no_grad()
@@ -318,12 +330,10 @@ def catch_up_moments(optimizer: torch.optim.Optimizer, weight: nn.Parameter, sav
         weight: the matrix of token vectors.
         saved: the state.
     """
-    if KEY not in saved or weight not in optimizer.state:
+    group = _group_of(optimizer, weight)
+    if KEY not in saved or group is None or weight not in optimizer.state:
         return
     state, waited = optimizer.state[weight], saved[KEY]["now"] - saved[KEY]["last"].numpy()
-    betas = next(
-        group["betas"] for group in optimizer.param_groups if any(one is weight for one in group["params"])
-    )
-    for name, beta in zip(("exp_avg", "exp_avg_sq"), betas, strict=True):
+    for name, beta in zip(("exp_avg", "exp_avg_sq"), group["betas"], strict=True):
         left = torch.from_numpy(_single(beta**waited))[:, None]
         state[name].mul_(left.to(state[name].device))

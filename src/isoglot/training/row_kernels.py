@@ -21,15 +21,14 @@ class Kernels(NamedTuple):
     """The loops. Matrices are (V, d) or (U, d), the rest (U,); all float32 but `rows` (int64).
 
     Attributes:
-        look: (weights, first, second, rows, out, moves, means, variances, kept) writes rows as they are into `out`.
-        settle: (weights, first, second, rows, moves, means, variances, kept) writes them into the weights.
+        look: (weights, first, second, out, rows, places, moves, means, variances, kept) writes rows as they are now
+            into these places of `out`, which may be the weights themselves.
         decay: (first, second, rows, first_left, second_left) multiplies moments.
         step: (weights, first, second, rows, vectors, gradient, first_left, second_left, rate, beta1, one less,
             beta2, one less, epsilon, shrink) decays moments, and makes a step of AdamW from `vectors`.
     """
 
     look: Callable[..., None]
-    settle: Callable[..., None]
     decay: Callable[..., None]
     step: Callable[..., None]
 
@@ -45,29 +44,20 @@ def kernels() -> Kernels:
         weights: Any,
         first: Any,
         second: Any,
-        rows: Any,
         out: Any,
+        rows: Any,
+        places: Any,
         moves: Any,
         means: Any,
         variances: Any,
         kept: Any,
     ) -> None:
         for i in range(len(rows)):
-            w, m, v, o = weights[rows[i]], first[rows[i]], second[rows[i]], out[i]
+            w, m, v, o = weights[rows[i]], first[rows[i]], second[rows[i]], out[places[i]]
             move, mean, variance, keep = moves[i], means[i], variances[i], kept[i]
             for j in range(len(w)):
                 part = one / (np.sqrt(v[j]) + mean)
                 o[j] = keep * w[j] - move * m[j] * part * (one + variance * part * part)
-
-    def settle(
-        weights: Any, first: Any, second: Any, rows: Any, moves: Any, means: Any, variances: Any, kept: Any
-    ) -> None:
-        for i in range(len(rows)):
-            w, m, v = weights[rows[i]], first[rows[i]], second[rows[i]]
-            move, mean, variance, keep = moves[i], means[i], variances[i], kept[i]
-            for j in range(len(w)):
-                part = one / (np.sqrt(v[j]) + mean)
-                w[j] = keep * w[j] - move * m[j] * part * (one + variance * part * part)
 
     def decay(first: Any, second: Any, rows: Any, first_left: Any, second_left: Any) -> None:
         for i in range(len(rows)):
@@ -103,7 +93,7 @@ def kernels() -> Kernels:
                 m[j], v[j] = moment, square
                 w[j] = shrink * o[j] - rate * moment / (np.sqrt(square) + epsilon)
 
-    compiled = [njit(nogil=True, error_model="numpy")(loop) for loop in (look, settle, decay, step)]
+    compiled = [njit(nogil=True, error_model="numpy")(loop) for loop in (look, decay, step)]
     return Kernels(*(_threaded(loop) for loop in compiled))
 
 
