@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from isoglot.reporting.figures.labels import place_labels
+from isoglot.reporting.figures.labels import label_layers, note_places
 from isoglot.reporting.figures.numbers import score_format
 from isoglot.reporting.figures.theme import ARM_COLOURS, REFERENCE
 
@@ -100,14 +100,7 @@ def pareto_front(
         .encode(x=x, y=alt.Y("y_low:Q", title=axes[1]), y2="y_high:Q", color=colour),
         base.mark_point(filled=True, size=70, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip),
     ]
-    places = sorted({row["place"] for row in kept if row["place"] is not None})
-    for place in places:  # offsets and alignments are of marks, so each needs its own
-        dx, dy, align = place.split()
-        layers.append(
-            base.transform_filter(f"datum.place === '{place}'")
-            .mark_text(align=align, baseline="middle", dx=float(dx), dy=float(dy), fontSize=11)
-            .encode(x=x, y=y, text="arm:N", tooltip=tooltip)
-        )
+    layers += label_layers(base, kept, "arm", x=x, y=y, tooltip=tooltip)
     return alt.layer(*layers).properties(width=520, height=HEIGHT, title=title)
 
 
@@ -126,5 +119,4 @@ def _label(rows: Sequence[dict[str, Any]], domains: Sequence[Sequence[float]], s
         return size * (share if (signs[at] > 0) == (side == "x") else 1 - share)
 
     points = [(pixel(row, 0, "x", NARROW), pixel(row, 1, "y", HEIGHT)) for row in rows]
-    for row, place in zip(rows, place_labels(points, [row["arm"] for row in rows], NARROW, HEIGHT), strict=True):
-        row["place"] = None if place is None else f"{place[0]:g} {place[1]:g} {place[2]}"
+    note_places(rows, points, "arm", NARROW, HEIGHT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from isoglot.reporting.figures.labels import place_labels
+from isoglot.reporting.figures.labels import label_layers, note_places
 from isoglot.reporting.figures.theme import ARM_COLOURS, REFERENCE
 from isoglot.reporting.languages import name_and_tag
 
@@ -51,8 +51,7 @@ def language_gains(rows: Sequence[Mapping[str, Any]], *, axis: str, number: str 
         (NARROW * (row["at"] - left) / (right - left), HEIGHT * (domain[1] - row["gain"]) / (domain[1] - domain[0]))
         for row in kept
     ]
-    for row, place in zip(kept, place_labels(points, [row["lang"] for row in kept], NARROW, HEIGHT), strict=True):
-        row["place"] = None if place is None else f"{place[0]:g} {place[1]:g} {place[2]}"
+    note_places(kept, points, "lang", NARROW, HEIGHT)
     powers = [power for power in range(8) if left <= power <= log10(max(top, 1)) + 0.13]
     ticks = [*([min(row["at"] for row in kept)] if none else []), *powers]
     label = "format(pow(10, datum.value), ',.0f')"
@@ -80,11 +79,5 @@ def language_gains(rows: Sequence[Mapping[str, Any]], *, axis: str, number: str 
         base.mark_point(filled=True, size=65, opacity=1, color=ARM_COLOURS[1]).encode(x=x, y=y, tooltip=tooltip),
         alt.Chart(alt.Data(values=[{"gain": 0.0}])).mark_rule(color=REFERENCE).encode(y=y),
     ]
-    for place in sorted({row["place"] for row in kept if row["place"] is not None}):
-        dx, dy, align = place.split()
-        layers.append(
-            base.transform_filter(f"datum.place === '{place}'")
-            .mark_text(align=align, baseline="middle", dx=float(dx), dy=float(dy), fontSize=11)
-            .encode(x=x, y=y, text="lang:N", tooltip=tooltip)
-        )
+    layers += label_layers(base, kept, "lang", x=x, y=y, tooltip=tooltip)
     return alt.layer(*layers).properties(width=520, height=HEIGHT, title=title)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-__all__ = ["LETTER", "LINE", "place_labels", "spread"]
+__all__ = ["LETTER", "LINE", "label_layers", "note_places", "place_labels", "spread"]
 
 LETTER = 6.8
 """Pixels a letter of a label takes, about."""
@@ -81,3 +82,32 @@ def place_labels(
 
 def _cover(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def note_places(
+    rows: Sequence[dict[str, Any]], points: Sequence[tuple[float, float]], name: str, width: float, height: float
+) -> None:
+    """Write into every row, under `place`, where its label stands, for `label_layers`; None for nowhere.
+
+    Args:
+        rows: what the labels are of.
+        points: where each row's point is, as for `place_labels`.
+        name: the key of a row that holds its label.
+        width: of the figure, pixels.
+        height: the same.
+    """
+    for row, place in zip(rows, place_labels(points, [row[name] for row in rows], width, height), strict=True):
+        row["place"] = None if place is None else f"{place[0]:g} {place[1]:g} {place[2]}"
+
+
+def label_layers(base: Any, rows: Sequence[Mapping[str, Any]], name: str, **encodings: Any) -> list[Any]:
+    """Return layers that write the labels of rows, which are the data of `base`, where `note_places` put them."""
+    layers = []
+    for place in sorted({row["place"] for row in rows if row["place"] is not None}):
+        dx, dy, align = place.split()  # offsets and alignments are of marks, so each needs its own
+        layers.append(
+            base.transform_filter(f"datum.place === '{place}'")
+            .mark_text(align=align, baseline="middle", dx=float(dx), dy=float(dy), fontSize=11)
+            .encode(text=f"{name}:N", **encodings)
+        )
+    return layers
