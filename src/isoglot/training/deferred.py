@@ -62,13 +62,15 @@ class _Steps:
         self._sums[:3] += [move, move * term, move * term**2]
         self._sums = np.append(self._sums, [[0.0], [0.0], [0.0], [1.0]], axis=1)
 
-    def of(self, last: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return A, mean, variance and what weight decay leaves, each (U,), of rows up to date at steps (U,)."""
-        total, first, second, kept = self._sums[:, last - self.swept]
+    def table(self, betas: tuple[float, float]) -> np.ndarray:
+        """Return A, mean, variance, what weight decay leaves and what is left of both moments, (6, S), of rows that
+        are up to date at step swept + 0, 1, … S - 1."""
+        total, first, second, kept = self._sums
         moved = total > 0
-        mean = np.divide(first, total, out=np.ones(len(last)), where=moved)  # 1: nothing is divided by 0
-        square = np.divide(second, total, out=np.ones(len(last)), where=moved)
-        return _single(total), _single(mean), _single(square - mean**2), _single(kept)
+        mean = np.divide(first, total, out=np.ones(len(total)), where=moved)  # 1: nothing is divided by 0
+        square = np.divide(second, total, out=np.ones(len(total)), where=moved)
+        waited = np.arange(len(total))[::-1]
+        return np.stack([total, mean, square - mean**2, kept, *(beta**waited for beta in betas)]).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """Return it as tensors and numbers."""
@@ -78,10 +80,6 @@ class _Steps:
         """Take over what `state` returned."""
         self.swept, self.now = int(state["swept"]), int(state["now"])
         self._sums = state["sums"].numpy().copy()
-
-
-def _single(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float32)
 
 
 class DeferredAdamW(AdamW):
@@ -248,20 +246,19 @@ class DeferredAdamW(AdamW):
     def _behind(self) -> np.ndarray:
         return np.flatnonzero(self._last < self._steps.now)
 
-    def _left(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is left of the moments of rows (U,) after the steps they have waited."""
-        waited = self._steps.now - self._last[rows]
-        first, second = self._group()["betas"]
-        return _single(first**waited), _single(second**waited)
+    def _waits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what waiting does, and which column of it concerns each of the rows (U,)."""
+        return self._steps.table(self._group()["betas"]), self._last[rows] - self._steps.swept
 
     def _look(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
         """Write rows (U,) of the matrix as they are after the last step into places (U,) of `out`."""
-        waited = (rows, places, *self._steps.of(self._last[rows]))
-        kernels().look(*self._matrices(), out, of_rows=waited)
+        table, ages = self._waits(rows)
+        kernels().look(*self._matrices(), out, table, rows, places, ages)
 
     def _decay(self, rows: np.ndarray) -> None:
         _, first, second = self._matrices()
-        kernels().decay(first, second, of_rows=(rows, *self._left(rows)))
+        table, ages = self._waits(rows)
+        kernels().decay(first, second, table, rows, ages)
 
     def _heed_others(self) -> None:
         """If somebody has written other weights, let them be up to date."""
@@ -298,10 +295,10 @@ class DeferredAdamW(AdamW):
             *(rate * correction / (1 - beta1**step), beta1, 1 - beta1, beta2, 1 - beta2, epsilon * correction),
             1 - rate * group["weight_decay"],
         )
+        table, ages = self._waits(rows)
+        vectors, settings = self._taken[1], (np.float32(number) for number in numbers)
         kernels().step(
-            *self._matrices(),
-            of_rows=(*self._taken, gradient.contiguous().numpy(), *self._left(rows)),
-            constants=tuple(np.float32(number) for number in numbers),
+            *self._matrices(), table, rows, ages, vectors, gradient.contiguous().numpy(), *settings
         )
         self._taken = None
         self._steps.add(rate, (beta1, beta2), epsilon, group["weight_decay"])
@@ -335,5 +332,5 @@ def catch_up_moments(optimizer: torch.optim.Optimizer, weight: nn.Parameter, sav
         return
     state, waited = optimizer.state[weight], saved[KEY]["now"] - saved[KEY]["last"].numpy()
     for name, beta in zip(("exp_avg", "exp_avg_sq"), group["betas"], strict=True):
-        left = torch.from_numpy(_single(beta**waited))[:, None]
+        left = torch.from_numpy((beta**waited).astype(np.float32))[:, None]
         state[name].mul_(left.to(state[name].device))
