@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.objectives.contrast import contrastive_loss, cosine_similarity
+from isoglot.objectives.contrast import contrastive_loss, cosine_similarity, paired_loss, unit
 
 
 def plain(scores, positives, excluded) -> float:
@@ -48,6 +48,30 @@ def test_it_is_its_equation_with_one_positive_in_every_row(rows, columns, seed):
     assert loss.item() == pytest.approx(plain(scores.detach(), positives, excluded), abs=1e-10)
     loss.backward()
     assert scores.grad.isfinite().all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 3), st.integers(0, 10**6))
+def test_a_paired_batch_has_its_positives_on_the_diagonal(rows, more, seed):
+    rng = torch.Generator().manual_seed(seed)
+    scores = torch.randn(rows, rows + more, generator=rng, dtype=torch.float64).mul_(5)
+    own = torch.eye(rows, rows + more, dtype=torch.bool)
+    excluded = (torch.randint(3, scores.shape, generator=rng) == 0) & ~own
+    assert paired_loss(scores, excluded).item() == pytest.approx(plain(scores, own, excluded), abs=1e-10)
+
+
+def test_vectors_of_any_length_get_the_gradient_of_normalize():
+    vectors = torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    vectors *= torch.tensor([[1.0], [1e6], [1e-6], [1e-13], [0.0]])
+    weights = torch.arange(20.0, dtype=torch.float64).reshape(5, 4)
+    found = []
+    for normalised in (unit, lambda one: torch.nn.functional.normalize(one, dim=-1)):
+        given_vectors = vectors.clone().requires_grad_()
+        values = normalised(given_vectors)
+        (values * weights).sum().backward()
+        found.append((values.detach(), given_vectors.grad))
+    torch.testing.assert_close(*found)
+    assert torch.autograd.gradcheck(unit, vectors[:1].requires_grad_())
 
 
 def test_it_survives_scores_far_apart():

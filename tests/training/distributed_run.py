@@ -106,7 +106,7 @@ def few_texts(out: str) -> None:
     wrapped: Any = model
     if dist.is_initialized():
         wrapped = torch.nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
-    (embeddings,) = BatchEmbedder(memory=1)(wrapped, [flat_features(*tokenizer(["one text"]))])
+    embeddings = BatchEmbedder(memory=1)(wrapped, [flat_features(*tokenizer(["one text"]))])
     embeddings[:, 0].sum().backward()
     gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
     if not dist.is_initialized() or dist.get_rank() == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,24 +128,31 @@ def _deal(
 ) -> list[int]:
     """Place the rows of `order`, changing `left` and `placed`; return those that fit nowhere."""
     batches = len(left)
-    everywhere = (1 << batches) - 1
-    open_batches = sum(1 << batch for batch in range(batches) if left[batch])
-    taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
-    room = left.tolist()
     # Only claims that several of these rows hold can clash.
     clashing = load[claims] > 1
-    listed = claims[clashing].tolist()
-    ends = np.concatenate([[0], np.cumsum(clashing)])[offsets].tolist()
+    listed = claims[clashing]
+    ends = np.concatenate([[0], np.cumsum(clashing)])[offsets]
+    dealt = _deal_in_turn(order, listed, ends, left, placed, start)
+    if dealt == len(order):
+        return []
+    bounds = ends.tolist()
+    claims_of = [listed[one:next_one].tolist() for one, next_one in pairwise(bounds)]
+    taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
+    for row in order[:dealt].tolist():
+        for claim in claims_of[row]:
+            taken[claim] = taken.get(claim, 0) | 1 << int(placed[row])
+    everywhere = (1 << batches) - 1
+    room = left.tolist()
+    open_batches = sum(1 << batch for batch in range(batches) if room[batch])
     unplaced: list[int] = []
-    pointer = start
-    for row in order.tolist():
+    pointer = (int(placed[order[dealt - 1]]) + 1) % batches if dealt else start
+    for row in order[dealt:].tolist():
         used = 0
-        row_claims = listed[ends[row] : ends[row + 1]]
-        for claim in row_claims:
+        for claim in claims_of[row]:
             used |= taken.get(claim, 0)
         free = open_batches & ~used
         if not free:
-            others = {int(other): listed[ends[other] : ends[other + 1]] for other in order}
+            others = {int(other): claims_of[other] for other in order}
             if not _exchange(row, others, taken, room, placed, open_batches, everywhere & ~used):
                 unplaced.append(row)
                 continue
@@ -152,7 +160,7 @@ def _deal(
             continue
         ahead = free >> pointer
         batch = pointer + (ahead & -ahead).bit_length() - 1 if ahead else (free & -free).bit_length() - 1
-        for claim in row_claims:
+        for claim in claims_of[row]:
             taken[claim] = taken.get(claim, 0) | 1 << batch
         placed[row] = batch
         room[batch] -= 1
@@ -161,6 +169,41 @@ def _deal(
         pointer = (batch + 1) % batches
     left[:] = room
     return unplaced
+
+
+def _deal_in_turn(
+    order: np.ndarray, listed: np.ndarray, ends: np.ndarray, left: np.ndarray, placed: np.ndarray, start: int
+) -> int:
+    """Deal rows to one batch after the other, from `start`, until one does not fit where it is its turn.
+
+    Rows that share a claim follow each other, so mostly all of them fit, and no loop over rows is needed.
+
+    Args:
+        order: (H,) rows.
+        listed: claims that can clash, `listed[ends[row]:ends[row + 1]]` those of a row.
+        ends: where they are.
+        left: (K,) how many rows each batch still takes; changed.
+        placed: (n,) batch of each row; changed.
+        start: the batch that comes first.
+
+    Returns:
+        How many rows were dealt.
+    """
+    batches = len(left)
+    turn = np.roll(np.arange(batches), -start)
+    seats = np.repeat(turn, left[turn])
+    rounds = np.arange(len(seats)) - np.repeat(np.cumsum(left[turn]) - left[turn], left[turn])
+    seats = seats[np.argsort(rounds, kind="stable")][: len(order)]
+    widths = (ends[order + 1] - ends[order])[: len(seats)]
+    position = np.repeat(np.arange(len(seats)), widths)
+    inner = np.arange(len(position)) - np.repeat(np.cumsum(widths) - widths, widths)
+    found = listed[ends[order][position] + inner] * batches + seats[position]
+    by_claim = np.argsort(found, kind="stable")
+    again = np.flatnonzero(found[by_claim][1:] == found[by_claim][:-1]) + 1
+    dealt = int(position[by_claim[again]].min(initial=len(seats)))
+    placed[order[:dealt]] = seats[:dealt]
+    left -= np.bincount(seats[:dealt], minlength=batches)
+    return dealt
 
 
 def _exchange(

@@ -106,7 +106,9 @@ class EmbeddedBatch:
     def known_positives(self) -> Tensor:
         """(Q, M) bool: True where document j is relevant to query i without being one that it is to find, so that
         it must not serve as a negative."""
-        return self.relevant() & ~self.positives()
+        if not self.paired:
+            return torch.zeros_like(self.relevant())
+        return self.relevant().fill_diagonal_(fill_value=False)
 
     def query_versions(self) -> Texts:
         """Return the queries with their versions in other languages."""

@@ -58,13 +58,13 @@ class BatchEmbedder:
         self._budget: float | None = None
         self.vectors: TokenVectors | None = None
 
-    def __call__(self, model: nn.Module, features: Sequence[Features]) -> list[Tensor]:
-        """Return embeddings (N, d) for each of the features.
+    def __call__(self, model: nn.Module, features: Sequence[Features]) -> Tensor:
+        """Return the embeddings (N, d) of all texts, in order.
 
         Args:
             model: the encoder, perhaps wrapped for several processes.
             features: each holds `input_ids` (T,), the token ids of all its texts one after the other, `offsets`
-                (N,), where each text starts, and perhaps `prompt_length`.
+                (n,), where each text starts, and perhaps `prompt_length`.
         """
         counts = [len(part["offsets"]) for part in features]
         starts = np.concatenate([[0], np.cumsum([len(part["input_ids"]) for part in features])])
@@ -85,7 +85,7 @@ class BatchEmbedder:
             embeddings = self._chunks(model, ids, offsets, lengths, prompts, mine)
         if world_size() > 1:
             embeddings = gather_embeddings(embeddings, len(lengths))
-        return list(embeddings.split(counts))
+        return embeddings
 
     def state(self) -> dict[str, float]:
         """Return what was measured at the first step.

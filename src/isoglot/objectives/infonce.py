@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import contrastive_loss, cosine_similarity
+from isoglot.objectives.contrast import contrastive_loss, cosine_similarity, paired_loss
 from isoglot.objectives.temperature import TEMPERATURE_LEARNING_RATE, Temperature
 from isoglot.objectives.term import Term
 
@@ -71,7 +71,11 @@ class InfoNCE(Term):
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar."""
         scores = cosine_similarity(batch.queries, batch.documents) / self.temperature()
-        positives, excluded = batch.positives(), batch.known_positives()
+        excluded = batch.known_positives()
+        if batch.paired and len(scores):
+            loss, own = paired_loss(scores, excluded), len(scores)
+            return (loss + paired_loss(scores[:, :own].T, excluded[:, :own].T)) / 2 if self.symmetric else loss
+        positives = batch.positives()
         loss = contrastive_loss(scores, positives, excluded)
         if self.symmetric:
             loss = (loss + contrastive_loss(scores.T, positives.T, excluded.T)) / 2

@@ -91,7 +91,7 @@ class Objective(nn.Module):
         """
         features = list(sentence_features)
         if all("offsets" in part for part in features):
-            embeddings = torch.cat(self.embedder(self.model, features))
+            embeddings = self.embedder(self.model, features)
         else:
             embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
         batch = _batch(embeddings, labels, self.progress)
@@ -134,29 +134,37 @@ class Objective(nn.Module):
 
 def _batch(embeddings: Tensor, labels: Tensor, progress: float) -> EmbeddedBatch:
     """Sort the texts of a batch by their roles."""
-    role, language, text_id, query_id, domain = labels.unbind(dim=1)
+    # Texts of a role mostly follow each other. Pieces cut from a tensor, and put together again only where they
+    # must be, make a quicker backward pass than rows picked from it.
+    found, sizes = labels[:, 0].unique_consecutive(return_counts=True)
+    runs = list(zip(found.tolist(), embeddings.split(sizes.tolist()), labels.split(sizes.tolist()), strict=True))
 
-    def rows(*roles: Role) -> Tensor:
-        return torch.cat([torch.nonzero(role == one)[:, 0] for one in roles])
+    def of(*roles: Role) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return embeddings, languages, ids and query ids of the texts of these roles."""
+        chosen = [run[1:] for one in roles for run in runs if run[0] == one] or [(embeddings[:0], labels[:0])]
+        texts, numbers = (one[0] if len(one) == 1 else torch.cat(one) for one in zip(*chosen, strict=True))
+        return texts, *numbers[:, 1:4].unbind(dim=1)
 
     def others(one: Role) -> Texts | None:
-        found = rows(one)
-        return Texts(embeddings[found], language[found], query_id[found]) if len(found) else None
+        texts, language, _, query_id = of(one)
+        return Texts(texts, language, query_id) if len(texts) else None
 
-    queries = rows(Role.QUERY)
-    unpaired = rows(Role.UNPAIRED_DOCUMENT)
-    documents = unpaired if len(unpaired) else rows(Role.DOCUMENT, Role.NEGATIVE)
+    queries, query_language, _, query_id = of(Role.QUERY)
+    documents, document_language, document_id, owner = of(Role.UNPAIRED_DOCUMENT)
+    paired = not len(documents)
+    if paired:
+        documents, document_language, document_id, owner = of(Role.DOCUMENT, Role.NEGATIVE)
     return EmbeddedBatch(
-        embeddings[queries],
-        embeddings[documents],
-        language[queries],
-        language[documents],
-        query_id[queries],
-        text_id[documents],
-        query_id[documents],
-        paired=not len(unpaired),
+        queries,
+        documents,
+        query_language,
+        document_language,
+        query_id,
+        document_id,
+        owner,
+        paired=paired,
         other_queries=others(Role.OTHER_QUERY),
         other_documents=others(Role.OTHER_DOCUMENT),
-        domain=bool(domain.any()),
+        domain=bool(labels[:, 4].any()),
         progress=progress,
     )

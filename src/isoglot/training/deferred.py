@@ -297,9 +297,7 @@ class DeferredAdamW(AdamW):
         )
         table, ages = self._waits(rows)
         vectors, settings = self._taken[1], (np.float32(number) for number in numbers)
-        kernels().step(
-            *self._matrices(), table, rows, ages, vectors, gradient.contiguous().numpy(), *settings
-        )
+        kernels().step(*self._matrices(), table, rows, ages, vectors, gradient.contiguous().numpy(), *settings)
         self._taken = None
         self._steps.add(rate, (beta1, beta2), epsilon, group["weight_decay"])
         self._last[rows] = self._steps.now

@@ -40,7 +40,9 @@ def kernels() -> Kernels:
 
     one = np.float32(1)
 
-    def look(weights: Any, first: Any, second: Any, out: Any, table: Any, rows: Any, places: Any, ages: Any) -> None:
+    def look(
+        weights: Any, first: Any, second: Any, out: Any, table: Any, rows: Any, places: Any, ages: Any
+    ) -> None:
         for i in range(len(rows)):
             w, m, v, o = weights[rows[i]], first[rows[i]], second[rows[i]], out[places[i]]
             age = ages[i]

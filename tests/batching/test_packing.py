@@ -1,0 +1,62 @@
+"""Packing rows into batches: no two of a batch may conflict, whatever documents they share."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isoglot.batching import packing
+from isoglot.batching.packing import Conflicts, pack
+
+
+@st.composite
+def problems(draw):
+    """Rows of some query ids, which claim documents of their own and shared ones, and batches with room for all."""
+    ids = draw(st.integers(1, 20))
+    claims = draw(st.lists(st.sets(st.integers(ids, ids + 8), max_size=3), min_size=ids, max_size=ids))
+    query_index = np.array(draw(st.lists(st.integers(0, ids - 1), min_size=1, max_size=30)))
+    batches = draw(st.integers(1, 12))
+    capacity = np.full(batches, -(-len(query_index) // batches))
+    capacity[0] += draw(st.integers(0, 3))
+    offsets = np.cumsum([0, *(len(one) for one in claims)])
+    listed = np.array([claim for one in claims for claim in sorted(one)], np.int64)
+    return query_index, Conflicts(offsets, listed), capacity, draw(st.integers(0, 10**6))
+
+
+def claims_of(query_index, conflicts):
+    ends = conflicts.offsets
+    return [{int(one), *conflicts.claims[ends[one] : ends[one + 1]].tolist()} for one in query_index]
+
+
+@settings(max_examples=300, deadline=None)
+@given(problems())
+def test_no_rows_of_a_batch_conflict_and_none_is_left_out_that_has_a_place(problem):
+    query_index, conflicts, capacity, seed = problem
+    placed, unplaced = pack(query_index, conflicts, capacity, np.random.default_rng(seed))
+    claims = claims_of(query_index, conflicts)
+    for batch, room in enumerate(capacity):
+        rows = np.flatnonzero(placed == batch)
+        assert len(rows) <= room
+        assert not any(claims[one] & claims[other] for one, other in combinations(rows, 2))
+    assert sorted(np.flatnonzero(placed < 0)) == sorted(unplaced)
+    for row in unplaced:
+        for batch in np.flatnonzero(np.bincount(placed[placed >= 0], minlength=len(capacity)) < capacity):
+            assert any(claims[row] & claims[other] for other in np.flatnonzero(placed == batch))
+
+
+@settings(max_examples=300, deadline=None)
+@given(problems())
+def test_dealing_many_rows_at_once_is_dealing_them_one_by_one(problem):
+    query_index, conflicts, capacity, seed = problem
+    at_once = pack(query_index, conflicts, capacity, np.random.default_rng(seed))
+    whole = packing._deal_in_turn
+    packing._deal_in_turn = lambda *_: 0
+    try:
+        one_by_one = pack(query_index, conflicts, capacity, np.random.default_rng(seed))
+    finally:
+        packing._deal_in_turn = whole
+    for found, expected in zip(at_once, one_by_one, strict=True):
+        assert np.array_equal(found, expected)
