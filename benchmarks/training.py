@@ -243,8 +243,8 @@ def main(given: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     static = options.encoder == "static"
     options.batch_size = options.batch_size or BATCH_SIZES[options.encoder]
-    options.steps = options.steps or (200 if static else 6)
-    options.warmup = options.warmup if options.warmup is not None else (20 if static else 1)
+    options.steps = options.steps or (200 if static else 8)
+    options.warmup = options.warmup if options.warmup is not None else (20 if static else 2)
     options.peer_loss = options.peer_loss or ("plain" if static else "cached")
     if options.languages is None:
         options.languages = 12 if static and not options.setup else 0

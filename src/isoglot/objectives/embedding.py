@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isoglot.objectives.bags import TokenVectors, bag_means
 from isoglot.objectives.chunks import cut_chunks, padded
+from isoglot.objectives.dropout import quick_dropout
 from isoglot.objectives.gather import agreed, gather_embeddings, share_of_process, world_size
 from isoglot.objectives.gradient_cache import RandomState, embed_chunks, exchanging
 from isoglot.objectives.lookup import adding_in_place, word_embedding
@@ -148,7 +149,7 @@ class BatchEmbedder:
             inputs: dict[str, Any] = padded(ids, offsets, lengths, chunk, pad)
             if prompts[chunk[0]]:
                 inputs["prompt_length"] = int(prompts[chunk[0]])
-            with adding_in_place(words):
+            with adding_in_place(words), quick_dropout(model):
                 embeddings: Tensor = model(inputs)["sentence_embedding"]
             return embeddings
 
