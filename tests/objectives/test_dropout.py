@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.nn import functional
 
 from isoglot.encoders import scratch_encoder
@@ -137,7 +138,25 @@ def test_an_encoder_in_training_drops_by_other_masks_and_as_much(encoder, implem
     torch.testing.assert_close(quick.mean(dim=0), slow.mean(dim=0), rtol=0, atol=float(slow.std(dim=0).max()) * 0.5)
 
 
-def test_nothing_changes_outside_training_nor_where_layers_are_computed_again(encoder):
-    assert torch.equal(embed(encoder.eval()), embed(encoder, quick=False))
-    checkpoint_gradients(encoder.train())
+def transformer_of(model):
+    return model[0].auto_model.encoder.layer
+
+
+CHANGES = {
+    "evaluated": lambda model: model.eval(),
+    "checkpointed": checkpoint_gradients,
+    "wrapped": lambda model: transformer_of(model).__setitem__(0, checkpoint_wrapper(transformer_of(model)[0])),
+    "half": lambda model: model.bfloat16(),
+    "compiled": lambda model: transformer_of(model)[0].compile(backend="eager"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_nothing_changes_where_masks_of_our_own_have_no_place(encoder, change):
+    change(encoder)
     assert torch.equal(embed(encoder), embed(encoder, quick=False))
+
+
+def test_nothing_changes_in_mixed_precision(encoder):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(embed(encoder), embed(encoder, quick=False))

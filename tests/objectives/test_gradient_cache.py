@@ -95,8 +95,9 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
             assert objective.embedder.recomputed > 1
 
 
-def test_dropout_draws_the_same_masks_when_activations_are_computed_again(facts):
-    model = scratch_encoder(facts, dimensions=64, vocabulary=500).train().double()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])  # masks of our own, and the library's
+def test_dropout_draws_the_same_masks_when_activations_are_computed_again(facts, dtype):
+    model = scratch_encoder(facts, dimensions=64, vocabulary=500).train().to(dtype)
     sampler = BatchSampler(facts, Hybrid(), 24)
     tokenizer = FlatTokenizer.of(model)
     tokens = (

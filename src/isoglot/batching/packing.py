@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -81,7 +80,8 @@ def pack(
 
     Rows that conflict with others are dealt out first, those with most conflicts first of all, each to the next
     batch that can take it; a row that fits nowhere changes places with another one. Rows without conflicts fill
-    what is left. Costs O(n) array work, and a Python loop over the rows that have a conflict.
+    what is left. Costs array work and sorting, and a Python loop over what is left of the rows that have a conflict
+    once one of them does not fit where it is its turn.
 
     Args:
         query_index: (n,) query id index of each row.
@@ -135,8 +135,8 @@ def _deal(
     dealt = _deal_in_turn(order, listed, ends, left, placed, start)
     if dealt == len(order):
         return []
-    bounds = ends.tolist()
-    claims_of = [listed[one:next_one].tolist() for one, next_one in pairwise(bounds)]
+    flat, bounds = listed.tolist(), ends.tolist()
+    claims_of = {row: flat[bounds[row] : bounds[row + 1]] for row in order.tolist()}
     taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
     for row in order[:dealt].tolist():
         for claim in claims_of[row]:
@@ -152,8 +152,7 @@ def _deal(
             used |= taken.get(claim, 0)
         free = open_batches & ~used
         if not free:
-            others = {int(other): claims_of[other] for other in order}
-            if not _exchange(row, others, taken, room, placed, open_batches, everywhere & ~used):
+            if not _exchange(row, claims_of, taken, room, placed, open_batches, everywhere & ~used):
                 unplaced.append(row)
                 continue
             open_batches = sum(1 << batch for batch in range(batches) if room[batch])

@@ -107,7 +107,7 @@ class EmbeddedBatch:
         """(Q, M) bool: True where document j is relevant to query i without being one that it is to find, so that
         it must not serve as a negative."""
         if not self.paired:
-            return torch.zeros_like(self.relevant())
+            return torch.zeros(len(self.queries), len(self.documents), dtype=torch.bool, device=self.queries.device)
         return self.relevant().fill_diagonal_(fill_value=False)
 
     def query_versions(self) -> Texts:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, autograd
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 __all__ = ["contrastive_loss", "cosine_similarity", "log_sum", "paired_loss", "unit"]
@@ -25,6 +26,7 @@ class _Unit(autograd.Function):
         return found
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Return what of the gradient is not along the vector, divided by its length."""
         found, length = ctx.saved_tensors

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from sentence_transformers import SentenceTransformer
-from torch import Tensor, autograd
+from torch import Tensor, autograd, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from transformers import PreTrainedModel
 
 __all__ = ["attention", "drop", "quick_dropout"]
 
@@ -66,6 +67,7 @@ class _Drop(autograd.Function):
         return _masked(values, ctx.seed, dropped)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Pass on the gradient of what was kept."""
         return _masked(gradients[0], ctx.seed, ctx.dropped), None
@@ -78,7 +80,7 @@ def drop(values: Tensor, probability: float) -> Tensor:
 
     Args:
         values: any shape, on a CPU.
-        probability: of being dropped, below 1; rounded to a multiple of 1 / 65,536.
+        probability: of being dropped; rounded to a multiple of 1 / 65,536, unless that is nothing or all.
     """
     dropped = round(probability * STEPS)
     if not 0 < dropped < STEPS or values.dtype != torch.float32:
@@ -95,7 +97,9 @@ def attention(
     probability: float,
     scale: float | None = None,
 ) -> Tensor:
-    """Return what `functional.scaled_dot_product_attention` does, (…, L, e), written out as it is on CPUs.
+    """Return what `functional.scaled_dot_product_attention` does, (…, L, e), in single precision.
+
+    Written out, as the library has it on CPUs when weights are dropped.
 
     Args:
         query: (…, L, d).
@@ -153,15 +157,30 @@ def _attention(
     )
 
 
-@contextmanager
-def quick_dropout(model: Any) -> Iterator[None]:
-    """Let an encoder that is trained on a CPU draw its dropout masks quickly in forward passes made here.
+def _suits(model: nn.Module) -> bool:
+    """Tell whether masks may be drawn here, in single precision and once for both passes."""
+    first = next(model.parameters(), None)
+    if not model.training or first is None or first.device.type != "cpu" or first.dtype != torch.float32:
+        return False
+    if torch.is_autocast_enabled("cpu"):  # half precision, of which the library makes the best
+        return False
+    modules = list(model.modules())
+    # What is computed again in the backward pass, outside, would draw masks of the library's; compilers want
+    # torch's own functions.
+    left = ("gradient_checkpointing", "_checkpoint_wrapped_module", "_orig_mod", "_compiled_call_impl")
+    if any(getattr(module, name, None) for module in modules for name in left):
+        return False
+    return any(isinstance(module, PreTrainedModel) for module in modules)
 
-    Not where layers are checkpointed: they are computed again in the backward pass, outside, and with masks of the
-    library's.
+
+@contextmanager
+def quick_dropout(model: nn.Module) -> Iterator[None]:
+    """Let a transformer that is trained on a CPU draw its dropout masks quickly in forward passes made here.
+
+    Not in half precision, and not where layers are checkpointed, by transformers or a wrapper of torch's, or
+    compiled. Modules of others' making that call `torch.utils.checkpoint` themselves must not be run here.
     """
-    used = isinstance(model, SentenceTransformer) and model.training and model.device.type == "cpu"
-    if not used or any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
+    if not _suits(model):
         yield
         return
     with _Quick():

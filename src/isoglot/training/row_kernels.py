@@ -16,9 +16,10 @@ __all__ = ["Kernels", "kernels"]
 
 
 class Kernels(NamedTuple):
-    """The loops. Matrices are (V, d) or (U, d), float32; the age of a row is
-    its column of `table` (6, columns), float32: A, mean, variance and what weight decay leaves, as `DeferredAdamW`
-    explains them, and what is left of the first and of the second moment.
+    """The loops. Matrices are (V, d) or (U, d), float32; `rows`, `places` and `ages` (U,), int64.
+
+    The age of a row is its column of `table` (6, columns), float32: A, mean, variance and what weight decay leaves,
+    as `DeferredAdamW` explains them, and what is left of the first and of the second moment.
 
     Attributes:
         look: (weights, first, second, out, table, rows, places, ages) writes rows (U,) as they are now into these
