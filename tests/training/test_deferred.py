@@ -226,16 +226,14 @@ def test_many_rows_are_shared_by_threads_with_the_same_bits():
     found = [(rows, torch.randn(len(rows), 8)) for rows, _ in found]
 
     def after(threads):
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
         weight = nn.Parameter(torch.ones(3000, 8))
         optimizer = DeferredAdamW(AdamW([weight], lr=0.1), weight)
+        optimizer.threads = threads
         for rows, gradient in found:
             optimizer.take(rows)
             optimizer.give(rows, gradient)
             optimizer.step()
         optimizer.catch_up()
-        torch.set_num_threads(before)
         return weight.detach()
 
     assert torch.equal(after(1), after(3))
@@ -337,3 +335,29 @@ def test_callbacks_and_later_runs_see_weights_that_are_up_to_date(toy, tmp_path)
     trainer.train()
     assert not torch.equal(weight, before)
     assert not trainer.model[0].embedding._forward_pre_hooks
+
+
+@pytest.mark.parametrize(("have", "in_steps", "rows"), [(1, 1, 1), (2, 1, 2), (3, 3, 1)])
+def test_two_threads_are_torchs_while_it_measures_and_the_rows_in_steps(toy, tmp_path, have, in_steps, rows):
+    seen = {}
+
+    class Look(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            trainer.evaluate()
+            seen["step"] = torch.get_num_threads(), trainer.optimizer.optimizer.threads
+
+    def measure(model, **kwargs):
+        seen["evaluation"] = torch.get_num_threads()
+        return {"score": 1.0}
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(have)
+        trainer = trainer_of(toy, tmp_path, max_steps=3)
+        trainer.evaluator = measure
+        trainer.add_callback(Look())
+        trainer.train()
+        assert seen == {"step": (in_steps, rows), "evaluation": have}
+        assert torch.get_num_threads() == have
+    finally:
+        torch.set_num_threads(before)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from isoglot.training.row_kernels import kernels
+from isoglot.training.row_kernels import kernels, shared_out
 
 __all__ = ["DeferredAdamW", "catch_up_moments"]
 
@@ -95,6 +95,9 @@ class DeferredAdamW(AdamW):
     Args:
         plain: an AdamW of all parameters, whose groups and settings are taken over.
         weight: (V, d) one of its parameters, for which `fits` is true.
+
+    Attributes:
+        threads: how many share the rows; more than one only where torch has one.
     """
 
     def __init__(self, plain: AdamW, weight: nn.Parameter) -> None:
@@ -109,6 +112,7 @@ class DeferredAdamW(AdamW):
         self._space = np.empty((0, weight.shape[1]), np.float32)
         self._waiting: np.ndarray | None = None  # the matrix with rows that wait, while all see a settled one
         self._hooks: list[Any] = []
+        self.threads = 1
 
     @staticmethod
     def fits(optimizer: Any, weight: nn.Parameter) -> bool:
@@ -253,12 +257,12 @@ class DeferredAdamW(AdamW):
     def _look(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
         """Write rows (U,) of the matrix as they are after the last step into places (U,) of `out`."""
         table, ages = self._waits(rows)
-        kernels().look(*self._matrices(), out, table, rows, places, ages)
+        shared_out(kernels().look, self.threads, (*self._matrices(), out, table), (rows, places, ages))
 
     def _decay(self, rows: np.ndarray) -> None:
         _, first, second = self._matrices()
         table, ages = self._waits(rows)
-        kernels().decay(first, second, table, rows, ages)
+        shared_out(kernels().decay, self.threads, (first, second, table), (rows, ages))
 
     def _heed_others(self) -> None:
         """If somebody has written other weights, let them be up to date."""
@@ -296,8 +300,9 @@ class DeferredAdamW(AdamW):
             1 - rate * group["weight_decay"],
         )
         table, ages = self._waits(rows)
-        vectors, settings = self._taken[1], (np.float32(number) for number in numbers)
-        kernels().step(*self._matrices(), table, rows, ages, vectors, gradient.contiguous().numpy(), *settings)
+        of_rows = (rows, ages, self._taken[1], gradient.contiguous().numpy())
+        settings = [np.float32(number) for number in numbers]
+        shared_out(kernels().step, self.threads, (*self._matrices(), table), of_rows, settings)
         self._taken = None
         self._steps.add(rate, (beta1, beta2), epsilon, group["weight_decay"])
         self._last[rows] = self._steps.now

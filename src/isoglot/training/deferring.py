@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,21 @@ from isoglot.objectives import Objective
 from isoglot.training.deferred import DeferredAdamW, catch_up_moments
 
 __all__ = ["DeferringMixin"]
+
+FEW_THREADS = 2
+"""Of so many threads torch gets one. Its parallel loops are so short here that they gain little, and each waits for
+a thread that has lost its core to another program: beside a busy one a step took five times as long with two
+threads as with one. More than two were not tried, and are left as they are."""
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class DeferringMixin:
@@ -30,6 +47,7 @@ class DeferringMixin:
     optimizer: Any
 
     _deferred: DeferredAdamW | None = None
+    _threads: int | None = None  # torch's outside training steps, where these have fewer
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Return the optimiser; one that was made by others is left as it is."""
@@ -42,17 +60,28 @@ class DeferringMixin:
                 self.optimizer = optimizer = self._deferred = DeferredAdamW(optimizer, weight)
         if self._deferred is not None:
             self.loss.embedder.vectors = self._deferred  # type: ignore[union-attr]
+            self._deferred.threads = self._threads or 1
             self._deferred.watch(self.model[0].embedding)  # type: ignore[index]
         return optimizer
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Train; all token vectors are up to date afterwards."""
+        weight, threads = self._token_vectors(), torch.get_num_threads()
+        few = weight is not None and weight.device.type == "cpu" and self._defers() and threads <= FEW_THREADS
+        self._threads = threads if few else None
         try:
-            return super().train(*args, **kwargs)  # type: ignore[misc]
+            with _torch_threads(1 if few else threads):
+                return super().train(*args, **kwargs)  # type: ignore[misc]
         finally:
+            self._threads = None
             if self._deferred is not None:
                 self._deferred.release()
                 self.loss.embedder.vectors = None  # type: ignore[union-attr]
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Measure, with all threads."""
+        with _torch_threads(self._threads or torch.get_num_threads()):
+            return super().evaluate(*args, **kwargs)  # type: ignore[misc]
 
     def _token_vectors(self) -> nn.Parameter | None:
         """Return the matrix of token vectors, if the encoder is static."""
