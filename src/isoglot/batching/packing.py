@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoglot.batching.versions import spread
 from isoglot.collections import Relevance
 
 __all__ = ["Conflicts", "pack"]
@@ -60,11 +61,9 @@ class Conflicts:
         offsets = np.concatenate([[0], np.cumsum(listed + 1)])
         claims = np.empty(offsets[-1], np.int64)
         claims[offsets[:-1]] = query_index
-        # positions of the listed claims: a running number within each row, from the row's start
-        inner = np.arange(listed.sum()) - np.repeat(np.cumsum(listed) - listed, listed)
-        claims[np.repeat(offsets[:-1] + 1, listed) + inner] = self.claims[
-            np.repeat(self.offsets[query_index], listed) + inner
-        ]
+        others = np.ones(len(claims), bool)
+        others[offsets[:-1]] = False
+        claims[others] = spread(self.claims, self.offsets, query_index)[0]
         return offsets, claims
 
     def heaviest(self, query_index: np.ndarray) -> int:
@@ -191,12 +190,10 @@ def _deal_in_turn(
     batches = len(left)
     turn = np.roll(np.arange(batches), -start)
     seats = np.repeat(turn, left[turn])
-    rounds = np.arange(len(seats)) - np.repeat(np.cumsum(left[turn]) - left[turn], left[turn])
+    rounds = np.concatenate([np.arange(room) for room in left[turn]])
     seats = seats[np.argsort(rounds, kind="stable")][: len(order)]
-    widths = (ends[order + 1] - ends[order])[: len(seats)]
-    position = np.repeat(np.arange(len(seats)), widths)
-    inner = np.arange(len(position)) - np.repeat(np.cumsum(widths) - widths, widths)
-    found = listed[ends[order][position] + inner] * batches + seats[position]
+    held, position = spread(listed, ends, order[: len(seats)])
+    found = held * batches + seats[position]
     by_claim = np.argsort(found, kind="stable")
     again = np.flatnonzero(found[by_claim][1:] == found[by_claim][:-1]) + 1
     dealt = int(position[by_claim[again]].min(initial=len(seats)))
