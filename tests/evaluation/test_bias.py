@@ -85,7 +85,7 @@ def test_by_query_language_averages_to_the_whole():
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=20, deadline=None)
 def test_peer_equals_the_package(seed):
-    package = pytest.importorskip("peer_measure")
+    package = pytest.importorskip("peer_measure", reason="the package peer_measure is not installed")
     # version 0.0.1 calls a helper that ir_measures has dropped,
     ir_measures.util.flatten_measures = list
     collection = make_collection(seed, documents=150, grades=1)

@@ -309,7 +309,7 @@ def test_worldfacts_is_built(tmp_path):
 
 @pytest.mark.slow
 def test_belebele_is_read_through_mteb(tmp_path, monkeypatch):
-    pytest.importorskip("mteb")
+    pytest.importorskip("mteb", reason="the extra mteb is not installed")
     import datasets
 
     from isoglot.benchmarks import belebele

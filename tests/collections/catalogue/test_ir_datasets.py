@@ -18,7 +18,7 @@ from isoglot.collections.catalogue.readers import irds
 from isoglot.collections.folder import read_splits
 from isoglot.errors import InputError, IsoglotError
 
-pytest.importorskip("ir_datasets")
+pytest.importorskip("ir_datasets", reason="the extra data is not installed")
 
 
 def write(path, text):
