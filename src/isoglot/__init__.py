@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from isoglot.batching import English as English
     from isoglot.batching import Hybrid as Hybrid
     from isoglot.batching import Mixed as Mixed
-    from isoglot.batching import MixedCross as MixedCross
     from isoglot.batching import Monolingual as Monolingual
     from isoglot.batching import Multiway as Multiway
     from isoglot.batching import Schedule as Schedule
@@ -59,7 +58,7 @@ __version__ = version("isoglot")
 
 _ROOMS = {
     "batching": (
-        *("BatchSampler", "CodeSwitcher", "CrossLingual", "English", "Hybrid", "Mixed", "MixedCross"),
+        *("BatchSampler", "CodeSwitcher", "CrossLingual", "English", "Hybrid", "Mixed"),
         *("Monolingual", "Multiway", "Schedule", "Strategy"),
     ),
     "collections": (
