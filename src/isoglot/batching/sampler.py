@@ -6,8 +6,6 @@ import logging
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import partial
-from operator import mul
 
 import numpy as np
 
