@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from operator import mul
-from typing import Literal
 
 import numpy as np
 
-from isoglot.batching.domain import DomainDraws
 from isoglot.batching.draws import WeightedDraw, divide
 from isoglot.batching.multiway import MultiwayDraws
 from isoglot.batching.packing import Conflicts
 from isoglot.batching.passes import Passes
 from isoglot.batching.rows import RowDraws
-from isoglot.batching.strategy import Multiway, Strategy
+from isoglot.batching.steps import Batch, Kind, StepSampler
+from isoglot.batching.strategy import Multiway, Strategy, training_pairs
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 
@@ -27,40 +23,10 @@ __all__ = ["Batch", "BatchSampler"]
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["mono", "cross", "multiway", "domain"]
-
 KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 8 bytes each
-# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 8,
-# the collator 10 and 11, row-level draws 12 and 13.
-KIND, PAIR, GAMMA = 0, 1, 9
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """One training batch.
-
-    Attributes:
-        step: which step it belongs to.
-        kind: `mono`, `cross`, `multiway` or `domain`.
-        query_language: canonical tag, None if rows differ.
-        document_language: canonical tag, None if rows differ.
-        queries: (B,) int32 query rows of the collection; empty in a domain batch.
-        documents: (B,) int32 document rows; `documents[i]` is relevant to `queries[i]`, and to no other query
-            of the batch, nor is any other language version of it. In a multiway batch (M,), and which query each
-            belongs to says `document_ids`; in a domain batch rows of the target collection.
-        document_ids: (M,) query id index that each document was drawn for; multiway batches only.
-    """
-
-    step: int
-    kind: Kind
-    query_language: str | None
-    document_language: str | None
-    queries: np.ndarray
-    documents: np.ndarray
-    document_ids: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.queries) or len(self.documents)
+# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 9,
+# the collator 10 and 11, row-level draws 12 and 13, joint samplers 20 and 21.
+KIND, PAIR = 0, 1
 
 
 @dataclass(eq=False)
@@ -72,7 +38,7 @@ class _Pair:
     passes: Passes
 
 
-class BatchSampler:
+class BatchSampler(StepSampler):
     """Composes batches as a pure function of (seed, step).
 
     `sampler[step]` costs the same at step 0 and at step 10⁹, so a run resumes anywhere at once and every process
@@ -94,6 +60,8 @@ class BatchSampler:
         seed: not negative; another one gives other batches.
         target: unlabelled target-domain text, whose documents are cropped in domain batches; strategies with gamma
             above 0 need it.
+        share: of the steps of the run, those that draw from this collection where there are others: schedules
+            count the steps of the run.
 
     Attributes:
         small_pairs: language pairs drawn so far that cannot fill a batch: (query language, document language) ->
@@ -111,19 +79,14 @@ class BatchSampler:
         batch_size: int,
         seed: int = 0,
         target: Collection | None = None,
+        *,
+        share: float = 1.0,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"the batch size must be at least 1, not {batch_size}")
-        if seed < 0:
-            raise InputError(f"the seed must not be negative, not {seed}")
-        self.collection = collection
-        self.strategy = strategy
-        self.batch_size = batch_size
-        self.seed = seed
+        super().__init__(collection, strategy, batch_size, seed, target)
         self.counts: np.ndarray = np.where(strategy.allowed(collection), collection.pair_counts, 0)
-        self.small_pairs: dict[tuple[str, str], tuple[int, int]] = {}
+        self.small_pairs = {}
+        self._share = share
         self._conflicts = Conflicts.of(collection.relevance)
-        self.domain = self._domain_draws(target)
         self._multiway: MultiwayDraws | None = None
         if isinstance(strategy, Multiway):
             allowed = strategy.allowed(collection)
@@ -171,33 +134,6 @@ class BatchSampler:
             )
         return draws
 
-    def _domain_draws(self, target: Collection | None) -> DomainDraws | None:
-        if (self.strategy.gamma > 0) != (target is not None):
-            raise InputError(
-                "domain batches need both a gamma above 0 and a target collection with the texts to crop; "
-                f"gamma is {self.strategy.gamma} and there is {'a' if target else 'no'} target"
-            )
-        if target is None:
-            return None
-        return DomainDraws(target, self.collection.languages, self.batch_size, self.seed)
-
-    def __iter__(self) -> Iterator[Batch]:
-        step = 0
-        while True:
-            yield self[step]
-            step += 1
-
-    def __getitem__(self, step: int) -> Batch:
-        if step < 0:
-            raise IndexError(f"steps count from 0, not {step}")
-        if self.domain is None:
-            return self._labelled(step, step)
-        goes_left, before = divide(partial(mul, self.strategy.gamma), (self.seed, GAMMA), step, 1)
-        if not goes_left[0]:
-            return self._labelled(step, step - before)
-        rows = self.domain[before]
-        return Batch(step, "domain", None, None, np.empty(0, np.int32), rows.astype(np.int32))
-
     def _labelled(self, step: int, number: int) -> Batch:
         """Return the batch of a step, which is number `number` of those with queries and relevant documents."""
         if self._multiway is not None:
@@ -216,12 +152,6 @@ class BatchSampler:
         return Batch(step, kind, tags[a], tags[b], pair.queries[rows], pair.documents[rows])
 
     @property
-    def languages(self) -> int:
-        """Number of languages that labels may name: the collection's, and the target's that it lacks."""
-        own = len(self.collection.languages)
-        return own if self.domain is None else max(own, int(self.domain.language.max()) + 1)
-
-    @property
     def steps_per_pass(self) -> int:
         """Steps after which about as many rows were drawn as there are (query version, document) rows to draw:
         the training pairs of the monolingual kind, or of the cross-lingual one if there are no others; of multiway
@@ -229,14 +159,13 @@ class BatchSampler:
         if self._multiway is not None:
             steps = len(self._multiway.passes)
         else:
-            mono = int(self.counts.trace())
-            steps = max(1, math.ceil((mono or int(self.counts.sum())) / self.batch_size))
+            steps = max(1, math.ceil(training_pairs(self.counts) / self.batch_size))
         return math.ceil(steps / (1 - self.strategy.gamma))
 
     def _kind(self, number: int) -> tuple[Kind, int]:
         """Return the kind of labelled batch `number`, and how many of that kind came before."""
-        # A schedule counts all steps: labelled batch n is at about step n / (1 - gamma).
-        pace = 1 - self.strategy.gamma
+        # A schedule counts all steps: labelled batch n is at about step n / (share · (1 - gamma)).
+        pace = self._share * (1 - self.strategy.gamma)
 
         def total(batches: int) -> float:
             if pace == 1 or self._alpha.shape == "constant":

@@ -23,6 +23,7 @@ __all__ = [
     "Pairing",
     "Strategy",
     "strategy",
+    "training_pairs",
 ]
 
 ENGLISH_CENTRIC = "english-centric"
@@ -253,3 +254,16 @@ def strategy(
                 raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
             own[key] = value
     return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)
+
+
+def training_pairs(counts: np.ndarray) -> int:
+    """Return the number of training pairs of a collection, as arXiv 2408.10536 counts examples: each query version
+    with each relevant document of its own language; with each relevant document where that is none at all.
+
+    So a set that is parallel in n languages counts n times its queries and not n², as it would with all language
+    pairs.
+
+    Args:
+        counts: (L, L) training pairs of each language pair that a strategy allows.
+    """
+    return int(counts.trace()) or int(counts.sum())

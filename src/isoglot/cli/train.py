@@ -47,7 +47,8 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help=COLLECTION)] = None,
+    data: Annotated[list[str] | None, typer.Option(help=f"{COLLECTION} Repeatable.")] = None,
+    data_power: Annotated[float | None, _of(BATCHES, "Several data sets are drawn ∝ size^power.")] = None,
     split: Split = None,
     lang: Lang = None,
     lenient: Annotated[bool | None, typer.Option("--lenient", help="Leave bad rows out.")] = None,
@@ -151,6 +152,7 @@ def train(
     lexicons |= {key: given.pop(f"code_switch_{key}") for key in ("rate", "side")}
     flags = given | {f"code_switch.{key}": value for key, value in lexicons.items()}
     flags |= {
+        "data": data or None,
         "sample": read_budgets(sample, "--budget") if sample else None,
         "hold_out_languages": _tags(hold_out_languages),
         "alpha": _number_or_schedule(alpha),

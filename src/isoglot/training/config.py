@@ -17,6 +17,7 @@ from isoglot.training.nested import (
     Budgets,
     Bytes,
     CodeSwitchConfig,
+    DataSets,
     Freeze,
     LoraTargets,
     ScheduleConfig,
@@ -32,7 +33,9 @@ class TrainConfig(Strict):
     """One training run.
 
     Attributes:
-        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`.
+        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`; several, each with
+            settings of its own if need be.
+        data_power: several data sets are drawn ∝ (number of training pairs)^data_power, unless they have weights.
         split: which judgments, where there are several; `train` if there is such a split.
         lang: language of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
@@ -98,7 +101,8 @@ class TrainConfig(Strict):
         out: folder of the trained model.
     """
 
-    data: str
+    data: DataSets
+    data_power: float = Field(default=1.0, ge=0)
     split: str | None = None
     lang: str | None = None
     lenient: bool = False
@@ -262,6 +266,6 @@ def _explain(error: ValidationError) -> str:
 def _path(location: tuple[int | str, ...]) -> str:
     """Return where in a configuration a value is: `objective[0].weight`. Of values of several types, whose places
     name the types, only the key."""
-    if location[0] not in ("objective", "code_switch"):
+    if location[0] not in ("data", "objective", "code_switch"):
         return str(location[0])
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

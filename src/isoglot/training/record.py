@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import StopEarly
@@ -31,6 +32,31 @@ def count_encoded(trainer: HybridTrainer) -> dict[str, int] | None:
         "padded_tokens": padded,
         "recomputed_chunks": recomputed,
     }
+
+
+def _small_pairs(sampler: StepSampler) -> dict[str, dict[str, int]]:
+    return {
+        f"{a}→{b}": {"training_pairs": count, "batches": batches}
+        for (a, b), (count, batches) in sorted(sampler.small_pairs.items())
+    }
+
+
+def _sets(sampler: JointSampler, batches: int) -> list[dict[str, Any]]:
+    """Say of each data set what it has and what so many batches of the run took from it."""
+    return [
+        {
+            "name": one.name,
+            "documents": one.part.collection.documents.num_rows,
+            "queries": one.part.collection.queries.num_rows,
+            "languages": list(one.part.collection.languages),
+            "training_pairs": one.training_pairs,
+            "share": one.share,
+            "batches": drawn,
+            "missing": list(one.missing),
+            "small_pairs": {} if one.sampler is None else _small_pairs(one.sampler),
+        }
+        for one, drawn in zip(sampler.sets, sampler.batches_drawn(batches), strict=True)
+    ]
 
 
 def describe(
@@ -62,13 +88,14 @@ def describe(
         "resumed_from_step": trainer.start_step or None,
         "encoded": encoded,
         "loss": [entry for entry in history if "loss" in entry],  # and what the terms log
-        "small_pairs": {
-            f"{a}→{b}": {"training_pairs": count, "batches": batches}
-            for (a, b), (count, batches) in sorted(trainer.sampler.small_pairs.items())
-        },
+        "small_pairs": _small_pairs(trainer.sampler),
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
         "versions": versions(),
     }
+    if isinstance(trainer.sampler, JointSampler):
+        record["sets"] = _sets(
+            trainer.sampler, trainer.state.global_step * trainer.args.gradient_accumulation_steps
+        )
     evaluator = trainer.evaluator
     if evaluator is not None:
         record["validation"] = {

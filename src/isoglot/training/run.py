@@ -14,13 +14,15 @@ import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
+from isoglot.batching import JointSampler
 from isoglot.cache_folder import default_cache
-from isoglot.collections import Collection, load_collection
+from isoglot.collections import Collection
 from isoglot.encoders import load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
+from isoglot.training.data import load_data
 from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_out, finish
 from isoglot.training.record import count_encoded, describe
 from isoglot.training.sampled import sample_training_data
@@ -86,7 +88,8 @@ def train(
 
     Args:
         config: the run.
-        collection: the training collection, if it is loaded already; else `config.data` is.
+        collection: the training collection, if it is loaded already, several of them joined by
+            `join_collections`; else `config.data` is loaded.
         model: the encoder to train, if it is built already.
         resume: continue from the last checkpoint in `config.out`, if there is one.
         progress: show a progress bar.
@@ -111,13 +114,7 @@ def train(
     with _one_line_for_small_pairs():
         evaluator = validation_evaluator(config, terms)
     if collection is None:
-        collection = load_collection(
-            config.data,
-            split=config.split,
-            prefer_split="train",
-            language=config.lang,
-            lenient=config.lenient,
-        )
+        collection = load_data(config)
     collection = sample_training_data(config, collection, tell=first)  # before anything learns from its texts
     check_negatives(config, collection)
     target = None
@@ -130,12 +127,15 @@ def train(
     if model is None:
         model = make_encoder(config, collection)
     args = _arguments(config, model, progress)
+    weights = [one.weight for one in config.data if one.weight is not None]
     trainer = HybridTrainer(
         model,
         collection,
         strategy,
         terms,
         args,
+        data_weights=weights or None,
+        data_power=config.data_power,
         target=target,
         negatives=config.negatives,
         switcher=switcher,
@@ -144,6 +144,9 @@ def train(
         chunk_tokens=config.chunk_tokens,
         evaluator=evaluator,
     )
+    if first and isinstance(trainer.sampler, JointSampler):
+        drawn = ", ".join(f"{one.name} {one.share:.1%}" for one in trainer.sampler.sets)
+        logger.info("batches come from %d data sets: %s", len(trainer.sampler.sets), drawn)
     trainer.remove_callback(PrinterCallback)
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
