@@ -19,7 +19,7 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.rows import take_from
 from isoglot.errors import InputError
 
-__all__ = ["KEY", "hard_negative_rows", "with_hard_negatives"]
+__all__ = ["KEY", "hard_negative_rows", "prefix_hard_negatives", "with_hard_negatives"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -75,7 +75,7 @@ def hard_negative_rows(collection: Collection) -> tuple[IntArray, IntArray]:
     ids: list[str] = []
     if "extra" in collection.queries.column_names:
         column = collection.queries["extra"]
-        rows = np.flatnonzero(pc.fill_null(pc.match_substring(column, f'"{KEY}"'), False).to_numpy())
+        rows = _rows_with_some(column)
         for row, text in zip(rows.tolist(), take_from(column, rows).to_pylist(), strict=True):
             listed = json.loads(text).get(KEY, [])
             if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
@@ -101,6 +101,31 @@ def hard_negative_rows(collection: Collection) -> tuple[IntArray, IntArray]:
         "documents that are relevant to the query; leave them out, or mine again",
     )
     return offsets, found.astype(np.int32)
+
+
+def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
+    """Return a table of queries whose hard negatives have a prefix before their ids.
+
+    What is no list of ids is left as it is, for `hard_negative_rows` to refuse.
+    """
+    if "extra" not in queries.column_names:
+        return queries
+    rows = _rows_with_some(queries["extra"])
+    if not len(rows):
+        return queries
+    extra = queries["extra"].to_pylist()
+    for row in rows.tolist():
+        record = json.loads(extra[row])
+        if isinstance(listed := record.get(KEY), list):
+            record[KEY] = [prefix + one if isinstance(one, str) else one for one in listed]
+            extra[row] = json.dumps(record, ensure_ascii=True, sort_keys=True)
+    return queries.set_column(queries.column_names.index("extra"), "extra", pa.array(extra, pa.string()))
+
+
+def _rows_with_some(column: pa.ChunkedArray) -> IntArray:
+    """Return the query rows that may have hard negatives, from the column `extra`."""
+    found: IntArray = np.flatnonzero(pc.fill_null(pc.match_substring(column, f'"{KEY}"'), False).to_numpy())
+    return found
 
 
 def _name(collection: Collection, row: int) -> str:

@@ -19,7 +19,7 @@ __all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of"]
 LOCAL = ("data", "out", "split", "lang", "lenient", "cache", "save_steps", "keep_checkpoints", "seed")
 """Keys of `TrainConfig` that are not an arm's: where things lie, and what has no part in the weights."""
 
-STUDY_OWN = ("out", "seed", "split", "lang", "lenient", "validation", "eval_steps", "best_measure")
+STUDY_OWN = ("out", "seed", "split", "lang", "lenient", "validation", "eval_steps", "best_measure", "patience")
 """Keys of `TrainConfig` that a recipe may not give: the study decides them, or its data sources do."""
 
 

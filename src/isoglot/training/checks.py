@@ -38,6 +38,8 @@ def unused(config: TrainConfig) -> list[str]:
     """Return the settings that a run does not look at."""
     kind = config.encoder if config.encoder in ("static", "scratch") else "pretrained"
     found = [key for key, kinds in USED_BY.items() if kind not in kinds]
+    if len(config.data) == 1 or config.data[0].weight is not None:
+        found.append("data_power")
     if config.sample is None and config.default_budget is None:
         found.append("sample_seed")
     return found if config.objective is None else [*found, *OF_DEFAULT_OBJECTIVE]
@@ -55,6 +57,11 @@ def check_settings(config: TrainConfig) -> None:
         if key in OF_DEFAULT_OBJECTIVE:
             raise InputError(
                 f"{key} is a setting of the default objective: give it to the terms of objective instead"
+            )
+        if key == "data_power":
+            raise InputError(
+                "data_power draws several data sets by their sizes: leave it out with "
+                + ("weights" if config.data[0].weight is not None else "one data set")
             )
         if key == "sample_seed":
             raise InputError("sample_seed draws a sample: give budgets (sample, default_budget), or leave it out")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from isoglot.batching import Schedule, Strategy, strategy
+from isoglot.batching import Pairing, Schedule, Strategy, strategy
 from isoglot.encoders.attention import Attention
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
@@ -17,6 +17,7 @@ from isoglot.training.nested import (
     Budgets,
     Bytes,
     CodeSwitchConfig,
+    DataSets,
     Freeze,
     LoraTargets,
     ScheduleConfig,
@@ -32,7 +33,9 @@ class TrainConfig(Strict):
     """One training run.
 
     Attributes:
-        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`.
+        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`; several, each with
+            settings of its own if need be.
+        data_power: several data sets are drawn ∝ (number of training pairs)^data_power, unless they have weights.
         split: which judgments, where there are several; `train` if there is such a split.
         lang: language of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
@@ -58,8 +61,10 @@ class TrainConfig(Strict):
         lora_targets: linear layers that get adapters, or `all-linear`; what PEFT takes if not given.
         strategy: how batches are composed.
         alpha: probability of a monolingual batch (`hybrid`), or a schedule; 0.5 if not given.
+        pairing: whether every `row` of a cross-lingual batch draws its own language pair, or the `batch` one for
+            all (`hybrid`, `cross_lingual`); `row` if not given.
         ways: most languages of a query and of its documents (`multiway`); 8 if not given.
-        tau: language pairs are drawn ∝ n^tau.
+        tau: language pairs are drawn ∝ n^tau, n being their training pairs; 0 is uniform.
         languages: only these.
         pairs: only these language pairs, each "query:document", or `english-centric`.
         gamma: probability of a domain batch, crops of the texts of `target`.
@@ -91,14 +96,16 @@ class TrainConfig(Strict):
         keep_checkpoints: how many of the last checkpoints are kept while the run lasts.
         validation: collection folder (its split `dev`, if there are several) to measure while training.
         eval_steps: measure it every so many steps; as often as checkpoints are made if not given.
-        best_measure: keep the model that is best on it by this measure, such as `multilingual_AP`; the last one if
-            not given.
+        best_measure: keep the model that is best on it by this measure, such as `loss` or `multilingual_AP`; the
+            last one if not given.
+        patience: stop after so many measurements in a row that were no better by `best_measure`.
         out: folder of the trained model.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)  # `from` cannot be an attribute's name
 
-    data: str
+    data: DataSets
+    data_power: float = Field(default=1.0, ge=0)
     split: str | None = None
     lang: str | None = None
     lenient: bool = False
@@ -123,6 +130,7 @@ class TrainConfig(Strict):
     lora_targets: LoraTargets | None = None
     strategy: str = "hybrid"
     alpha: float | ScheduleConfig | None = None
+    pairing: Pairing | None = None
     ways: int | None = None
     tau: float = Field(default=1.0, ge=0)
     languages: list[str] | None = None
@@ -154,6 +162,7 @@ class TrainConfig(Strict):
     validation: str | None = None
     eval_steps: int | None = Field(default=None, ge=1)
     best_measure: str | None = None
+    patience: int | None = Field(default=None, ge=1)
     out: str
 
     @model_validator(mode="after")
@@ -183,6 +192,7 @@ class TrainConfig(Strict):
         return strategy(
             self.strategy,
             alpha=alpha,
+            pairing=self.pairing,
             ways=self.ways,
             gamma=self.gamma,
             tau=self.tau,
@@ -273,6 +283,6 @@ def _explain(error: ValidationError) -> str:
 def _path(location: tuple[int | str, ...]) -> str:
     """Return where in a configuration a value is: `objective[0].weight`. Of values of several types, whose places
     name the types, only the key."""
-    if location[0] not in ("objective", "code_switch"):
+    if location[0] not in ("data", "objective", "code_switch"):
         return str(location[0])
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
