@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.negatives import KEY, hard_negative_rows, with_hard_negatives
+from isoglot.collections.negatives import hard_negative_rows, has_hard_negatives, with_hard_negatives
 from isoglot.collections.rows import take_rows
 from isoglot.errors import InputError
 
@@ -127,7 +126,9 @@ def _kept_judgments(collection: Collection, limits: Mapping[str, int | None], dr
     own_version_drawn = np.isin(query.astype(np.int64) * size + language, versions)
     limited = np.array([limit is not None for limit in limits.values()])
     removed = np.array([limit == 0 for limit in limits.values()])
-    bound = limited & (np.diag(collection.pair_counts) > 0)
+    asked = collection.query_index.astype(np.int64) * size + collection.query_language
+    own = np.isin(query.astype(np.int64) * size + language, asked) & (collection.judgments["score"].to_numpy() > 0)
+    bound = limited & (np.bincount(language[own], minlength=size) > 0)
     return np.asarray(alive[query] & ~removed[language] & (own_version_drawn | ~bound[language]))
 
 
@@ -163,16 +164,10 @@ def _select(
         query_index=number[collection.query_index[rows]].astype(np.int32),
         metadata=metadata,
     )
-    if not _has_hard_negatives(collection):
+    if not has_hard_negatives(collection):
         return sample
     offsets, mined = hard_negative_rows(collection)
     of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     stay = queries[of] & documents[mined]
     counts = np.bincount(of[stay], minlength=len(offsets) - 1)[rows]
     return with_hard_negatives(sample, np.concatenate([[0], np.cumsum(counts)]), position[mined[stay]])
-
-
-def _has_hard_negatives(collection: Collection) -> bool:
-    if "extra" not in collection.queries.column_names:
-        return False
-    return bool(pc.any(pc.match_substring(collection.queries["extra"], f'"{KEY}"')).as_py())

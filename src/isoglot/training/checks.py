@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from isoglot.collections import Collection
-from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.negatives import has_hard_negatives
 from isoglot.errors import InputError
 from isoglot.training.config import TrainConfig, written_key
 
@@ -86,7 +86,7 @@ def check_negatives(config: TrainConfig, collection: Collection) -> None:
     Raises:
         InputError: it has none, or they are not as they should be.
     """
-    if config.negatives and not len(hard_negative_rows(collection)[1]):
+    if config.negatives and not has_hard_negatives(collection):
         raise InputError(
             f"negatives is {config.negatives}, and {collection.name} has no hard negatives: find them by isoglot "
             "mine, or leave negatives out"
