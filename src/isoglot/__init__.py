@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from isoglot.batching import CrossLingual as CrossLingual
     from isoglot.batching import English as English
     from isoglot.batching import Hybrid as Hybrid
+    from isoglot.batching import JointSampler as JointSampler
     from isoglot.batching import Mixed as Mixed
-    from isoglot.batching import MixedCross as MixedCross
     from isoglot.batching import Monolingual as Monolingual
     from isoglot.batching import Multiway as Multiway
     from isoglot.batching import Schedule as Schedule
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from isoglot.collections import Collection as Collection
     from isoglot.collections import collection_from_rows as collection_from_rows
     from isoglot.collections import find_leakage as find_leakage
+    from isoglot.collections import join_collections as join_collections
     from isoglot.collections import load_collection as load_collection
     from isoglot.collections import read_collection as read_collection
     from isoglot.collections import sample_collection as sample_collection
     from isoglot.collections import write_collection as write_collection
+    from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
     from isoglot.encoders import static_encoder as static_encoder
@@ -59,14 +61,14 @@ __version__ = version("isoglot")
 
 _ROOMS = {
     "batching": (
-        *("BatchSampler", "CodeSwitcher", "CrossLingual", "English", "Hybrid", "Mixed", "MixedCross"),
+        *("BatchSampler", "CodeSwitcher", "CrossLingual", "English", "Hybrid", "JointSampler", "Mixed"),
         *("Monolingual", "Multiway", "Schedule", "Strategy"),
     ),
     "collections": (
-        *("Collection", "collection_from_rows", "find_leakage", "load_collection", "read_collection"),
-        *("sample_collection", "write_collection"),
+        *("Collection", "collection_from_rows", "find_leakage", "join_collections", "load_collection"),
+        *("read_collection", "sample_collection", "write_collection"),
     ),
-    "encoders": ("load_encoder", "scratch_encoder", "static_encoder"),
+    "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
         *("MultilingualEvaluator", "Result", "compare_all", "evaluate", "evaluate_bm25", "evaluate_embeddings"),

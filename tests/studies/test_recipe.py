@@ -51,6 +51,7 @@ BAD = [
     (("train", "stepps"), 3, r"arms.mono: unknown key 'stepps'"),
     (("train", "layers"), 3, "layers is a setting of scratch"),
     (("train", "out"), "x", "'out' is not for a recipe to give"),
+    (("train", "patience"), 3, "'patience' is not for a recipe to give"),
     (("train", "data"), "nothing", "no data source 'nothing'; there is train, test"),
     (("arms", "mono", "train", "strategy"), "fancy", "no strategy 'fancy'"),
     (("arms", "mono", "sample"), {"budgets": {"de": "few"}}, r"mono.sample.budgets.de"),

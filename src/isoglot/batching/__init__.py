@@ -1,17 +1,19 @@
 """Batching: the rules that compose training batches, and the sampler that carries them out."""
 
 from isoglot.batching.code_switching import CodeSwitcher
+from isoglot.batching.joint import JointSampler
 from isoglot.batching.sampler import Batch, BatchSampler
 from isoglot.batching.schedule import Schedule
+from isoglot.batching.steps import StepSampler
 from isoglot.batching.strategy import (
     STRATEGIES,
     CrossLingual,
     English,
     Hybrid,
     Mixed,
-    MixedCross,
     Monolingual,
     Multiway,
+    Pairing,
     Strategy,
     strategy,
 )
@@ -24,11 +26,13 @@ __all__ = [
     "CrossLingual",
     "English",
     "Hybrid",
+    "JointSampler",
     "Mixed",
-    "MixedCross",
     "Monolingual",
     "Multiway",
+    "Pairing",
     "Schedule",
+    "StepSampler",
     "Strategy",
     "strategy",
 ]

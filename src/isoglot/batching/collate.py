@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from isoglot.batching.draws import generator
 from isoglot.batching.roles import Role
-from isoglot.batching.sampler import Batch, BatchSampler
+from isoglot.batching.steps import Batch, StepSampler
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.batching.versions import Versions, lowest, spread
 from isoglot.collections.negatives import hard_negative_rows
@@ -61,7 +61,7 @@ class StepCollator:
 
     def __init__(
         self,
-        sampler: BatchSampler,
+        sampler: StepSampler,
         collate: Callable[[list[dict[str, Any]]], dict[str, Any]],
         tokens: tuple[TokenCache, TokenCache] | None = None,
         *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +47,8 @@ def train(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help=COLLECTION)] = None,
+    data: Annotated[list[str] | None, typer.Option(help=f"{COLLECTION} Repeatable.")] = None,
+    data_power: Annotated[float | None, _of(BATCHES, "Several data sets are drawn ∝ size^power.")] = None,
     split: Split = None,
     lang: Lang = None,
     lenient: Annotated[bool | None, typer.Option("--lenient", help="Leave bad rows out.")] = None,
@@ -69,8 +71,12 @@ def train(
     strategy: Annotated[str | None, _of(BATCHES, "How they are composed: hybrid, monolingual, multiway, …")] = None,
     batch_size: Annotated[int | None, _of(BATCHES, "Rows of a batch.")] = None,
     alpha: Annotated[str | None, _of(BATCHES, "Share of monolingual batches, or shape:start:end:steps.")] = None,
+    pairing: Annotated[
+        str | None,
+        _of(BATCHES, "What draws the languages of cross-lingual batches: every row, or the batch."),
+    ] = None,
     ways: Annotated[int | None, _of(BATCHES, "Most languages of a query in multiway batches.")] = None,
-    tau: Annotated[float | None, _of(BATCHES, "Language pairs are drawn ∝ size^tau.")] = None,
+    tau: Annotated[float | None, _of(BATCHES, "Language pairs are drawn ∝ size^tau; 0 is uniform.")] = None,
     languages: Annotated[str | None, _of(BATCHES, "Only these, separated by commas.")] = None,
     pairs: Annotated[str | None, _of(BATCHES, "Only these, such as en:de,de:en, or english-centric.")] = None,
     gamma: Annotated[float | None, _of(BATCHES, "Share of batches from --target.")] = None,
@@ -89,6 +95,9 @@ def train(
     symmetric: Annotated[bool | None, _of(OBJECTIVE, "The default objective in both directions.")] = None,
     # encoder
     encoder: Annotated[str | None, _of(ENCODER, "static, scratch, or a model's name or folder.")] = None,
+    from_model: Annotated[
+        str | None, _of(ENCODER, "A pretrained model that static starts from.", "--from", metavar="MODEL")
+    ] = None,
     dimensions: Annotated[int | None, _of(ENCODER, "Embedding size of static and scratch.")] = None,
     vocabulary: Annotated[int | None, _of(ENCODER, "Most sub-words of static and scratch.")] = None,
     layers: Annotated[int | None, _of(ENCODER, "Layers of scratch.")] = None,
@@ -129,12 +138,16 @@ def train(
     validation: Annotated[str | None, _of(FOLDERS, "Collection folder or name to measure while training.")] = None,
     eval_steps: Annotated[int | None, _of(FOLDERS, "Measure it every so many steps.")] = None,
     best_measure: Annotated[
-        str | None, _of(FOLDERS, "Keep the model that is best by this measure, such as multilingual_AP.")
+        str | None, _of(FOLDERS, "Keep the model that is best by this measure, such as loss or multilingual_AP.")
+    ] = None,
+    patience: Annotated[
+        int | None, _of(FOLDERS, "Stop after so many measurements that were no better by --best-measure.")
     ] = None,
 ) -> None:
     """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
     from isoglot.training import read_config
     from isoglot.training import train as run
+    from isoglot.training.output import RECORD_FILE
 
     given = dict(context.params)  # named as the keys are
     del given["config"], given["resume"]
@@ -142,6 +155,8 @@ def train(
     lexicons |= {key: given.pop(f"code_switch_{key}") for key in ("rate", "side")}
     flags = given | {f"code_switch.{key}": value for key, value in lexicons.items()}
     flags |= {
+        "data": data or None,
+        "from": flags.pop("from_model"),
         "sample": read_budgets(sample, "--budget") if sample else None,
         "hold_out_languages": _tags(hold_out_languages),
         "alpha": _number_or_schedule(alpha),
@@ -152,6 +167,5 @@ def train(
     settings = read_config(config, flags)
     run(settings, resume=resume, progress=state.progress)
     if os.environ.get("RANK", "0") == "0":  # of several processes, the one that writes
-        typer.echo(
-            f"Trained with {settings.strategy} batches for {settings.steps:,} steps; the model is in {settings.out}"
-        )
+        steps = json.loads((Path(settings.out) / RECORD_FILE).read_text(encoding="utf-8"))["steps"]
+        typer.echo(f"Trained with {settings.strategy} batches for {steps:,} steps; the model is in {settings.out}")

@@ -20,7 +20,7 @@ from isoglot.collections.ids import IdIndex
 from isoglot.collections.rows import take_from
 from isoglot.errors import InputError
 
-__all__ = ["KEY", "hard_negative_rows", "has_hard_negatives", "with_hard_negatives"]
+__all__ = ["KEY", "hard_negative_rows", "has_hard_negatives", "prefix_hard_negatives", "with_hard_negatives"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -127,6 +127,31 @@ def _listed(collection: Collection, row: int, text: str | None) -> list[str]:
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
         raise InputError(f"{collection.name}: {KEY!r} of {_name(collection, row)} is not a list of document ids")
     return listed
+
+
+def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
+    """Return a table of queries whose hard negatives have a prefix before their ids.
+
+    What is no list of ids is left as it is, for `hard_negative_rows` to refuse.
+    """
+    if "extra" not in queries.column_names:
+        return queries
+    rows = _rows_with_some(queries["extra"])
+    if not len(rows):
+        return queries
+    extra = queries["extra"].to_pylist()
+    for row in rows.tolist():
+        record = json.loads(extra[row])
+        if isinstance(listed := record.get(KEY), list):
+            record[KEY] = [prefix + one if isinstance(one, str) else one for one in listed]
+            extra[row] = json.dumps(record, ensure_ascii=True, sort_keys=True)
+    return queries.set_column(queries.column_names.index("extra"), "extra", pa.array(extra, pa.string()))
+
+
+def _rows_with_some(column: pa.ChunkedArray) -> IntArray:
+    """Return the query rows that may have hard negatives, from the column `extra`."""
+    found: IntArray = np.flatnonzero(pc.fill_null(pc.match_substring(column, f'"{KEY}"'), False).to_numpy())
+    return found
 
 
 def _name(collection: Collection, row: int) -> str:

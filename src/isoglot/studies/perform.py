@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tempfile
@@ -43,11 +44,13 @@ class Bench:
         workshop: of the study.
         library: its collections.
         tokenizers: of static encoders, by what they were learned from.
+        distilled: static encoders made from pretrained ones, by what they were made of.
     """
 
     workshop: Workshop
     library: Library
     tokenizers: dict[Any, Tokenizer] = field(default_factory=dict)
+    distilled: dict[Any, SentenceTransformer] = field(default_factory=dict)
 
     def training_data(self, job: Job, stage: int) -> Collection:
         """Return what a stage is trained on: a sample, where the arm asks for one."""
@@ -67,9 +70,14 @@ class Bench:
     def encoder(self, job: Job, config: TrainConfig, collection: Collection) -> SentenceTransformer:
         """Return an encoder to begin with."""
         set_seed(config.seed)
+        key = (job.stages[0]["data"], json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
+        if config.encoder == "static" and config.from_model is not None:
+            made = (config.from_model, config.dimensions, config.query_prompt, config.document_prompt, *key)
+            if made not in self.distilled:
+                self.distilled[made] = make_encoder(config, collection)
+            return copy.deepcopy(self.distilled[made])
         if config.encoder != "static" or config.query_prompt or config.document_prompt:
             return make_encoder(config, collection)
-        key = (job.stages[0]["data"], json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
         if key not in self.tokenizers:
             self.tokenizers[key] = train_tokenizer(collection, config.vocabulary)
         return static_encoder(

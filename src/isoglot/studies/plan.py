@@ -11,6 +11,7 @@ from isoglot.studies.expand import expand_arms
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Overrides, Profile, Recipe
 from isoglot.training import TrainConfig, read_config
 from isoglot.training.checks import check_settings, unused
+from isoglot.training.config import written_key
 from isoglot.training.terms import make_terms
 
 __all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of"]
@@ -18,7 +19,7 @@ __all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of"]
 LOCAL = ("data", "out", "split", "lang", "lenient", "cache", "save_steps", "keep_checkpoints", "seed")
 """Keys of `TrainConfig` that are not an arm's: where things lie, and what has no part in the weights."""
 
-STUDY_OWN = ("out", "seed", "split", "lang", "lenient", "validation", "eval_steps", "best_measure")
+STUDY_OWN = ("out", "seed", "split", "lang", "lenient", "validation", "eval_steps", "best_measure", "patience")
 """Keys of `TrainConfig` that a recipe may not give: the study decides them, or its data sources do."""
 
 
@@ -187,7 +188,10 @@ def _merge(common: Overrides, own: Overrides) -> Overrides:
     return {key: value for key, value in {**common, **own}.items() if value is not None}
 
 
-ENCODING = ("encoder", "pooling", "max_length", "query_prompt", "document_prompt", "trust_remote_code", "attention")
+ENCODING = (
+    *("encoder", "from", "pooling", "max_length", "query_prompt", "document_prompt", "trust_remote_code"),
+    "attention",
+)
 
 
 def _without_training(common: Overrides, encoder: str | None) -> Overrides:
@@ -201,7 +205,8 @@ def _for_encoder(stage: Overrides, encoder: str, place: str, dropped: set[str]) 
     """Return the settings with another encoder, without those that it does not have; and without the learning rate,
     which is the encoder's own."""
     stage = {**stage, "encoder": encoder}
-    idle = {*unused(settings_of(stage, place, trained=False)), "learning_rate"} - {"temperature", "symmetric"}
+    idle = {*map(written_key, unused(settings_of(stage, place, trained=False))), "learning_rate"}
+    idle -= {"temperature", "symmetric"}
     dropped.update(idle & stage.keys())
     return {key: value for key, value in stage.items() if key not in idle}
 

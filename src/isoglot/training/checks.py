@@ -7,11 +7,12 @@ import torch
 from isoglot.collections import Collection
 from isoglot.collections.negatives import has_hard_negatives
 from isoglot.errors import InputError
-from isoglot.training.config import TrainConfig
+from isoglot.training.config import TrainConfig, written_key
 
 __all__ = ["check_negatives", "check_settings", "unused"]
 
 USED_BY = {
+    "from_model": ("static",),
     "dimensions": ("static", "scratch"),
     "vocabulary": ("static", "scratch"),
     "layers": ("scratch",),
@@ -37,6 +38,8 @@ def unused(config: TrainConfig) -> list[str]:
     """Return the settings that a run does not look at."""
     kind = config.encoder if config.encoder in ("static", "scratch") else "pretrained"
     found = [key for key, kinds in USED_BY.items() if kind not in kinds]
+    if len(config.data) == 1 or config.data[0].weight is not None:
+        found.append("data_power")
     if config.sample is None and config.default_budget is None:
         found.append("sample_seed")
     return found if config.objective is None else [*found, *OF_DEFAULT_OBJECTIVE]
@@ -55,11 +58,18 @@ def check_settings(config: TrainConfig) -> None:
             raise InputError(
                 f"{key} is a setting of the default objective: give it to the terms of objective instead"
             )
+        if key == "data_power":
+            raise InputError(
+                "data_power draws several data sets by their sizes: leave it out with "
+                + ("weights" if config.data[0].weight is not None else "one data set")
+            )
         if key == "sample_seed":
             raise InputError("sample_seed draws a sample: give budgets (sample, default_budget), or leave it out")
         words = {"pretrained": "pretrained models"}
         kinds = " and ".join(words.get(kind, kind) for kind in USED_BY[key])
-        raise InputError(f"{key} is a setting of {kinds}; the encoder {config.encoder} has none: leave it out")
+        raise InputError(
+            f"{written_key(key)} is a setting of {kinds}; the encoder {config.encoder} has none: leave it out"
+        )
     if config.gamma and config.target is None:
         raise InputError("gamma draws batches of target-domain text: give target, a folder that holds the text")
     if config.target is not None and not config.gamma:

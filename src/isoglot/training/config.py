@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from isoglot.batching import Schedule, Strategy, strategy
+from isoglot.batching import Pairing, Schedule, Strategy, strategy
 from isoglot.encoders.attention import Attention
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
@@ -17,6 +17,7 @@ from isoglot.training.nested import (
     Budgets,
     Bytes,
     CodeSwitchConfig,
+    DataSets,
     Freeze,
     LoraTargets,
     ScheduleConfig,
@@ -25,14 +26,16 @@ from isoglot.training.nested import (
     TermConfig,
 )
 
-__all__ = ["ScheduleConfig", "TrainConfig", "read_config"]
+__all__ = ["ScheduleConfig", "TrainConfig", "read_config", "written_key"]
 
 
 class TrainConfig(Strict):
     """One training run.
 
     Attributes:
-        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`.
+        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`; several, each with
+            settings of its own if need be.
+        data_power: several data sets are drawn ∝ (number of training pairs)^data_power, unless they have weights.
         split: which judgments, where there are several; `train` if there is such a split.
         lang: language of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
@@ -41,8 +44,9 @@ class TrainConfig(Strict):
         hold_out_languages: train without a text of these.
         sample_seed: another one draws other queries; `seed` draws none.
         encoder: `static`, `scratch`, or the name or folder of a pretrained model.
+        from_model: `from` in YAML: a pretrained model that `static` starts from (`isoglot.distil_static`).
         dimensions: embedding size of `static` and `scratch`.
-        vocabulary: most sub-words of `static` and `scratch`.
+        vocabulary: most sub-words of `static` and `scratch`; 32,000 if not given, and 64,000 of `from_model`'s.
         layers: transformer layers of `scratch`.
         pooling: of a pretrained model: `mean`, `cls` or `max`; what the model says if not given.
         max_length: most tokens read of a text (`scratch` and pretrained).
@@ -57,8 +61,10 @@ class TrainConfig(Strict):
         lora_targets: linear layers that get adapters, or `all-linear`; what PEFT takes if not given.
         strategy: how batches are composed.
         alpha: probability of a monolingual batch (`hybrid`), or a schedule; 0.5 if not given.
+        pairing: whether every `row` of a cross-lingual batch draws its own language pair, or the `batch` one for
+            all (`hybrid`, `cross_lingual`); `row` if not given.
         ways: most languages of a query and of its documents (`multiway`); 8 if not given.
-        tau: language pairs are drawn ∝ n^tau.
+        tau: language pairs are drawn ∝ n^tau, n being their training pairs; 0 is uniform.
         languages: only these.
         pairs: only these language pairs, each "query:document", or `english-centric`.
         gamma: probability of a domain batch, crops of the texts of `target`.
@@ -90,12 +96,16 @@ class TrainConfig(Strict):
         keep_checkpoints: how many of the last checkpoints are kept while the run lasts.
         validation: collection folder (its split `dev`, if there are several) to measure while training.
         eval_steps: measure it every so many steps; as often as checkpoints are made if not given.
-        best_measure: keep the model that is best on it by this measure, such as `multilingual_AP`; the last one if
-            not given.
+        best_measure: keep the model that is best on it by this measure, such as `loss` or `multilingual_AP`; the
+            last one if not given.
+        patience: stop after so many measurements in a row that were no better by `best_measure`.
         out: folder of the trained model.
     """
 
-    data: str
+    model_config = ConfigDict(serialize_by_alias=True)  # `from` cannot be an attribute's name
+
+    data: DataSets
+    data_power: float = Field(default=1.0, ge=0)
     split: str | None = None
     lang: str | None = None
     lenient: bool = False
@@ -104,6 +114,7 @@ class TrainConfig(Strict):
     hold_out_languages: Tags | None = None
     sample_seed: int = 0
     encoder: str = "static"
+    from_model: str | None = Field(default=None, alias="from")
     dimensions: int = Field(default=256, ge=1)
     vocabulary: int = Field(default=32_000, ge=100)
     layers: int = Field(default=4, ge=1)
@@ -119,6 +130,7 @@ class TrainConfig(Strict):
     lora_targets: LoraTargets | None = None
     strategy: str = "hybrid"
     alpha: float | ScheduleConfig | None = None
+    pairing: Pairing | None = None
     ways: int | None = None
     tau: float = Field(default=1.0, ge=0)
     languages: list[str] | None = None
@@ -150,7 +162,15 @@ class TrainConfig(Strict):
     validation: str | None = None
     eval_steps: int | None = Field(default=None, ge=1)
     best_measure: str | None = None
+    patience: int | None = Field(default=None, ge=1)
     out: str
+
+    @model_validator(mode="after")
+    def _keep_more_of_a_model(self) -> TrainConfig:
+        """Of a pretrained model's sub-words keep more than its texts need: others' texts are cut by them too."""
+        if self.from_model is not None and "vocabulary" not in self.model_fields_set:
+            self.__dict__["vocabulary"] = 64_000
+        return self
 
     def make_strategy(self) -> Strategy:
         """Return the batch strategy.
@@ -172,6 +192,7 @@ class TrainConfig(Strict):
         return strategy(
             self.strategy,
             alpha=alpha,
+            pairing=self.pairing,
             ways=self.ways,
             gamma=self.gamma,
             tau=self.tau,
@@ -196,6 +217,11 @@ class TrainConfig(Strict):
             return self.learning_rate
         pretrained = 2e-5 if self.lora_rank is None else 2e-4  # adapters start from nothing
         return {"static": 1e-2, "scratch": 5e-4}.get(self.encoder, pretrained)
+
+
+def written_key(field: str) -> str:
+    """Return the key of a setting as it is written in YAML: of `from_model` it is `from`."""
+    return TrainConfig.model_fields[field].alias or field
 
 
 def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
@@ -240,7 +266,8 @@ def _explain(error: ValidationError) -> str:
         key = str(problem["loc"][0])
         name = _path(problem["loc"])
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-            parts[key] = f"unknown key {key!r}; the keys are {', '.join(TrainConfig.model_fields)}"
+            known = ", ".join(written_key(field) for field in TrainConfig.model_fields)
+            parts[key] = f"unknown key {key!r}; the keys are {known}"
         elif problem["type"] == "missing" and len(problem["loc"]) == 1:
             parts[key] = f"{key!r} is missing (--{key})"
         elif problem["type"] == "missing":
@@ -256,6 +283,6 @@ def _explain(error: ValidationError) -> str:
 def _path(location: tuple[int | str, ...]) -> str:
     """Return where in a configuration a value is: `objective[0].weight`. Of values of several types, whose places
     name the types, only the key."""
-    if location[0] not in ("objective", "code_switch"):
+    if location[0] not in ("data", "objective", "code_switch"):
         return str(location[0])
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

@@ -6,7 +6,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from isoglot.batching import CodeSwitcher
 from isoglot.batching.code_switching import Side
@@ -22,6 +30,7 @@ __all__ = [
     "Budgets",
     "Bytes",
     "CodeSwitchConfig",
+    "DataSets",
     "Freeze",
     "LoraTargets",
     "ScheduleConfig",
@@ -79,6 +88,22 @@ class TermConfig(Strict):
             InputError: there is no such term, or it has no such setting.
         """
         return term(self.term, **(self.model_extra or {}))
+
+
+class DataSetConfig(Strict):
+    """One of the data sets of a run.
+
+    Attributes:
+        name: collection folder, or the name of a data set.
+        weight: data sets are drawn in proportion to these; by their sizes if not given.
+        split: which of its judgments; the run's `split` if not given.
+        lang: language of its texts that have none; the run's `lang` if not given.
+    """
+
+    name: str
+    weight: float | None = Field(default=None, gt=0)
+    split: str | None = None
+    lang: str | None = None
 
 
 class CodeSwitchConfig(Strict):
@@ -193,6 +218,38 @@ def _budgets(value: Any) -> Any:
     return budgets
 
 
+def _data_sets(value: Any) -> Any:
+    """Read the data sets of a run: a name, a mapping, or a list of these."""
+    listed = value if isinstance(value, list) else [value]
+    for one in listed:
+        if not isinstance(one, (str, dict, DataSetConfig)):
+            raise ValueError("should be a folder or a name, {name: …, weight: …}, or a list of these")
+    return [{"name": one} if isinstance(one, str) else one for one in listed]
+
+
+def _weights_fit(sets: list[DataSetConfig]) -> list[DataSetConfig]:
+    given = [one.weight is not None for one in sets]
+    if any(given) and len(sets) == 1:
+        raise ValueError("a weight decides between several data sets, and this is the only one")
+    if any(given) and not all(given):
+        raise ValueError("all data sets have a weight, or none: without weights they are drawn by size")
+    return sets
+
+
+def _written_data_sets(sets: list[DataSetConfig]) -> Any:
+    """Write data sets as briefly as they can be given."""
+    brief = [one.model_dump(exclude_none=True) for one in sets]
+    listed = [one["name"] if set(one) == {"name"} else one for one in brief]
+    return listed[0] if len(listed) == 1 else listed
+
+
+DataSets = Annotated[
+    list[DataSetConfig],
+    Field(min_length=1),
+    BeforeValidator(_data_sets),
+    AfterValidator(_weights_fit),
+    PlainSerializer(_written_data_sets),
+]
 Budget = Annotated[int | None, BeforeValidator(_budget)]
 """Queries of a language; None for all."""
 Budgets = Annotated[dict[str, int | Literal["all"]], BeforeValidator(_budgets), Field(min_length=1)]

@@ -49,13 +49,24 @@ def check_out(config: TrainConfig, resume: bool) -> None:
         raise InputError(f"{out} already exists and is not empty; choose another --out, or continue with --resume")
     if not (out / CONFIG_FILE).is_file():
         return
-    old, new = _effective(read_config(out / CONFIG_FILE, {})), _effective(config)
+    started = read_config(out / CONFIG_FILE, {})
+    old, new = _effective(started), _effective(config)
     changed = [key for key in {**old, **new} if key not in MAY_CHANGE and old.get(key) != new.get(key)]
+    if not _same_but_for_paths(started, config):
+        changed.insert(0, "data")
     if changed:
         said = ", ".join(f"{key} {old.get(key)} (now {new.get(key)})" for key in changed)
         raise InputError(
             f"{out} was started with {said}: resume it with the settings it had, or start anew in another --out"
         )
+
+
+def _same_but_for_paths(started: TrainConfig, config: TrainConfig) -> bool:
+    """Tell whether two runs may have the same data sets in the same order, wherever these lie."""
+    mixtures = [[one.model_dump(exclude={"name"}) for one in run.data] for run in (started, config)]
+    old, new = ([one.name for one in run.data] for run in (started, config))
+    moved = any(one != other and one in new for one, other in zip(old, new, strict=False))
+    return mixtures[0] == mixtures[1] and not moved
 
 
 def begin(config: TrainConfig) -> None:

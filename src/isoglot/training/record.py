@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 
+from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection
 from isoglot.training.trainer import HybridTrainer
+from isoglot.training.validation import StopEarly
 from isoglot.versions import versions
 
 __all__ = ["count_encoded", "describe"]
@@ -32,8 +34,37 @@ def count_encoded(trainer: HybridTrainer) -> dict[str, int] | None:
     }
 
 
+def _small_pairs(sampler: StepSampler) -> dict[str, dict[str, int]]:
+    return {
+        f"{a}→{b}": {"training_pairs": count, "batches": batches}
+        for (a, b), (count, batches) in sorted(sampler.small_pairs.items())
+    }
+
+
+def _sets(sampler: JointSampler, batches: int) -> list[dict[str, Any]]:
+    """Say of each data set what it has and what so many batches of the run took from it."""
+    return [
+        {
+            "name": one.name,
+            "documents": one.part.collection.documents.num_rows,
+            "queries": one.part.collection.queries.num_rows,
+            "languages": list(one.part.collection.languages),
+            "training_pairs": one.training_pairs,
+            "share": one.share,
+            "batches": drawn,
+            "missing": list(one.missing),
+            "small_pairs": {} if one.sampler is None else _small_pairs(one.sampler),
+        }
+        for one, drawn in zip(sampler.sets, sampler.batches_drawn(batches), strict=True)
+    ]
+
+
 def describe(
-    collection: Collection, trainer: HybridTrainer, seconds: dict[str, float], encoded: dict[str, int] | None
+    collection: Collection,
+    trainer: HybridTrainer,
+    seconds: dict[str, float],
+    encoded: dict[str, int] | None,
+    early: StopEarly | None = None,
 ) -> dict[str, Any]:
     """Return how a run went.
 
@@ -42,6 +73,7 @@ def describe(
         trainer: after training.
         seconds: what each phase took.
         encoded: as `count_encoded` tells.
+        early: what may have stopped the run before its last step.
     """
     history = trainer.state.log_history
     record: dict[str, Any] = {
@@ -51,16 +83,19 @@ def describe(
         "languages": list(collection.languages),
         "command": sys.argv if sys.argv and Path(sys.argv[0]).stem in ("isoglot", "__main__") else None,
         "steps": trainer.state.global_step,
+        "stopped_at": None if early is None else early.stopped_at,
+        "stop_reason": None if early is None else early.reason,
         "resumed_from_step": trainer.start_step or None,
         "encoded": encoded,
         "loss": [entry for entry in history if "loss" in entry],  # and what the terms log
-        "small_pairs": {
-            f"{a}→{b}": {"training_pairs": count, "batches": batches}
-            for (a, b), (count, batches) in sorted(trainer.sampler.small_pairs.items())
-        },
+        "small_pairs": _small_pairs(trainer.sampler),
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
         "versions": versions(),
     }
+    if isinstance(trainer.sampler, JointSampler):
+        record["sets"] = _sets(
+            trainer.sampler, trainer.state.global_step * trainer.args.gradient_accumulation_steps
+        )
     evaluator = trainer.evaluator
     if evaluator is not None:
         record["validation"] = {

@@ -14,13 +14,15 @@ import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
+from isoglot.batching import JointSampler
 from isoglot.cache_folder import default_cache
-from isoglot.collections import Collection, load_collection
-from isoglot.encoders import load_encoder, merge_lora, scratch_encoder, static_encoder
+from isoglot.collections import Collection
+from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
+from isoglot.training.data import load_data
 from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_out, finish
 from isoglot.training.record import count_encoded, describe
 from isoglot.training.sampled import sample_training_data
@@ -28,7 +30,7 @@ from isoglot.training.signals import StopOnSignal, TrainingStopped
 from isoglot.training.target import load_target
 from isoglot.training.terms import make_terms
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import TellValidation, less_is_better, validation_evaluator
+from isoglot.training.validation import StopEarly, TellValidation, less_is_better, validation_evaluator
 
 __all__ = ["make_encoder", "train"]
 
@@ -37,7 +39,11 @@ logger = logging.getLogger(__name__)
 
 def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransformer:
     """Build or load the encoder that a configuration names."""
-    if config.encoder == "static":
+    if config.encoder == "static" and config.from_model is not None:
+        model = distil_static(
+            config.from_model, collection, dimensions=config.dimensions, vocabulary=config.vocabulary
+        )
+    elif config.encoder == "static":
         model = static_encoder(
             collection, dimensions=config.dimensions, vocabulary=config.vocabulary, seed=config.seed
         )
@@ -86,7 +92,8 @@ def train(
 
     Args:
         config: the run.
-        collection: the training collection, if it is loaded already; else `config.data` is.
+        collection: the training collection, if it is loaded already, several of them joined by
+            `join_collections`; else `config.data` is loaded.
         model: the encoder to train, if it is built already.
         resume: continue from the last checkpoint in `config.out`, if there is one.
         progress: show a progress bar.
@@ -108,15 +115,10 @@ def train(
         check_out(config, resume)
     strategy = config.make_strategy()
     terms = make_terms(config)
-    evaluator = validation_evaluator(config)
+    with _one_line_for_small_pairs():
+        evaluator = validation_evaluator(config, terms)
     if collection is None:
-        collection = load_collection(
-            config.data,
-            split=config.split,
-            prefer_split="train",
-            language=config.lang,
-            lenient=config.lenient,
-        )
+        collection = load_data(config)
     collection = sample_training_data(config, collection, tell=first)  # before anything learns from its texts
     check_negatives(config, collection)
     target = None
@@ -129,12 +131,15 @@ def train(
     if model is None:
         model = make_encoder(config, collection)
     args = _arguments(config, model, progress)
+    weights = [one.weight for one in config.data if one.weight is not None]
     trainer = HybridTrainer(
         model,
         collection,
         strategy,
         terms,
         args,
+        data_weights=weights or None,
+        data_power=config.data_power,
         target=target,
         negatives=config.negatives,
         switcher=switcher,
@@ -143,9 +148,16 @@ def train(
         chunk_tokens=config.chunk_tokens,
         evaluator=evaluator,
     )
+    if first and isinstance(trainer.sampler, JointSampler):
+        drawn = ", ".join(f"{one.name} {one.share:.1%}" for one in trainer.sampler.sets)
+        logger.info("batches come from %d data sets: %s", len(trainer.sampler.sets), drawn)
     trainer.remove_callback(PrinterCallback)
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    early: StopEarly | None = None
+    if config.patience is not None and config.best_measure is not None:
+        early = StopEarly(config.best_measure, config.patience)
+        trainer.add_callback(early)
     for make in callbacks:
         trainer.add_callback(make(trainer))
     checkpoint = last_checkpoint(args.output_dir) if resume else None
@@ -158,7 +170,8 @@ def train(
         trainer.train(resume_from_checkpoint=checkpoint)
     seconds["train"] = time.perf_counter() - start
     step = trainer.state.global_step
-    if stop.asked and step < config.steps:
+    stopped_early = early is not None and early.stopped_at is not None  # such a run is finished
+    if stop.asked and step < config.steps and not stopped_early:
         raise TrainingStopped(
             f"stopped at step {step:,} of {config.steps:,} as SIGTERM asked, with a checkpoint in {out}; the same "
             "command with --resume continues"
@@ -180,7 +193,7 @@ def train(
     encoded = count_encoded(trainer)
     merge_lora(model)
     if first:
-        finish(out, model, describe(collection, trainer, seconds, encoded))
+        finish(out, model, describe(collection, trainer, seconds, encoded, early))
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
     return model
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from sentence_transformers import (
 from torch import nn
 from torch.utils.data import DataLoader
 
-from isoglot.batching import BatchSampler, Hybrid, Multiway, Strategy
+from isoglot.batching import Hybrid, Multiway, Strategy
 from isoglot.batching.collate import StepCollator, StepDataset, Switcher
+from isoglot.batching.joint import make_sampler
 from isoglot.batching.prefetch import PrefetchLoader
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
@@ -47,11 +48,13 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
 
     Args:
         model: the encoder to train.
-        collection: what to train on.
+        collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
         objective: a term, several with their weights, or a ready `Objective` or other loss of
             sentence-transformers. By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
         args: as for `SentenceTransformerTrainer`.
+        data_weights: of several collections: they are drawn in proportion to these; by their sizes if None.
+        data_power: without weights, in proportion to (number of training pairs)^power.
         target: unlabelled target-domain text for domain batches (strategies with gamma above 0).
         negatives: hard negatives added for each query, of those that the collection has.
         switcher: replaces words by translations, such as `CodeSwitcher`.
@@ -68,11 +71,13 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
     def __init__(
         self,
         model: SentenceTransformer,
-        collection: Collection,
+        collection: Collection | Sequence[Collection],
         strategy: Strategy | None = None,
         objective: nn.Module | Mapping[nn.Module, float] | None = None,
         args: SentenceTransformerTrainingArguments | None = None,
         *,
+        data_weights: Sequence[float] | None = None,
+        data_power: float = 1.0,
         target: Collection | None = None,
         negatives: int = 0,
         switcher: Switcher | None = None,
@@ -88,7 +93,9 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
             args._n_gpu = 1
         strategy = strategy if strategy is not None else Hybrid()
         batch_size = args.per_device_train_batch_size * args.world_size
-        self.sampler = BatchSampler(collection, strategy, batch_size, args.seed, target)
+        self.sampler = make_sampler(
+            collection, strategy, batch_size, args.seed, target, weights=data_weights, power=data_power
+        )
         self._negatives = negatives
         self._switcher = switcher
         self._token_cache = None if token_cache is None else Path(token_cache)
@@ -99,7 +106,7 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
             objective = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
         loss = objective
         if isinstance(loss, Mapping) or not hasattr(loss, "model"):
-            english = [tag.split("-")[0] == "en" for tag in collection.languages]
+            english = [tag.split("-")[0] == "en" for tag in self.sampler.collection.languages]
             with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
                 torch.manual_seed(args.seed)
                 loss = Objective(

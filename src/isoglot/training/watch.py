@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import TrainerCallback
 
-from isoglot.batching import BatchSampler
+from isoglot.batching import StepSampler
 from isoglot.errors import IsoglotError
 
 __all__ = ["Watch", "WatchMixin", "mean_cosine"]
@@ -59,7 +59,7 @@ class Watch(TrainerCallback):
         IsoglotError: a loss is not finite (by `saw`, `check` and `on_step_end`).
     """
 
-    def __init__(self, sampler: BatchSampler, loss: nn.Module) -> None:
+    def __init__(self, sampler: StepSampler, loss: nn.Module) -> None:
         self.sampler = sampler
         self.loss = loss
         self._pending: list[tuple[int, int, Tensor]] = []
@@ -161,7 +161,7 @@ class WatchMixin:
 
     args: Any
     state: Any
-    sampler: BatchSampler
+    sampler: StepSampler
     loss: nn.Module
     current_gradient_accumulation_steps: int
 
