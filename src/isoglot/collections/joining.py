@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.collections.collection import Collection
+from isoglot.collections.collection import TRANSLATIONS, Collection
 from isoglot.collections.negatives import prefix_hard_negatives
 from isoglot.errors import InputError
 
@@ -47,9 +47,16 @@ class JoinedCollection(Collection):
 
     Attributes:
         sets: names of the sets, in order.
+        translating: of each set whether it `finds_translations`; none does if empty.
     """
 
     sets: tuple[str, ...] = ()
+    translating: tuple[bool, ...] = ()
+
+    @property
+    def finds_translations(self) -> bool:
+        """Whether the queries of all sets look for their translations; of one alone its part says so."""
+        return bool(self.translating) and all(self.translating)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -68,6 +75,7 @@ class JoinedCollection(Collection):
                 query_ids=self.query_ids[g],
                 query_index=self.query_index[q] - np.int32(g.start),
                 name=name,
+                metadata={TRANSLATIONS: True} if self.translating and self.translating[at] else {},
             )
             parts.append(Part(collection, q.start, d.start, g.start))
         return tuple(parts)
@@ -115,6 +123,7 @@ def join_collections(collections: Sequence[Collection], names: Sequence[str] | N
         name=" + ".join(names),
         dropped=dict(sum((Counter(one.dropped) for one in collections), Counter())),
         sets=tuple(names),
+        translating=tuple(one.finds_translations for one in collections),
     )
 
 
