@@ -26,7 +26,9 @@ def write_result_file(content: dict[str, Any], path: str | Path) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
-def read_result_file(path: str | Path, keys: Sequence[str], kind: str, remedy: str = "") -> dict[str, Any]:
+def read_result_file(
+    path: str | Path, keys: Sequence[str], kind: str, remedy: str = "", *, optional: Sequence[str] = ()
+) -> dict[str, Any]:
     """Read a result file; return these keys of it.
 
     Args:
@@ -34,6 +36,7 @@ def read_result_file(path: str | Path, keys: Sequence[str], kind: str, remedy: s
         keys: all of which it must have.
         kind: what it is called in messages, such as "a result file".
         remedy: what to do about a file that is none.
+        optional: of the keys, those that older files lack; they are not in what is returned then.
 
     Raises:
         InputError: the file is missing, not JSON, or lacks a key.
@@ -44,7 +47,7 @@ def read_result_file(path: str | Path, keys: Sequence[str], kind: str, remedy: s
         raise InputError(f"cannot read the result {path}: {error.strerror}") from None
     except ValueError:
         raise InputError(f"{path} is not {kind}: it is not JSON{remedy}") from None
-    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    missing = [key for key in keys if not isinstance(content, dict) or key not in {*content, *optional}]
     if missing:
         raise InputError(f"{path} is not {kind}: it lacks {missing[0]!r}{remedy}")
-    return {key: content[key] for key in keys}
+    return {key: content[key] for key in keys if key in content}

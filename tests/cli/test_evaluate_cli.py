@@ -213,6 +213,8 @@ def test_compare(results, tmp_path, capsys):
 
 
 def test_compare_some_measures(results, tmp_path, capsys):
+    from isoglot.evaluation import Result
+
     to = tmp_path / "c.json"
     assert (
         run("compare", *results[:2], "--json", to, "--measures", "R@5,multilingual_AP,peer@10", "--draws", 50) == 0
@@ -223,6 +225,13 @@ def test_compare_some_measures(results, tmp_path, capsys):
         ("multilingual", "AP"),
         ("bias", "peer@10"),
     ]
+    capsys.readouterr()
+    assert (
+        run("compare", *results[:2], "--macro", "--json", to, "--measures", "multilingual_AP", "--draws", 50) == 0
+    )
+    assert "means over query languages" in " ".join(capsys.readouterr().out.split())
+    (one,) = json.loads(to.read_text())["comparisons"]
+    assert one["second"] == pytest.approx(Result.from_json(results[1]).macro["multilingual"]["AP"])
 
 
 def test_what_compare_refuses(results, tmp_path, capsys, model):

@@ -14,7 +14,7 @@ from isoglot.evaluation import DEFAULT_MEASURES, Result, embed_collection, evalu
 from isoglot.evaluation.result import sidecar_of
 
 KEYS = [
-    "collection", "model", "languages", "monolingual", "cross_lingual", "multilingual", "bias", "geometry",
+    "collection", "model", "languages", "monolingual", "cross_lingual", "multilingual", "bias", "macro", "geometry",
     "intervals", "pairs", "seconds", "versions",
 ]  # fmt: skip
 

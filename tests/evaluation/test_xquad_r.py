@@ -56,6 +56,10 @@ def test_candidates_pairs_and_pool_are_the_published_ones(xquad_r, embeddings):
     assert (result.monolingual["pairs"], result.cross_lingual["pairs"]) == (11, 110)
     assert (result.multilingual["queries"], result.multilingual["documents"]) == (13_090, 13_014)
     assert all(row["queries"] == 1190 for row in result.pairs)
+    for setting in ("multilingual", "bias"):  # as many queries in each language: both averages are one
+        for name, value in result.macro[setting].items():
+            plain = getattr(result, setting)[name]
+            assert value is plain is None or value == pytest.approx(plain, rel=1e-12), name
 
 
 def test_every_pair_and_the_pool_equal_ir_measures(xquad_r, embeddings):

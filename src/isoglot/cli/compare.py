@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-def comparison_table(found: list[Compared], first: str) -> Table:
+def comparison_table(found: list[Compared], first: str, macro: bool = False) -> Table:
     """Return one row a test, a section for each model and language of queries."""
+    averaged = "; multilingual and bias: means over query languages" if macro else ""
     table = Table(
-        title=f"against {first}; p by paired randomisation, corrected (Holm) for {len(found)} tests",
+        title=f"against {first}; p by paired randomisation, corrected (Holm) for {len(found)} tests{averaged}",
         title_justify="left",
     )
     by_language = any(one.language for one in found)
@@ -61,6 +62,10 @@ def compare(
     by_language: Annotated[
         bool, typer.Option("--by-language", help="Also compare for each language of queries.")
     ] = False,
+    macro: Annotated[
+        bool,
+        typer.Option("--macro", help="Multilingual and bias values as means over query languages, not queries."),
+    ] = False,
     draws: Annotated[int, typer.Option(help="Random sign patterns of each test.", min=1)] = 10_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the comparison here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report of all results here.")] = None,
@@ -92,12 +97,14 @@ def compare(
         dict(zip(labels, read, strict=True)),
         None if measures is None else _tags(measures),
         by_language=by_language,
+        macro=macro,
         draws=draws,
     )
     if json_file is not None:
         content = {
             "collection": read[0].collection,
             "first": labels[0],
+            "macro": macro,
             "draws": draws,
             "tests": len(found),
             "comparisons": [asdict(one) for one in found],
@@ -112,4 +119,4 @@ def compare(
         from isoglot.reporting import write_figures
 
         write_figures(read, figures)
-    console().print(comparison_table(found, labels[0]))
+    console().print(comparison_table(found, labels[0], macro))

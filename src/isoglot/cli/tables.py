@@ -38,14 +38,15 @@ def estimates_table(estimates: list[Estimate]) -> Table:
     return table
 
 
-def _cell(result: Result, setting: str, measure: str) -> str:
+def _cell(result: Result, setting: str, measure: str, macro: bool = False) -> str:
     """Return a value with its 95 % interval, or a dash where the collection has no such setting."""
-    values: dict[str, Any] | None = getattr(result, setting)
+    held = result.macro if macro else vars(result)
+    values: dict[str, Any] | None = (held or {}).get(setting)
     value = values.get(measure) if values else None
     if value is None:
         return "–"
     digits = _digits(measure)
-    interval = ((result.intervals or {}).get(setting) or {}).get(measure)
+    interval = (((held or {}).get("intervals") or {}).get(setting) or {}).get(measure)
     spread = f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""
     return f"{value:.{digits}f}{spread}"
 
@@ -70,6 +71,14 @@ def result_table(result: Result) -> Table:
     table.add_section()
     for measure in BIAS:
         table.add_row(measure, "", "", _cell(result, "bias", measure))
+    if result.macro:
+        table.add_section()
+        for setting, names in (("multilingual", measures), ("bias", BIAS)):
+            for measure in names:
+                own = _cell(result, setting, measure, macro=True)
+                if own.partition(" ")[0] != _cell(result, setting, measure).partition(" ")[0]:
+                    table.add_row(f"{measure}, macro", "", "", own)
+                    table.caption = "macro: the mean of each query language, then the mean of these"
     return table
 
 

@@ -107,6 +107,7 @@ def compare_all(
     measures: Sequence[str] | None = None,
     *,
     by_language: bool = False,
+    macro: bool = False,
     draws: int = 10_000,
     seed: int = 0,
 ) -> list[Compared]:
@@ -120,6 +121,7 @@ def compare_all(
         measures: names of measures (`AP`: in every setting) or columns (`multilingual_AP`); None for
             `DEFAULT_COMPARED`.
         by_language: also compare for each language of queries.
+        macro: average multilingual and bias values over query languages, as in `Result.macro`.
         draws: number of random sign patterns.
         seed: of the patterns.
 
@@ -153,7 +155,7 @@ def compare_all(
                     one.effect_size,
                     one.query_ids,
                 )
-                for one in compare_results(sides[0], sides[1], columns, draws=draws, seed=seed)
+                for one in compare_results(sides[0], sides[1], columns, macro=macro, draws=draws, seed=seed)
             ]
     corrected = holm(np.array([one.p for one in found]))
     return [replace(one, p_holm=float(p)) for one, p in zip(found, corrected, strict=True)]

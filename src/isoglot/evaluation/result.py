@@ -41,6 +41,9 @@ class Result:
             `best_rank` {query language: {document language: mean rank in the pool of the best relevant document
             in this language}}; `by_query_language` {language: {measure: value}}. None for what could not be
             measured.
+        macro: `multilingual` and `bias` as 2408.10536 averages them: the mean over the queries of each language,
+            then over these `languages`, counted; `intervals` as below. Measures of bias that are no means over
+            queries are not in it. None in a file written before there was such a key.
         geometry: measure -> value or None.
         intervals: setting -> measure -> [low, high], 95 % bootstrap; None where no draws were asked for.
         pairs: one row per language pair: query_lang, doc_lang, queries and every measure.
@@ -58,6 +61,7 @@ class Result:
     cross_lingual: Values | None
     multilingual: Values | None
     bias: Values
+    macro: Values | None = field(default=None, kw_only=True)
     geometry: Values | None
     intervals: Values | None
     pairs: list[Values]
@@ -96,7 +100,8 @@ class Result:
             InputError: the file is missing or not a result file.
         """
         names = [item.name for item in fields(cls) if item.name != "per_query"]
-        result = cls(**read_result_file(path, names, "a result file", "; write one with --json"))
+        content = read_result_file(path, names, "a result file", "; write one with --json", optional=("macro",))
+        result = cls(**content)
         if sidecar_of(path).is_file():
             try:
                 table = pq.read_table(sidecar_of(path))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
 
-__all__ = ["Comparison", "compare_results", "holm", "sign_flip_test"]
+__all__ = ["Comparison", "compare_results", "holm", "row_weights", "sign_flip_test"]
 
 FloatArray = NDArray[np.float64]
 
@@ -93,12 +93,27 @@ class Comparison:
     query_ids: int
 
 
-def _weights(per_query: dict[str, Any], measure: str) -> FloatArray:
-    """Return what each query row (q,) contributes to the average of a measure; sums to 1."""
+def row_weights(per_query: dict[str, Any], measure: str, macro: bool = False) -> FloatArray:
+    """Return what each query row (q,) contributes to the average of a measure; sums to 1.
+
+    Args:
+        per_query: as `Result.per_query`.
+        measure: column of it.
+        macro: of multilingual and bias values the average over query languages, as in `Result.macro`.
+
+    Returns:
+        (q,) float64; all 0 where the measure applies to no query.
+    """
     values = per_query[measure]
+    applies = ~np.isnan(values)
     setting = next((name for name in SETTINGS if measure.startswith(f"{name}_")), None)
-    column = per_query.get(f"{setting}_weight", np.ones(len(values)))
-    weights = np.where(np.isnan(values), 0.0, column)
+    column = per_query.get(f"{setting}_weight")
+    if column is None:
+        column = np.ones(len(values))
+        if macro:
+            _, language = np.unique(per_query["lang"], return_inverse=True)
+            column /= np.maximum(np.bincount(language, applies), 1)[language]
+    weights = np.where(applies, column, 0.0)
     total = weights.sum()
     return weights / total if total else weights
 
@@ -123,6 +138,7 @@ def compare_results(
     second: Result,
     measures: Sequence[str] | None = None,
     *,
+    macro: bool = False,
     draws: int = 10_000,
     seed: int = 0,
 ) -> list[Comparison]:
@@ -135,6 +151,7 @@ def compare_results(
         first: the result to compare with.
         second: the other one.
         measures: columns of `per_query`; by default all measures that both results have.
+        macro: average multilingual and bias values over query languages, as in `Result.macro`.
         draws: number of random sign patterns.
         seed: of the patterns.
 
@@ -155,7 +172,7 @@ def compare_results(
     labels, ids = np.unique(left["query_id"], return_inverse=True)
     kept, differences, means, sizes = [], [], [], []
     for name in measures:
-        weights = _weights(left, name)
+        weights = row_weights(left, name, macro)
         if not weights.any() or not np.array_equal(np.isnan(left[name]), np.isnan(right[name])):
             continue
         a, b = (np.nan_to_num(side[name]) * weights for side in (left, right))

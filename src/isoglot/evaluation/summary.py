@@ -95,8 +95,12 @@ def result_of_ranks(
     mono, cross = (pair_averages(cells, ids, same) for same in (True, False))
     multilingual = Averages.plain(multilingual_values(ranks, measures), ids)
     bias = measure_bias(ranks, cells, ids, language, collection.languages)
+    macro: dict[str, Sequence[Averages]] = {
+        "multilingual": [Averages(multilingual.values, ids, language)],
+        "bias": [Averages(bias.per_query, ids, language)],
+    }
     clock.lap("measure")
-    intervals = None
+    intervals = macro_intervals = None
     if bootstrap:
         groups: dict[str, Sequence[Averages]] = {
             "monolingual": [mono],
@@ -105,6 +109,7 @@ def result_of_ranks(
             "bias": bias.averages,
         }
         intervals = _intervals(groups, len(labels), bootstrap, seed)
+        macro_intervals = _intervals(macro, len(labels), bootstrap, seed)
         clock.lap("bootstrap")
     per_query: dict[str, np.ndarray] = {
         "row": rows,
@@ -124,6 +129,11 @@ def result_of_ranks(
         cross_lingual=_setting(cross),
         multilingual={**multilingual.estimate(), "queries": len(rows), "documents": pool},
         bias=bias.summary,
+        macro={
+            **{setting: averages.estimate() for setting, (averages,) in macro.items()},
+            "languages": len(np.unique(language)),
+            "intervals": macro_intervals,
+        },
         geometry=geometry,
         intervals=intervals,
         pairs=pair_table(cells, collection.languages),

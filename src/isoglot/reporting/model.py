@@ -12,6 +12,7 @@ from isoglot.reporting.measures import (
     BIAS,
     GEOMETRY,
     SETTINGS,
+    Measure,
     format_value,
     interval_text,
     measure_of,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["model_part"]
 
+BY_LANGUAGE = "mean of each query language, then of these"
 COUNTS = ("pairs", "queries", "documents")
 BIAS_CHARTS = ("rank_distance", "own_language", "distances")
 TILES = ("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "rank_distance", "own_language_share@10")
@@ -87,18 +89,23 @@ def _retrieval(result: Result) -> Table:
         size = f"{values['pairs']:,} pairs" if "pairs" in values else ""
         size = f"{values['documents']:,} documents" if "documents" in values else size
         heads.append(Head(setting_name(setting), size or "not in this collection", SETTINGS[setting]))
+    macro = _macro_differs(result, "multilingual", [(name, measure_of(name)) for name in names])
+    if macro:
+        heads.append(Head("multilingual, macro", "by query language", BY_LANGUAGE))
     rows = []
     for name in names:
         cells = [Cell(name)]
         for setting in SETTINGS:
             row = value_row(result, f"{setting}.{name}")
             cells.append(measured(row["mean"], measure_of(name), (row["low"], row["high"])))
+        if macro:
+            cells.append(_macro_cell(result, "multilingual", name, measure_of(name)))
         rows.append(cells)
     intervals = "Below each value its 95 % interval. " if result.intervals else ""
     note = (
         f"{intervals}Monolingual: documents of the question's language. Cross-lingual: documents of one other "
         "language. Both are means over language pairs. Multilingual: all documents of all languages in one pool, "
-        "mean over questions."
+        "mean over questions" + (f"; macro: {BY_LANGUAGE}." if macro else ".")
     )
     return Table("Retrieval measures by setting", heads, rows, note=note)
 
@@ -106,21 +113,40 @@ def _retrieval(result: Result) -> Table:
 def _measured_table(result: Result, setting: str, measures: Any, label: str) -> Table | None:
     """Bias or geometry: one row a measure, and what it says."""
     values = getattr(result, setting) or {}
+    shown = [measure for measure in measures if values.get(measure.key) is not None]
+    macro = _macro_differs(result, setting, [(measure.key, measure) for measure in shown])
+    heads = [Head("measure"), Head("value"), Head("good is")]
+    if macro:
+        heads.insert(2, Head("macro", "by query language", BY_LANGUAGE))
     rows = []
-    for measure in measures:
-        if values.get(measure.key) is None:
-            continue
+    for measure in shown:
         interval = ((result.intervals or {}).get(setting) or {}).get(measure.key)
         note = measure.note + (" (percentage points)" if measure.form == "points" else "")
         aim = {"high": "high", "low": "low", "zero": "0"}.get(measure.better or "", "")
-        rows.append(
-            [
-                Cell(measure.label, note=note),
-                measured(values[measure.key], measure, tuple(interval) if interval else None),
-                Cell(aim, aim),
-            ]
-        )
-    return Table(label, [Head("measure"), Head("value"), Head("good is")], rows) if rows else None
+        cells = [
+            Cell(measure.label, note=note),
+            measured(values[measure.key], measure, tuple(interval) if interval else None),
+            *([_macro_cell(result, setting, measure.key, measure)] if macro else []),
+            Cell(aim, aim),
+        ]
+        rows.append(cells)
+    return Table(label, heads, rows) if rows else None
+
+
+def _macro_differs(result: Result, setting: str, named: list[tuple[str, Measure]]) -> bool:
+    """Tell whether some average over query languages is, as it is written, another than that over queries."""
+    values, plain = (result.macro or {}).get(setting) or {}, getattr(result, setting) or {}
+    return any(
+        format_value(values[name], measure.form) != format_value(plain.get(name), measure.form)
+        for name, measure in named
+        if values.get(name) is not None
+    )
+
+
+def _macro_cell(result: Result, setting: str, name: str, measure: Measure) -> Cell:
+    macro = result.macro or {}
+    interval = ((macro.get("intervals") or {}).get(setting) or {}).get(name)
+    return measured((macro.get(setting) or {}).get(name), measure, tuple(interval) if interval else None)
 
 
 def _languages(result: Result) -> Table | None:

@@ -55,13 +55,17 @@ def read_arm(jobs: Mapping[int, Job], workshop: Workshop) -> ArmResults:
 
 
 def estimates_of(results: Mapping[int, Result], evaluation: Evaluation, frame: Frame) -> dict[str, Any]:
-    """Return an arm's figures on one evaluation: setting -> measure -> mean, interval and values of seeds; and
-    `by_language`, the same by query language, where it is asked for."""
+    """Return an arm's figures on one evaluation: setting -> measure -> mean, interval and values of seeds; of
+    `macro_multilingual` and `macro_bias` means over query languages, as in `Result.macro`; and `by_language`, the
+    same by query language, where it is asked for."""
     seeds = [results[seed].per_query for seed in sorted(results)]
     named = [(setting, measure) for setting in SETTINGS for measure in evaluation.measures]
     named += [("bias", measure) for measure in PER_QUERY_BIAS]
     named = [(setting, measure) for setting, measure in named if frame.has(column_of(setting, measure))]
     found = _estimates(frame, named, None, seeds)
+    for setting, figures in _estimates(frame, named, None, seeds, macro=True).items():
+        if setting in ("multilingual", "bias"):
+            found[f"macro_{setting}"] = figures
     for setting, measures in (("bias", OF_SEEDS), ("geometry", None)):
         for measure in measures or next(iter(results.values())).geometry or ():
             values = [(getattr(results[seed], setting) or {}).get(measure) for seed in sorted(results)]
@@ -74,11 +78,15 @@ def estimates_of(results: Mapping[int, Result], evaluation: Evaluation, frame: F
 
 
 def _estimates(
-    frame: Frame, named: Sequence[tuple[str, str]], language: str | None, seeds: Sequence[dict[str, Any]]
+    frame: Frame,
+    named: Sequence[tuple[str, str]],
+    language: str | None,
+    seeds: Sequence[dict[str, Any]],
+    macro: bool = False,
 ) -> dict[str, Any]:
     columns = [(column_of(setting, measure), language) for setting, measure in named]
     found: dict[str, Any] = {}
-    for (setting, measure), figure in zip(named, frame.estimate(columns, seeds), strict=True):
+    for (setting, measure), figure in zip(named, frame.estimate(columns, seeds, macro=macro), strict=True):
         if figure is not None:
             shown = figure if measure in SIGNED else figure.clipped()
             found.setdefault(setting, {})[measure] = shown.to_dict()

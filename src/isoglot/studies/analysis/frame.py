@@ -13,7 +13,7 @@ from scipy import stats
 
 from isoglot.evaluation import Result
 from isoglot.evaluation.intervals import draw_counts
-from isoglot.evaluation.significance import sign_flip_test
+from isoglot.evaluation.significance import row_weights, sign_flip_test
 from isoglot.studies.arms import NORMAL_95
 
 __all__ = ["Figure", "Frame", "figure_of_seeds", "paired_p_of_seeds"]
@@ -22,7 +22,6 @@ FloatArray = NDArray[np.float64]
 
 DRAWS = 1000
 LEVEL = 0.95
-SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 
 
 @dataclass(frozen=True)
@@ -91,13 +90,10 @@ class Frame:
         values = self.per_query.get(column)
         return values is not None and not bool(np.isnan(values).all())
 
-    def weights(self, column: str, language: str | None = None) -> FloatArray:
+    def weights(self, column: str, language: str | None = None, macro: bool = False) -> FloatArray:
         """Return what each query row (q,) contributes to the average of a column; sums to 1, or to 0 where it
-        applies to no query."""
-        values = self.per_query[column]
-        setting = next((name for name in SETTINGS if column.startswith(f"{name}_")), None)
-        weights = self.per_query.get(f"{setting}_weight", np.ones(len(values)))
-        weights = np.where(np.isnan(values), 0.0, weights)
+        applies to no query. `macro`: of multilingual and bias values, the average over query languages."""
+        weights = row_weights(self.per_query, column, macro)
         if language is not None:
             weights = np.where(self.per_query["lang"] == language, weights, 0.0)
         total = weights.sum()
@@ -105,7 +101,7 @@ class Frame:
         return found
 
     def estimate(
-        self, columns: Sequence[tuple[str, str | None]], seeds: Sequence[dict[str, Any]]
+        self, columns: Sequence[tuple[str, str | None]], seeds: Sequence[dict[str, Any]], *, macro: bool = False
     ) -> list[Figure | None]:
         """Estimate averages over queries and seeds.
 
@@ -116,6 +112,7 @@ class Frame:
         Args:
             columns: of values per query, each with a language of queries or None.
             seeds: of each seed, values (q,) by column.
+            macro: average multilingual and bias values over query languages, as in `Result.macro`.
 
         Returns:
             A figure for each column; None where it applies to no query.
@@ -123,7 +120,7 @@ class Frame:
         size = len(self.labels)
         parts, totals, means = [], [], []
         for column, language in columns:
-            weights = self.weights(column, language)
+            weights = self.weights(column, language, macro)
             values = np.stack([np.nan_to_num(seed[column]) for seed in seeds])
             means.append(values @ weights)
             parts.append(np.bincount(self.ids, values.mean(axis=0) * weights, minlength=size))
