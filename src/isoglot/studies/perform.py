@@ -17,14 +17,15 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import set_seed
 
-from isoglot.collections import Collection
+from isoglot.cache_folder import default_cache
+from isoglot.collections import Collection, join_collections
 from isoglot.encoders import load_encoder, static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.studies.along import AlongTraining, encoded_tokens, read_along
 from isoglot.studies.analysis.measures import PER_QUERY_BIAS
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
-from isoglot.studies.plan import effective
+from isoglot.studies.plan import effective, training_sets
 from isoglot.studies.recipe import Evaluation
 from isoglot.training import TrainConfig, make_encoder, train
 from isoglot.training.output import MODEL_FILE, RECORD_FILE
@@ -43,15 +44,20 @@ class Bench:
         workshop: of the study.
         library: its collections.
         tokenizers: of static encoders, by what they were learned from.
+        joined: several data sets as one, by their names.
     """
 
     workshop: Workshop
     library: Library
     tokenizers: dict[Any, Tokenizer] = field(default_factory=dict)
+    joined: dict[tuple[str, ...], Collection] = field(default_factory=dict)
 
     def training_data(self, job: Job, stage: int) -> Collection:
         """Return what a stage is trained on: a sample, where the arm asks for one."""
-        collection = self.library.load(str(job.stages[stage]["data"]))
+        names = tuple(training_sets(job.stages[stage]))
+        if len(names) > 1 and names not in self.joined:
+            self.joined[names] = join_collections([self.library.load(name) for name in names], names)
+        collection = self.joined[names] if len(names) > 1 else self.library.load(names[0])
         if job.sample is None:
             return collection
         from isoglot.collections.sampling import sample_collection
@@ -69,7 +75,8 @@ class Bench:
         set_seed(config.seed)
         if config.encoder != "static" or config.query_prompt or config.document_prompt:
             return make_encoder(config, collection)
-        key = (job.stages[0]["data"], json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
+        sets = tuple(training_sets(job.stages[0]))
+        key = (sets, json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
         if key not in self.tokenizers:
             self.tokenizers[key] = train_tokenizer(collection, config.vocabulary)
         return static_encoder(
@@ -190,8 +197,7 @@ def _local(job: Job, workshop: Workshop, number: int, work: Path) -> dict[str, A
     """Return where the things lie that a stage's settings name."""
     stage = job.stages[number]
     found: dict[str, Any] = {"out": str(work / f"stage-{number}"), "save_steps": stage.get("save_steps", 0)}
-    if "target" in stage:
-        found["target"] = workshop.targets[stage["target"]]
+    found |= {key: workshop.copies[stage[key]] for key in ("target", "validation") if key in stage}
     if "code_switch" in stage:
         paths = [path for name in stage["code_switch"]["lexicons"] for path in workshop.lexicons[name]]
         found["code_switch"] = {**stage["code_switch"], "lexicons": paths}
@@ -210,6 +216,8 @@ def _measure(model: SentenceTransformer, job: Job, evaluation: Evaluation, colle
         bootstrap=0,  # intervals are drawn over all seeds together
         rank_correlation=evaluation.rank_correlation,
         geometry=evaluation.geometry,
+        dtype=evaluation.dtype,
+        cache=None if job.trained else default_cache(),  # the same in other studies; what is trained here is not
         name=job.label,
     )
     wanted = ["row", "query_id", "lang", *PER_QUERY_BIAS]

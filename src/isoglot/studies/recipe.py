@@ -58,6 +58,8 @@ class DataSource(Strict):
         split: which judgments, where there are several.
         language: of texts that have none.
         languages: only texts in these.
+        articles: only the first so many articles of a set in the form `lareqa`, with their questions: a part of it
+            whose pool holds nothing else.
         candidates: what is retrieved, in the form `lareqa`.
         view: `translations`: queries find their own translations instead of documents.
         switched: queries in further languages, made by replacing words.
@@ -71,6 +73,7 @@ class DataSource(Strict):
     split: str | None = None
     language: str | None = None
     languages: list[str] | None = Field(default=None, min_length=1)
+    articles: int | None = Field(default=None, ge=1)
     candidates: Literal["sentence", "sentence+context", "paragraph"] | None = None
     view: Literal["translations"] | None = None
     switched: Switched | None = None
@@ -166,6 +169,7 @@ class Evaluation(Strict):
         rank_correlation: whether to measure it.
         by_language: whether to tell values by query language too.
         along: steps at which it is measured while training too; 0 is before it.
+        dtype: precision in which texts are encoded, as of `isoglot.evaluate`.
         stands_for: what it stands in for, where the full study measures something else.
     """
 
@@ -177,6 +181,7 @@ class Evaluation(Strict):
     rank_correlation: bool = False
     by_language: bool = False
     along: list[int] = Field(default_factory=list)
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
     stands_for: str | None = None
 
 
@@ -256,11 +261,12 @@ class Profile(Strict):
     """How a study is run at one scale.
 
     Attributes:
-        minutes: how long it takes, on two cores (`embedded`).
+        minutes: how long it takes, on two cores (`embedded`, `pretrained`).
         gpu: what the estimate of GPU hours is made of (`benchmark`).
         data: name -> source.
         lexicons: name -> source, for `code_switch.lexicons`.
-        train: settings of all arms; `data`, `target` and `code_switch.lexicons` name sources.
+        train: settings of all arms; `data` (one or several), `validation`, `target` and `code_switch.lexicons` name
+            sources.
         seeds: runs of each arm.
         arms: name -> arm.
         grids: further arms.
@@ -310,7 +316,8 @@ class Recipe(Strict):
         hypothesis: what is expected.
         sources: papers and data sets it builds on.
         choices: details that the sources leave open.
-        profiles: `embedded` (minutes on two cores) and `benchmark` (a GPU server).
+        profiles: `embedded` (minutes on two cores), `pretrained` (hours on two cores, an encoder that is given) and
+            `benchmark` (a GPU server).
     """
 
     name: str = Field(pattern=NAME)
@@ -319,4 +326,4 @@ class Recipe(Strict):
     hypothesis: str
     sources: list[str] = Field(default_factory=list)
     choices: list[Choice] = Field(default_factory=list)
-    profiles: dict[Literal["embedded", "benchmark"], Profile] = Field(min_length=1)
+    profiles: dict[Literal["embedded", "pretrained", "benchmark"], Profile] = Field(min_length=1)

@@ -13,7 +13,7 @@ from isoglot.studies.analysis.decisive import weigh_all
 from isoglot.studies.analysis.frame import Frame
 from isoglot.studies.analysis.sentences import answer_of, sentence_of
 from isoglot.studies.analysis.zero_shot import check_zero_shot
-from isoglot.studies.plan import ArmPlan, Plan
+from isoglot.studies.plan import ArmPlan, Plan, training_sets
 from isoglot.studies.prepare import Data
 from isoglot.versions import versions
 
@@ -166,7 +166,7 @@ def _zero_shot(plan: Plan, data: Data, prepared: Path) -> list[dict[str, Any]]:
     """Check each claim against all that any arm was trained on with its queries and judgments; equal sources are
     looked at once. Text without them, for domain batches, is named beside."""
     stages = [stage for planned in plan.arms.values() if planned.trained for stage in planned.stages]
-    trained = {data.fingerprints[str(stage["data"])]: str(stage["data"]) for stage in stages}
+    trained = {data.fingerprints[name]: name for stage in stages for name in training_sets(stage)}
     unlabelled = sorted({str(stage["target"]) for stage in stages if stage.get("target")})
     return [
         check_zero_shot(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isoglot.batching import CodeSwitcher
 from isoglot.collections import Collection
@@ -15,7 +16,7 @@ from isoglot.collections.lexicon import Lexicon
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
-__all__ = ["keep_languages", "switched_view", "translations_view"]
+__all__ = ["first_articles", "keep_languages", "switched_view", "translations_view"]
 
 
 def keep_languages(collection: Collection, languages: Sequence[str]) -> Collection:
@@ -30,7 +31,35 @@ def keep_languages(collection: Collection, languages: Sequence[str]) -> Collecti
         raise InputError(f"languages of {collection.name}: {error}") from None
     wanted = [collection.language_index(tag) for tag in tags]
     documents = np.isin(collection.document_language, wanted)
-    queries = np.isin(collection.query_language, wanted)
+    return _part(collection, documents, np.isin(collection.query_language, wanted))
+
+
+def first_articles(collection: Collection, count: int) -> Collection:
+    """Return a collection of the first articles alone, and the questions that these answer.
+
+    Args:
+        collection: its documents' ids are those of the form `lareqa`, `<language>/<article>/…`.
+        count: articles.
+
+    Raises:
+        InputError: the ids of documents tell no articles.
+    """
+    found = pc.extract_regex(collection.documents["_id"], r"^[^/]+/(?P<article>\d+)/")
+    if found.null_count:
+        raise InputError(
+            f"{collection.name}: articles are told by document ids such as en/0/1/2, of the form lareqa; "
+            f"{collection.documents['_id'][0].as_py()!r} has none"
+        )
+    articles = pc.cast(pc.struct_field(found, "article"), pa.int64()).to_numpy()
+    documents = articles < count
+    judgments = collection.judgments
+    answered = np.zeros(len(collection.query_ids), bool)
+    answered[judgments["query"].to_numpy()[documents[judgments["document"].to_numpy()]]] = True
+    return _part(collection, documents, answered[collection.query_index])
+
+
+def _part(collection: Collection, documents: np.ndarray, queries: np.ndarray) -> Collection:
+    """Return a collection of the documents (D,) and query versions (Q,) that are true, and their judgments."""
     asked = np.zeros(len(collection.query_ids), bool)
     asked[collection.query_index[queries]] = True
     query = collection.judgments["query"].to_numpy()
