@@ -127,7 +127,7 @@ def test_lenient_reaches_every_form(beir: Path, tmp_path: Path):
 
 
 def test_an_unknown_form_is_answered_with_the_known_ones(tmp_path: Path):
-    with pytest.raises(InputError, match=r"unknown form 'trec'; the forms are afriqa, beir, .*, tatoeba, tldr"):
+    with pytest.raises(InputError, match=r"unknown form 'trec'; the forms are afriqa, aligned, .*, tatoeba, tldr"):
         convert(tmp_path, "trec", tmp_path / "out")
 
 

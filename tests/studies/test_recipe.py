@@ -253,6 +253,7 @@ def test_in_the_view_of_translations_a_query_looks_for_its_versions(toy):
     assert len(queries) == 2
     ids = np.array(view.queries["_id"].to_pylist())
     assert ids[queries].tolist() == ids[documents].tolist()
+    assert np.diag(view.pair_counts).tolist() == [0, 0, 0]  # and not for itself
 
 
 def test_switched_queries_are_further_versions_of_the_same_queries():

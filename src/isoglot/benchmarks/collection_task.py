@@ -150,8 +150,14 @@ def _dataset(collection: Collection) -> dict[str, RetrievalSplitData]:
             index = collection.query_index[rows[row]]
             span = slice(relevance.offsets[index], relevance.offsets[index + 1])
             pairs = zip(relevance.documents[span], relevance.scores[span], strict=True)
-            keep = (pair for pair in pairs if language is None or document_language[pair[0]] == language)
-            found.append({documents[document]: int(score) for document, score in keep})
+            own = query_language[row] if collection.finds_translations else None
+            found.append(
+                {
+                    documents[document]: int(score)
+                    for document, score in pairs
+                    if language in (None, document_language[document]) and own != document_language[document]
+                }
+            )
         return found
 
     every_query, every_document = np.arange(len(rows)), np.arange(len(documents))
@@ -169,6 +175,8 @@ def _dataset(collection: Collection) -> dict[str, RetrievalSplitData]:
                 chosen = asked[a][kept]
                 named = dict(zip(ids[chosen], [found[row] for row in np.flatnonzero(kept)], strict=True))
                 parts[subset_name(tags[a], tags[b])] = split(corpora[b], queries(chosen, ids[chosen]), named)
+    if collection.finds_translations:
+        return parts  # a query would find itself in the pool, which mteb cannot keep out
     names = tags[query_language] + "/" + ids
     pool = dict(zip(names, judged(every_query, None), strict=True))
     parts[POOL] = split(corpus(every_document), queries(every_query, names), pool)

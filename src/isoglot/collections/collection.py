@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from isoglot.collections.rows import take_from, take_rows
 from isoglot.errors import InputError
 
-__all__ = ["Collection", "Relevance"]
+__all__ = ["TRANSLATIONS", "Collection", "Relevance"]
 
 IntArray = NDArray[np.integer[Any]]
+
+TRANSLATIONS = "translations"
+"""Key of `collection.yaml`: true where queries look for their translations."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Collection:
         query_ids: Arrow string array of the G distinct query ids, in order of first appearance.
         query_index: (Q,) int32, the query id index of each query row.
         name: what the collection is called in reports.
-        metadata: licence, source, citation, …, as in `collection.yaml`.
+        metadata: licence, source, citation, …, as in `collection.yaml`. `translations: true` says that queries look
+            for their translations (`finds_translations`).
         dropped: what lenient reading left out: reason -> count.
     """
 
@@ -86,6 +90,15 @@ class Collection:
         """Canonical tags of all languages that a document or a query has, sorted."""
         tables = (self.documents, self.queries)
         return tuple(sorted({tag for table in tables for tag in pc.unique(table["lang"]).to_pylist()}))
+
+    @property
+    def finds_translations(self) -> bool:
+        """Whether queries look for their translations, as aligned sentences do.
+
+        A query's relevant documents in its own language are then the query itself and its paraphrases: no training
+        pairs, no monolingual retrieval, and not in the pool that it is sought in.
+        """
+        return bool(self.metadata.get(TRANSLATIONS, False))
 
     def language_index(self, tag: str) -> int:
         """Return the position of a language in `languages`.
@@ -149,12 +162,15 @@ class Collection:
             document_language: canonical tag of the document language.
 
         Returns:
-            Query rows (n,) and document rows (n,), int32, in order of query id, then document row.
+            Query rows (n,) and document rows (n,), int32, in order of query id, then document row. None within a
+            language if the collection `finds_translations`.
 
         Raises:
             InputError: the collection has no text in one of the languages.
         """
         a, b = self.language_index(query_language), self.language_index(document_language)
+        if a == b and self.finds_translations:
+            return np.empty(0, np.int32), np.empty(0, np.int32)
         query_order, query_starts = self._queries_by_language
         versions = query_order[query_starts[a] : query_starts[a + 1]]
         relevance_order, relevance_starts = self._relevance_by_language
@@ -181,7 +197,10 @@ class Collection:
             (np.ones(len(documents), np.int64), (self.relevance.queries, self.document_language[documents])),
             shape=size,
         )
-        return (asked.T @ answered).toarray()
+        counts = (asked.T @ answered).toarray()
+        if self.finds_translations:
+            np.fill_diagonal(counts, 0)
+        return counts
 
     def document_texts(self, rows: IntArray | None = None) -> list[str]:
         """Return what an encoder reads of documents: title and text joined by a space, as BEIR does.

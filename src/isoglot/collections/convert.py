@@ -7,6 +7,7 @@ from pathlib import Path
 
 from isoglot.collections.folder import share_prepared
 from isoglot.collections.forms.afriqa import read_afriqa
+from isoglot.collections.forms.aligned import read_aligned
 from isoglot.collections.forms.dpr import read_dpr
 from isoglot.collections.forms.dream import read_dream
 from isoglot.collections.forms.dureader import read_dureader
@@ -37,6 +38,7 @@ def _lareqa(source: Path, reading: Reading) -> Splits:
 
 FORMS: dict[str, Callable[[Path, Reading], Splits]] = {
     "afriqa": read_afriqa,
+    "aligned": read_aligned,
     "beir": _folder,
     "dpr": read_dpr,
     "dream": read_dream,

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, index_texts, only_judged
-from isoglot.collections.collection import Collection
+from isoglot.collections.collection import TRANSLATIONS, Collection
 from isoglot.collections.jsonl import read_texts
 from isoglot.collections.parquet import check_parquet_qrels, read_parquet, read_parquet_texts
 from isoglot.collections.prepared import Shelf, is_large
@@ -79,6 +79,8 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if metadata is not None and not isinstance(metadata, dict):
         raise InputError(f"{path} must hold keys and values, not a {type(metadata).__name__}")
+    if not isinstance((metadata or {}).get(TRANSLATIONS, False), bool):
+        raise InputError(f"{path}: {TRANSLATIONS!r} is {metadata[TRANSLATIONS]!r}; it must be true or false")
     return metadata or {}
 
 

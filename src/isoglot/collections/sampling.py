@@ -127,7 +127,9 @@ def _kept_judgments(collection: Collection, limits: Mapping[str, int | None], dr
     own_version_drawn = np.isin(query.astype(np.int64) * size + language, versions)
     limited = np.array([limit is not None for limit in limits.values()])
     removed = np.array([limit == 0 for limit in limits.values()])
-    bound = limited & (np.diag(collection.pair_counts) > 0)
+    asked = collection.query_index.astype(np.int64) * size + collection.query_language
+    own = np.isin(query.astype(np.int64) * size + language, asked) & (collection.judgments["score"].to_numpy() > 0)
+    bound = limited & (np.bincount(language[own], minlength=size) > 0)
     return np.asarray(alive[query] & ~removed[language] & (own_version_drawn | ~bound[language]))
 
 

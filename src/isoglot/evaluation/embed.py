@@ -35,19 +35,31 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 
 def judged_query_rows(collection: Collection) -> IntArray:
-    """Return the query rows (q,), ascending, whose query id has at least one relevant document.
+    """Return the query rows (q,), ascending, that have at least one relevant document; in another language, where
+    the collection `finds_translations`.
 
     Raises:
         InputError: there is none, so nothing can be measured.
     """
-    relevant = np.diff(collection.relevance.offsets)
-    rows = np.flatnonzero(relevant[collection.query_index] > 0)
+    relevant = np.diff(collection.relevance.offsets)[collection.query_index]
+    if collection.finds_translations:
+        relevant = relevant - _in_own_language(collection)
+    rows = np.flatnonzero(relevant > 0)
     if not len(rows):
         raise InputError(
             f"{collection.name} has no query with a relevant document (a judgment above 0): nothing can be "
             "measured; check its qrels"
         )
     return rows
+
+
+def _in_own_language(collection: Collection) -> IntArray:
+    """Return how many relevant documents each query row (Q,) has in its own language."""
+    size = len(collection.languages)
+    relevance = collection.relevance
+    answered = relevance.queries.astype(np.int64) * size + collection.document_language[relevance.documents]
+    asked = collection.query_index.astype(np.int64) * size + collection.query_language
+    return np.bincount(answered, minlength=len(collection.query_ids) * size)[asked]
 
 
 def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = None) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -50,6 +50,12 @@ Observer = Callable[[IntArray, NDArray[np.float32], KeyArray], None]
 DEFAULT_MEMORY = 512 * 2**20
 MOST_ROWS = 1024
 """Rows of a block beyond which a matrix product gains nothing."""
+LAST = np.float32(-3e38)
+"""Score of a document that is not in a query's pool: behind every other, and finite."""
+
+
+def _none() -> IntArray:
+    return np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Judgments:
         documents: (n,) document rows.
         gains: (n,) judgments, above 0.
         document_language: (D,) language index of every document of the pool.
+        excluded_queries: (m,) positions of queries, ascending, that a document is not in the pool of.
+        excluded_documents: (m,) the rows of these documents.
     """
 
     query_rows: IntArray
@@ -71,11 +79,20 @@ class Judgments:
     documents: IntArray
     gains: IntArray
     document_language: IntArray
+    excluded_queries: IntArray = field(default_factory=_none)
+    excluded_documents: IntArray = field(default_factory=_none)
 
     @cached_property
     def queries(self) -> IntArray:
         """(n,) position of the query that each relevant document belongs to."""
         return np.repeat(np.arange(len(self.query_rows)), np.diff(self.offsets))
+
+    def excluded_from(self, queries: IntArray) -> tuple[IntArray, IntArray]:
+        """Return what is not in the pools of query positions (b,): places in `queries` (e,), document rows (e,)."""
+        starts, ends = (np.searchsorted(self.excluded_queries, queries, side) for side in ("left", "right"))
+        places = np.repeat(np.arange(len(queries)), ends - starts)
+        rows = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+        return places, self.excluded_documents[np.concatenate(rows) if rows else _none()]
 
 
 @dataclass(frozen=True)
@@ -104,21 +121,24 @@ class Ranks:
 
 
 def judgments_of(collection: Collection, query_rows: IntArray) -> Judgments:
-    """Gather the relevant documents of query rows (q,), each of which has at least one."""
+    """Gather the relevant documents of query rows (q,), each of which has at least one.
+
+    Where the collection `finds_translations`, those in a query's own language are not in its pool, and no answers.
+    """
     relevance = collection.relevance
     ids = collection.query_index[query_rows]
     counts = np.diff(relevance.offsets)[ids]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
     taken = np.repeat(relevance.offsets[ids], counts) + within
-    return Judgments(
-        np.asarray(query_rows),
-        ids,
-        offsets,
-        relevance.documents[taken],
-        relevance.scores[taken],
-        collection.document_language,
-    )
+    documents, gains = relevance.documents[taken], relevance.scores[taken]
+    rows, language = np.asarray(query_rows), collection.document_language
+    if not collection.finds_translations:
+        return Judgments(rows, ids, offsets, documents, gains, language)
+    query = np.repeat(np.arange(len(ids)), counts)
+    own = language[documents] == collection.query_language[query_rows][query]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(query[~own], minlength=len(ids)))]).astype(np.int64)
+    return Judgments(rows, ids, offsets, documents[~own], gains[~own], language, query[own], documents[own])
 
 
 def _blocks(ids: IntArray, rows: int, together: bool) -> list[tuple[int, int]]:
@@ -152,6 +172,7 @@ class _Ranker:
         self.starts = np.searchsorted(language[self.columns], np.arange(int(language.max(initial=0)) + 2))
         column_of = np.empty(pool, np.int64)
         column_of[self.columns] = np.arange(pool)
+        self.column_of = column_of
         self.relevant_columns = column_of[judged.documents]
         self.relevant_languages = language[judged.documents]
         self.sort = choose_sort(pool)
@@ -219,6 +240,8 @@ def rank_blocks(
 ) -> Ranks:
     """Rank documents block by block, by scores that are computed when they are needed.
 
+    Documents that are not in a query's pool come last.
+
     Args:
         score: returns scores (b, D) float32, no NaN, higher is better, which may be overwritten.
         judged: the queries and their relevant documents.
@@ -235,6 +258,8 @@ def rank_blocks(
     with ThreadPoolExecutor(threads) as workers:
         for start, end in _blocks(ids, per_block, correlation):
             scores = score(order[start:end], ranker.columns)
+            places, documents = judged.excluded_from(order[start:end])
+            scores[places, ranker.column_of[documents]] = LAST
             if observe is not None:
                 observe(order[start:end], scores, ranker.columns)
             parts = _blocks(ids[start:end], max(1, (end - start) // (4 * threads)), correlation)

@@ -261,6 +261,8 @@ class _Miner:
         bound.view(-1).scatter_reduce_(0, cells, scores[rows, columns], "amin")
         answered = bound.isfinite()
         scores[rows, columns] = -torch.inf
+        places, others = self.judged.excluded_from(np.arange(start, end))  # a query itself is no negative of it
+        scores[torch.from_numpy(places), torch.from_numpy(self.column_of[others])] = -torch.inf
         lowest = bound.amin(1, keepdim=True)
         bound = torch.where(answered, bound, lowest)
         if self.where == "any":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.rows import take_from, take_rows
 from isoglot.errors import InputError
+from isoglot.evaluation.ranks import judgments_of
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
@@ -188,8 +189,10 @@ def inspect_result(
 
 
 def _ranked(collection: Collection, row: int, value: float, scores: FloatArray) -> RankedQuery:
-    order = np.argsort(-scores, kind="stable")[:TOP]
-    relevant = set(collection.relevance.of(int(collection.query_index[row])).tolist())
+    judged = judgments_of(collection, np.array([row]))
+    in_pool = np.setdiff1d(np.arange(len(scores)), judged.excluded_documents)
+    order = in_pool[np.argsort(-scores[in_pool], kind="stable")[:TOP]]
+    relevant = set(judged.documents.tolist())
     found = take_rows(collection.documents, order).to_pylist()
     query = collection.queries.slice(row, 1).to_pylist()[0]
     documents = [

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from isoglot.batching import CodeSwitcher
 from isoglot.collections import Collection
 from isoglot.collections.building import only_judged
+from isoglot.collections.collection import TRANSLATIONS
 from isoglot.collections.lexicon import Lexicon
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
@@ -88,8 +89,8 @@ def _part(collection: Collection, documents: np.ndarray, queries: np.ndarray) ->
 def translations_view(collection: Collection) -> Collection:
     """Return a collection in which the documents are the queries: each looks for its versions in other languages.
 
-    A query is also a document, the first that it finds in its own language; so only cross-lingual values say
-    something.
+    A query is also a document, which is kept out of its own pool (`Collection.finds_translations`); so there is no
+    monolingual setting.
     """
     rows = collection.queries.num_rows
     names = [
@@ -112,7 +113,12 @@ def translations_view(collection: Collection) -> Collection:
         }
     )
     return replace(
-        collection, documents=documents, judgments=judgments, name=f"{collection.name}, translations", dropped={}
+        collection,
+        documents=documents,
+        judgments=judgments,
+        name=f"{collection.name}, translations",
+        metadata={**collection.metadata, TRANSLATIONS: True},
+        dropped={},
     )
 
 

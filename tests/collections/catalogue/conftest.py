@@ -163,6 +163,18 @@ def as_published(name: str) -> dict[str, bytes]:
                     path = f"MLQA_V1/{split}/{split}-context-{tag}-question-{other}.json"
                     files[path] = squad(SENTENCES[other][0], context, answer).replace('"q1"', f'"{split} q1"')
         return {"MLQA_V1.zip": packed("zip", files)}
+    if name == "squadshifts":
+        return {file.path: squad("Who?", f"Ann, {file.path}.", "Ann").encode() for file in find_entry(name).files}
+    if name == "drcd":
+        split = {"DRCD_training.json": "一", "DRCD_dev.json": "二", "DRCD_test.json": "三"}
+        return {
+            path: squad("幾？", f"第{text}。", text).replace('"q1"', f'"{text}"').encode()
+            for path, text in split.items()
+        }
+    if name == "ntrex":
+        lines = {"src.eng": "Yes.\nNo.\n", "ref.deu": "Ja.\nNein.\n", "ref.srp-Latn": "Da.\nNe.\n"}
+        files = {f"NTREX-128/newstest2019-{part}.txt": text.encode() for part, text in lines.items()}
+        return files | {"DOCUMENT_IDS.tsv": b"bbc.1\nbbc.2\n"}
     if name == "cqadupstack":
         forums = {
             f"cqadupstack/{forum}/{path}": text.replace("first", forum)

@@ -31,7 +31,7 @@ def test_list_as_json_tells_what_is_here(capsys, data_home):
     status, said = run(capsys, "list", "--json")
     assert status == 0
     found = {one["name"]: one for one in json.loads(said.out)}
-    assert len(found) == 34
+    assert len(found) == 39
     assert [name for name, one in found.items() if one["here"]] == ["scifact", "worldfacts"]
     assert found["scifact"]["sizes"][1] == {"split": "test", "documents": 5183, "queries": 300}
 

@@ -29,6 +29,7 @@ WANTED = {
     ),
     *("dureader", "dureader-retrieval", "dream", "afriqa", "tatoeba", "tldr", "worldfacts", "omw"),
     *("msmarco", "trec-covid", "nfcorpus", "nq", "hotpotqa", "fiqa", "arguana", "webis-touche2020", "cqadupstack"),
+    *("ntrex", "cmrc2018", "drcd", "squad-it", "squadshifts"),
     *("quora", "dbpedia-entity", "scidocs", "fever", "climate-fever", "scifact"),
 }
 RIGHT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import isoglot as ig
@@ -9,6 +10,9 @@ from isoglot.collections.catalogue import find_entry
 from isoglot.collections.catalogue.checksums import checksum_of
 from isoglot.collections.catalogue.getting import Wanted, get_data, read_data
 from isoglot.collections.catalogue.staging import find_files
+from isoglot.collections.convert import Reading, read_form
+from isoglot.collections.folder import read_splits
+from isoglot.errors import InputError
 
 
 def read(shared_data, name, folder=None):
@@ -16,12 +20,16 @@ def read(shared_data, name, folder=None):
     return splits
 
 
-@pytest.mark.parametrize("name", ["xquad-r", "dream", "afriqa", "tatoeba"])
-def test_checksums_are_those_of_the_publishers_files(shared_data, name):
-    entry = find_entry(name)
-    found = find_files(entry, shared_data / name, None)
+AT_HAND = ("xquad-r", "dream", "afriqa", "tatoeba", "ntrex", "qa/cmrc2018", "qa/drcd", "qa/squad-it")
+
+
+@pytest.mark.parametrize("folder", AT_HAND)
+def test_checksums_are_those_of_the_publishers_files(shared_data, folder):
+    entry = find_entry(folder.split("/")[-1])
+    found = find_files(entry, shared_data / folder, None)
     known = {file: path for file, path in found.items() if file.checksum}
-    assert len(known) == sum(file.checksum is not None for file in entry.files) > 0
+    stated = 35 if folder == "ntrex" else sum(file.checksum is not None for file in entry.files)
+    assert len(known) == stated > 0  # of NTREX, 34 of 128 languages are at hand
     assert all(checksum_of(path) == file.checksum for file, path in known.items())
 
 
@@ -96,6 +104,44 @@ def test_omw_becomes_lexicons_of_its_languages(shared_data, tmp_path):
     got = get_data(find_entry("omw"), tmp_path / "out", Wanted(("pl", "pt"), shared_data / "omw"))
     assert {(one.source, one.target) for one in got.lexicons} == {("pl", "pt"), ("pt", "pl")}
     assert all(len(one) > 5_000 for one in got.lexicons)
+
+
+def test_ntrex_has_its_sentences_and_its_languages_are_those_of_the_entry(shared_data):
+    entry = find_entry("ntrex")
+    collection = read(shared_data, "ntrex")[None]
+    assert len(entry.languages) == 128
+    assert len(collection.languages) == 34 < len(entry.languages)
+    assert set(collection.languages) < set(entry.languages)
+    assert collection.queries.num_rows == 34 * 1997
+    assert collection.finds_translations
+    assert entry.sizes[0].queries == 128 * 1997
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "documents", "queries"),
+    [
+        ("cmrc2018", "zh", 848, {"dev": 3219}),
+        ("drcd", "zh-TW", 2000, {"dev": 3524, "test": 3493}),
+        ("squad-it", "it", 2007, {"test": 7603}),
+    ],
+)
+def test_question_sets_have_their_published_sizes(shared_data, tmp_path, name, tag, documents, queries):
+    get_data(find_entry(name), tmp_path / "out", Wanted(source=shared_data / "qa" / name))
+    splits = read_splits(tmp_path / "out")
+    assert {split: len(np.unique(one.judgments["query"])) for split, one in splits.items()} == queries
+    for split, one in splits.items():
+        assert one.languages == (tag,)
+        assert one.documents.num_rows == documents
+        left_out = sum(one.metadata.get("left_out", {}).values())
+        stated = next(size for size in find_entry(name).sizes if size.split == split)
+        assert queries[split] + left_out == stated.queries
+    if name == "squad-it":
+        assert one.metadata["left_out"] == {"empty 'text'": 6}
+
+
+def test_squad_it_read_strictly_names_its_empty_answers(shared_data):
+    with pytest.raises(InputError, match=r"squad-it: empty 'text' \(SQuAD_it-test\.json\.gz article .* and 3 more"):
+        read_form(shared_data / "qa" / "squad-it", "squad", Reading(language="it"))
 
 
 def test_the_data_folder_may_be_such_a_folder(shared_data, tmp_path, monkeypatch):

@@ -228,6 +228,12 @@ _FOLDER = {
 }
 
 SAMPLES: dict[str, Files] = {
+    "aligned": {
+        "DOCUMENT_IDS.tsv": b"bbc.1\nbbc.1\nbbc.2\n",
+        "NTREX/newstest2019-src.eng.txt": b"It is raining.\nGood!\nRain.\n",
+        "NTREX/newstest2019-ref.deu.txt": b"Es regnet.\nGut!\nRegen.\n",
+        "NTREX/newstest2019-ref.zho-CN.txt": "下雨。\n好！\n下雨。\n".encode(),
+    },
     "afriqa": {
         "hau/gold_span_passages.afriqa.hau.en.test.json": as_lines(
             afriqa_line("0"), afriqa_line("1", context=None)

@@ -30,6 +30,8 @@ def test_one_file_stands_for_its_pair(tmp_path: Path, name: str):
     rows, answers = collection.pairs("de", "en")
     texts = zip(collection.query_texts(rows), collection.document_texts(answers), strict=True)
     assert set(texts) == {("Es regnet.", "It is raining."), ("Guten Tag!", "Hello!")}
+    assert collection.pair_counts.tolist() == [[0, 2], [2, 0]]  # a sentence and itself are no pair
+    assert not len(collection.pairs("de", "de")[0])
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,6 @@ from isoglot.errors import InputError
 
 __all__ = ["keep_languages", "without_empty"]
 
-BLOCK = 8_192
-
 
 def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Collection:
     """Return the texts of some languages, with the judgments between them.
@@ -25,7 +23,7 @@ def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Coll
         wanted: canonical tags; `zh` keeps `zh-TW` as well. All if None.
 
     Raises:
-        InputError: nothing is left that is judged, or only queries that are their own answers.
+        InputError: nothing is left that is judged, or one language of a collection that `finds_translations`.
     """
     if wanted is None:
         return collection
@@ -36,7 +34,7 @@ def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Coll
     if kept.all():
         return collection
     chosen = take_part(collection, kept[collection.document_language], kept[collection.query_language])
-    if chosen.judgments.num_rows and not (len(chosen.languages) == 1 and _answer_themselves(chosen)):
+    if chosen.judgments.num_rows and not (len(chosen.languages) == 1 and chosen.finds_translations):
         return chosen
     asked = ", ".join(wanted)
     problem = (
@@ -61,24 +59,6 @@ def _answering(collection: Collection, kept: np.ndarray) -> list[str]:
     document = collection.judgments["document"].to_numpy()[asked[collection.judgments["query"].to_numpy()]]
     counts = np.bincount(collection.document_language[document], minlength=len(kept))
     return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not kept[at]]
-
-
-def _answer_themselves(collection: Collection) -> bool:
-    """Tell whether the text of each query is a document that answers it, as of sentences in their own language."""
-    versions = np.zeros(len(collection.query_ids), np.int64)
-    versions[collection.query_index] = np.arange(len(collection.query_index))
-    query = versions[collection.judgments["query"].to_numpy()]
-    document = collection.judgments["document"].to_numpy()
-    left = np.zeros(len(versions), bool)
-    left[collection.judgments["query"].to_numpy()] = True
-    for start in range(0, len(query), BLOCK):
-        block = slice(start, start + BLOCK)
-        texts = zip(collection.query_texts(query[block]), collection.document_texts(document[block]), strict=True)
-        same = np.array([one == other for one, other in texts], bool)
-        if start == 0 and not same.any():
-            return False
-        left[collection.query_index[query[block][same]]] = False
-    return not left.any()
 
 
 def without_empty(collection: Collection, problems: Problems) -> Collection:

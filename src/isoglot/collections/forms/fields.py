@@ -7,10 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import langcodes
+
 from isoglot.collections.problems import Problems
 from isoglot.collections.tags import canonical_tag
 
-__all__ = ["Bad", "check_text", "identifier", "optional_text", "reporting", "shown", "tag", "take", "texts"]
+__all__ = [
+    "Bad",
+    "check_text",
+    "identifier",
+    "optional_text",
+    "principal_tag",
+    "reporting",
+    "shown",
+    "tag",
+    "take",
+    "texts",
+]
 
 NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", bool: "true or false"}
 
@@ -126,3 +139,15 @@ def tag(text: str) -> str:
         return canonical_tag(text)
     except ValueError:
         raise Bad("not a language tag", shown(text)) from None
+
+
+def principal_tag(code: str) -> str:
+    """Return the tag of an ISO 639-3 code, of a macrolanguage's principal member (CLDR) the macrolanguage's.
+
+    `arb` is `ar`, `cmn` is `zh`, `prs` is `fa-AF`; variants are kept: `zho-CN` is `zh-CN`, `srp-Latn` is `sr-Latn`.
+
+    Raises:
+        Bad: the code is no language's.
+    """
+    tag(code)
+    return tag(langcodes.standardize_tag(code, macro=True))

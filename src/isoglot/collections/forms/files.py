@@ -17,13 +17,14 @@ from isoglot.errors import InputError
 
 __all__ = ["default_tag", "files_of", "json_file", "json_lines", "json_records", "split_of", "text_lines"]
 
-SPLIT_WORD = re.compile(r"(?:^|[._-])(train|dev|validation|valid|test)(?=[._-]|$)")
+SPLIT_WORD = re.compile(r"(?:^|[._-])(train|training|dev|validation|valid|test)(?=[._-]|$)")
+SPLITS = {"training": "train", "validation": "dev", "valid": "dev"}
 
 
 def split_of(path: Path) -> str | None:
-    """Return the split that a file's name tells: train, dev (or `validation`) or test; None if it tells none."""
+    """Return the split that a file's name tells: train (`training`), dev (`validation`) or test; None if none."""
     found = SPLIT_WORD.search(path.name)
-    return None if found is None else "dev" if found[1].startswith("valid") else found[1]
+    return None if found is None else SPLITS.get(found[1], found[1])
 
 
 def default_tag(language: str | None, source: Path) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import langcodes
-
-from isoglot.collections.forms.fields import Bad, check_text, reporting, tag
+from isoglot.collections.collection import TRANSLATIONS
+from isoglot.collections.forms.fields import Bad, check_text, principal_tag, reporting
 from isoglot.collections.forms.files import files_of, text_lines
 from isoglot.collections.forms.reading import Reading, Splits
 from isoglot.collections.forms.rows import Rows, content_id
@@ -28,11 +27,12 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
     The English sentence and its translations, in whatever pairs of files, are the versions of one query and its
     relevant documents, so two translations of one English sentence count as translations of each other. Document
     ids are the language and a fingerprint of the sentence; the query's id is that of the English sentence. Between
-    two languages this is LASER's task, on the pool of all pairs that are read; within a language it is trivial.
-    Where a language has two translations of one English sentence, the first is the query version.
+    two languages this is LASER's task, on the pool of all pairs that are read; within a language there is none
+    (`Collection.finds_translations`). Where a language has two translations of one English sentence, the first is
+    the query version.
 
-    Codes are read as ISO 639-3 and written as CLDR does: `cmn` is `zh`, `swh` is `sw`, `pes` is `fa`; `arz`,
-    `wuu` and `yue` stay what they are, and `kzj`, since retired, is `dtp`.
+    Codes are written as CLDR does (`principal_tag`): `cmn` is `zh`, `swh` is `sw`, `pes` is `fa`; `arz`, `wuu` and
+    `yue` stay what they are, and `kzj`, since retired, is `dtp`.
 
     Args:
         source: a folder of pairs of files such as `tatoeba.deu-eng.deu` and `tatoeba.deu-eng.eng`, or one of the
@@ -54,18 +54,8 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
         codes = (found[1], found[2])
         paths = [prefix.parent / f"{prefix.name}.{code}" for code in codes]
         with reporting(rows.problems, prefix.name):
-            _add_pair(rows, versions, paths, [_principal(code) for code in codes])
-    return rows.splits(reading, form="tatoeba")
-
-
-def _principal(code: str) -> str:
-    """Return the tag of a language, of a macrolanguage's principal member the macrolanguage's.
-
-    Raises:
-        Bad: the code is no language's.
-    """
-    tag(code)
-    return tag(langcodes.standardize_tag(code, macro=True))
+            _add_pair(rows, versions, paths, [principal_tag(code) for code in codes])
+    return rows.splits(reading, form="tatoeba", **{TRANSLATIONS: True})
 
 
 def _add_pair(rows: Rows, versions: dict[tuple[str, str], str], paths: list[Path], tags: list[str]) -> None:

@@ -43,7 +43,8 @@ def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, corr
     The rank among the documents of a language is that of the run without all other documents.
 
     Args:
-        entries: lines of the run; queries that are not judged are left out.
+        entries: lines of the run; queries that are not judged are left out, and documents that are not in a query's
+            pool.
         judged: the queries and their relevant documents.
         top: how many of the best documents of each query to return.
         correlation: whether to compute rank correlations between language versions; done only where the run ranks
@@ -56,7 +57,9 @@ def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, corr
     position_of = np.full(int(max(entries.queries.max(initial=0), judged.query_rows.max())) + 1, -1)
     position_of[judged.query_rows] = np.arange(len(judged.query_rows))
     position = position_of[entries.queries]
-    kept = np.flatnonzero(position >= 0)
+    keys = position.astype(np.int64) * pool + entries.documents
+    excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
+    kept = np.flatnonzero((position >= 0) & ~np.isin(keys, excluded))
     kept = kept[np.lexsort((entries.documents[kept], -entries.scores[kept], position[kept]))]
     query, document = position[kept], entries.documents[kept]
 
