@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -61,6 +59,7 @@ def test_every_set_is_found_again_and_no_ids_clash(several):
         (joined.documents["_id"], [one.documents["_id"] for one in several]),
     ):
         assert len(set(ids.to_pylist())) == len(ids) == sum(map(len, own))
+    assert len({part.collection.name for part in joined.parts}) == len(several)
     assert joined.languages == tuple(sorted({tag for one in several for tag in one.languages}))
     assert joined.document_texts() == [text for one in several for text in one.document_texts()]
     assert joined.query_texts() == [text for one in several for text in one.query_texts()]
@@ -68,7 +67,7 @@ def test_every_set_is_found_again_and_no_ids_clash(several):
     found = 0
     for number, (part, one) in enumerate(zip(joined.parts, several, strict=True), 1):
         own = part.collection
-        assert own.name == one.name
+        assert own.name in (one.name, f"{one.name} ({number})")
         assert own.languages == one.languages
         for table in ("documents", "queries"):
             ours, theirs = getattr(own, table), getattr(one, table)

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from sentence_transformers import SentenceTransformerTrainingArguments
 from transformers import TrainerCallback
 
-from isoglot import HybridTrainer, scratch_encoder, static_encoder
+from isoglot import HybridTrainer, join_collections, scratch_encoder, static_encoder
 from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
 from isoglot.cli.main import leave_processes
@@ -44,6 +44,8 @@ class Recorder(TrainerCallback):
 def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     torch.set_num_threads(1)
     collection = load_worldfacts(("en", "de", "th"))["train"]
+    if name == "sets":  # hybrid batches of two data sets
+        name, collection = "hybrid", join_collections([collection, load_worldfacts(("en",))["train"]])
     build = static_encoder if encoder == "static" else scratch_encoder
     model = build(collection, dimensions=64, vocabulary=400)
     for module in model.modules():

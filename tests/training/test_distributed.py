@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ def run(out: Path, processes: int, *arguments: str) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", ["static", "scratch"])
-@pytest.mark.parametrize("strategy", ["hybrid", "multiway"])
+@pytest.mark.parametrize(
+    ("encoder", "strategy"), [*product(["static", "scratch"], ["hybrid", "multiway"]), ("static", "sets")]
+)
 def test_two_processes_train_as_one(encoder, strategy, tmp_path):
     one = run(tmp_path / "one.pt", 1, encoder, strategy, "24")
     two = run(tmp_path / "two.pt", 2, encoder, strategy, "24")

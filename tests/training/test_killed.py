@@ -146,6 +146,22 @@ def test_runs_killed_while_they_save_end_with_the_weights_of_one_that_was_not(ru
         assert {path.name for path in out.iterdir()} == {path.name for path in (tmp_path / "whole").iterdir()}
 
 
+@pytest.mark.slow
+def test_a_run_on_two_data_sets_goes_on_after_a_kill(pages, tmp_path):
+    runner = Runner(f"{pages} --data {pages}")
+    try:
+        whole = whole_run(runner, tmp_path / "whole", 30, 6)
+        for death in (("save", 7, "after"), ("replace", 3, "after")):
+            out = tmp_path / "-".join(map(str, death))
+            runner.start(out, 30, 6, die=death)
+            assert runner.wait() == -signal.SIGKILL
+            runner.start(out, 30, 6, resume=True)
+            assert runner.wait() == 0
+            assert weights(out) == whole
+    finally:
+        runner.end()
+
+
 TWO_PROCESSES = """
 import os, signal, sys
 from transformers import TrainerCallback

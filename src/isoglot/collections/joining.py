@@ -46,7 +46,7 @@ class JoinedCollection(Collection):
     order of rows, is one as well.
 
     Attributes:
-        sets: names of the sets, in order; two may be equal.
+        sets: names of the sets, in order.
     """
 
     sets: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def join_collections(collections: Sequence[Collection], names: Sequence[str] | N
 
     Args:
         collections: at least one.
-        names: what the sets are called; their own names if None.
+        names: what the sets are called; their own names if None. Where some are equal their number is added.
 
     Raises:
         InputError: there is no collection, or not as many names.
@@ -92,6 +92,8 @@ def join_collections(collections: Sequence[Collection], names: Sequence[str] | N
         raise InputError("there is no collection to join: give at least one")
     if len(names) != len(collections):
         raise InputError(f"{len(collections)} collections have {len(names)} names: give one name for each")
+    known = Counter(names)
+    names = [f"{name} ({number})" if known[name] > 1 else name for number, name in enumerate(names, 1)]
     tables: dict[str, list[pa.Table]] = {"documents": [], "queries": [], "judgments": []}
     ids: list[pa.Array] = []
     query_index: list[np.ndarray] = []
