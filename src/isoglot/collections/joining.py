@@ -19,6 +19,8 @@ from isoglot.errors import InputError
 __all__ = ["JoinedCollection", "Part", "join_collections"]
 
 SEPARATOR = "/"
+OF_SETS = "sets"
+"""Key of a joined collection's metadata: those of its sets, such as that queries look for their translations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,7 @@ class JoinedCollection(Collection):
                 query_ids=self.query_ids[g],
                 query_index=self.query_index[q] - np.int32(g.start),
                 name=name,
+                metadata=self.metadata[OF_SETS][at],
             )
             parts.append(Part(collection, q.start, d.start, g.start))
         return tuple(parts)
@@ -113,6 +116,7 @@ def join_collections(collections: Sequence[Collection], names: Sequence[str] | N
         query_ids=pa.concat_arrays(ids),
         query_index=np.concatenate(query_index),
         name=" + ".join(names),
+        metadata={OF_SETS: [one.metadata for one in collections]},
         dropped=dict(sum((Counter(one.dropped) for one in collections), Counter())),
         sets=tuple(names),
     )
