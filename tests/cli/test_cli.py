@@ -49,7 +49,7 @@ def test_train_then_evaluate(data, tmp_path, capsys):
     found = json.loads(result.read_text())
     assert list(found) == [
         *("collection", "model", "languages", "monolingual", "cross_lingual", "multilingual", "bias"),
-        *("geometry", "intervals", "pairs", "seconds", "versions"),
+        *("macro", "geometry", "intervals", "pairs", "seconds", "versions"),
     ]
     assert found["monolingual"]["pairs"] == 3
     assert found["cross_lingual"]["pairs"] == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,12 +131,16 @@ def train(
     validation: Annotated[str | None, _of(FOLDERS, "Collection folder or name to measure while training.")] = None,
     eval_steps: Annotated[int | None, _of(FOLDERS, "Measure it every so many steps.")] = None,
     best_measure: Annotated[
-        str | None, _of(FOLDERS, "Keep the model that is best by this measure, such as multilingual_AP.")
+        str | None, _of(FOLDERS, "Keep the model that is best by this measure, such as loss or multilingual_AP.")
+    ] = None,
+    patience: Annotated[
+        int | None, _of(FOLDERS, "Stop after so many measurements that were no better by --best-measure.")
     ] = None,
 ) -> None:
     """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
     from isoglot.training import read_config
     from isoglot.training import train as run
+    from isoglot.training.output import RECORD_FILE
 
     given = dict(context.params)  # named as the keys are
     del given["config"], given["resume"]
@@ -154,6 +159,5 @@ def train(
     settings = read_config(config, flags)
     run(settings, resume=resume, progress=state.progress)
     if os.environ.get("RANK", "0") == "0":  # of several processes, the one that writes
-        typer.echo(
-            f"Trained with {settings.strategy} batches for {settings.steps:,} steps; the model is in {settings.out}"
-        )
+        steps = json.loads((Path(settings.out) / RECORD_FILE).read_text(encoding="utf-8"))["steps"]
+        typer.echo(f"Trained with {settings.strategy} batches for {steps:,} steps; the model is in {settings.out}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +154,7 @@ def evaluate(
     cache: str | Path | None = None,
     trec_run: str | Path | None = None,
     trec_depth: int = DEPTH,
+    observe: Callable[[Any, Any], None] | None = None,
 ) -> Result:
     """Evaluate a model on a collection: the three settings, language bias and geometry.
 
@@ -179,6 +180,7 @@ def evaluate(
         cache: a folder that keeps embeddings, so that evaluating the same model again encodes nothing.
         trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
         trec_depth: how many documents of each query run files hold.
+        observe: is given the embeddings (q, d) of the queries with a relevant document and (D, d) of all documents.
 
     Returns:
         The result.
@@ -206,6 +208,8 @@ def evaluate(
         cache=cache,
     )
     clock.lap("encode")
+    if observe is not None:
+        observe(queries, documents)
     result = evaluate_embeddings(
         queries,
         documents,

@@ -105,6 +105,7 @@ class MultilingualEvaluator(SentenceEvaluator):
         Returns:
             `flat_metrics` of the result, which also stays in `self.result`.
         """
+        further: dict[str, float] = {}
         self.result = evaluate(
             model,
             self.collection,
@@ -115,6 +116,7 @@ class MultilingualEvaluator(SentenceEvaluator):
             progress=self.progress,
             rank_correlation=self.rank_correlation,
             geometry=self.geometry,
+            observe=lambda queries, documents: further.update(self.further_metrics(queries, documents)),
         )
         if output_path is not None:
             parts = [
@@ -124,9 +126,18 @@ class MultilingualEvaluator(SentenceEvaluator):
                 f"step{steps}" if steps >= 0 else "",
             ]
             self.result.to_json(Path(output_path) / ("_".join(part for part in parts if part) + ".json"))
-        metrics = self.prefix_name_to_metrics(flat_metrics(self.result), self.name)
+        metrics = self.prefix_name_to_metrics(flat_metrics(self.result) | further, self.name)
         self.store_metrics_in_model_card_data(model, metrics, epoch, steps)
         return metrics
+
+    def further_metrics(self, queries: Any, documents: Any) -> dict[str, float]:
+        """Return what else is to be reported of the embeddings; nothing, unless a subclass does.
+
+        Args:
+            queries: (q, d) of the queries with a relevant document, in order.
+            documents: (D, d) of all documents, in order.
+        """
+        return {}
 
     @property
     def description(self) -> str:

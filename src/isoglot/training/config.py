@@ -93,8 +93,9 @@ class TrainConfig(Strict):
         keep_checkpoints: how many of the last checkpoints are kept while the run lasts.
         validation: collection folder (its split `dev`, if there are several) to measure while training.
         eval_steps: measure it every so many steps; as often as checkpoints are made if not given.
-        best_measure: keep the model that is best on it by this measure, such as `multilingual_AP`; the last one if
-            not given.
+        best_measure: keep the model that is best on it by this measure, such as `loss` or `multilingual_AP`; the
+            last one if not given.
+        patience: stop after so many measurements in a row that were no better by `best_measure`.
         out: folder of the trained model.
     """
 
@@ -154,6 +155,7 @@ class TrainConfig(Strict):
     validation: str | None = None
     eval_steps: int | None = Field(default=None, ge=1)
     best_measure: str | None = None
+    patience: int | None = Field(default=None, ge=1)
     out: str
 
     def make_strategy(self) -> Strategy:

@@ -11,6 +11,7 @@ import torch
 from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection
 from isoglot.training.trainer import HybridTrainer
+from isoglot.training.validation import StopEarly
 from isoglot.versions import versions
 
 __all__ = ["count_encoded", "describe"]
@@ -59,7 +60,11 @@ def _sets(sampler: JointSampler, batches: int) -> list[dict[str, Any]]:
 
 
 def describe(
-    collection: Collection, trainer: HybridTrainer, seconds: dict[str, float], encoded: dict[str, int] | None
+    collection: Collection,
+    trainer: HybridTrainer,
+    seconds: dict[str, float],
+    encoded: dict[str, int] | None,
+    early: StopEarly | None = None,
 ) -> dict[str, Any]:
     """Return how a run went.
 
@@ -68,6 +73,7 @@ def describe(
         trainer: after training.
         seconds: what each phase took.
         encoded: as `count_encoded` tells.
+        early: what may have stopped the run before its last step.
     """
     history = trainer.state.log_history
     record: dict[str, Any] = {
@@ -77,6 +83,8 @@ def describe(
         "languages": list(collection.languages),
         "command": sys.argv if sys.argv and Path(sys.argv[0]).stem in ("isoglot", "__main__") else None,
         "steps": trainer.state.global_step,
+        "stopped_at": None if early is None else early.stopped_at,
+        "stop_reason": None if early is None else early.reason,
         "resumed_from_step": trainer.start_step or None,
         "encoded": encoded,
         "loss": [entry for entry in history if "loss" in entry],  # and what the terms log

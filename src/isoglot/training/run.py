@@ -30,7 +30,7 @@ from isoglot.training.signals import StopOnSignal, TrainingStopped
 from isoglot.training.target import load_target
 from isoglot.training.terms import make_terms
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import TellValidation, less_is_better, validation_evaluator
+from isoglot.training.validation import StopEarly, TellValidation, less_is_better, validation_evaluator
 
 __all__ = ["make_encoder", "train"]
 
@@ -111,7 +111,8 @@ def train(
         check_out(config, resume)
     strategy = config.make_strategy()
     terms = make_terms(config)
-    evaluator = validation_evaluator(config)
+    with _one_line_for_small_pairs():
+        evaluator = validation_evaluator(config, terms)
     if collection is None:
         collection = load_data(config)
     collection = sample_training_data(config, collection, tell=first)  # before anything learns from its texts
@@ -149,6 +150,10 @@ def train(
     trainer.remove_callback(PrinterCallback)
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    early: StopEarly | None = None
+    if config.patience is not None and config.best_measure is not None:
+        early = StopEarly(config.best_measure, config.patience)
+        trainer.add_callback(early)
     for make in callbacks:
         trainer.add_callback(make(trainer))
     checkpoint = last_checkpoint(args.output_dir) if resume else None
@@ -161,7 +166,8 @@ def train(
         trainer.train(resume_from_checkpoint=checkpoint)
     seconds["train"] = time.perf_counter() - start
     step = trainer.state.global_step
-    if stop.asked and step < config.steps:
+    stopped_early = early is not None and early.stopped_at is not None  # such a run is finished
+    if stop.asked and step < config.steps and not stopped_early:
         raise TrainingStopped(
             f"stopped at step {step:,} of {config.steps:,} as SIGTERM asked, with a checkpoint in {out}; the same "
             "command with --resume continues"
@@ -183,7 +189,7 @@ def train(
     encoded = count_encoded(trainer)
     merge_lora(model)
     if first:
-        finish(out, model, describe(collection, trainer, seconds, encoded))
+        finish(out, model, describe(collection, trainer, seconds, encoded, early))
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
     return model
 
