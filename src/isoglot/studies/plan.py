@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isoglot.errors import InputError
+from isoglot.studies.analysis.published import check_published
 from isoglot.studies.expand import expand_arms
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Overrides, Profile, Recipe
 from isoglot.training import TrainConfig, read_config
@@ -176,6 +177,7 @@ def make_plan(
         said = f"the encoder is {encoder}, in place of the recipe's"
         plan.notes.append(said + (f"; it has no {', '.join(sorted(dropped))}" if dropped else ""))
     _check_names(profile, known, place)
+    check_published(recipe.published, profile, known, place)
     _check_stages(plan, place)
     return plan
 

@@ -10,6 +10,7 @@ from isoglot.training.nested import Strict
 
 __all__ = [
     "Arm",
+    "Beside",
     "Choice",
     "Comparable",
     "DataSource",
@@ -19,6 +20,8 @@ __all__ = [
     "Grid",
     "LexiconSource",
     "Profile",
+    "Published",
+    "PublishedFigures",
     "Recipe",
     "Sample",
     "Stage",
@@ -257,6 +260,52 @@ class GpuEstimate(Strict):
     teraflops: float = Field(default=100, gt=0)
 
 
+class PublishedFigures(Strict):
+    """Figures of one measure on one evaluation, as a source has them.
+
+    Attributes:
+        on: what the source measured on: the name of an evaluation.
+        setting: of the measure; `macro_multilingual` and `macro_bias` are averages over query languages.
+        measure: the measure.
+        averaged: how the source averages it.
+        arms: arm -> figure.
+    """
+
+    on: str
+    setting: Literal["monolingual", "cross_lingual", "multilingual", "bias", "macro_multilingual", "macro_bias"]
+    measure: str
+    averaged: str
+    arms: dict[str, float] = Field(min_length=1)
+
+
+class Published(Strict):
+    """What a source has found, to be set beside what is found here.
+
+    Attributes:
+        source: where the figures are from.
+        note: what to know of them.
+        figures: the figures.
+    """
+
+    source: str
+    note: str | None = None
+    figures: list[PublishedFigures] = Field(min_length=1)
+
+
+class Beside(Strict):
+    """How published figures are set beside those of a profile.
+
+    Attributes:
+        comparable: whether they can be compared.
+        differs: what differs from the published set-up.
+        arms: arm here -> arm of the source; by equal names if not given.
+    """
+
+    comparable: bool = True
+    differs: str = Field(min_length=1)
+    arms: dict[str, str] | None = Field(default=None, min_length=1)
+
+
 class Profile(Strict):
     """How a study is run at one scale.
 
@@ -275,6 +324,7 @@ class Profile(Strict):
         comparable: what is the same for all trained arms.
         decisive: the comparisons that the answer rests on.
         limits: what this profile cannot show.
+        published: how published figures are set beside its own; they are left out if not given.
     """
 
     minutes: float | None = Field(default=None, gt=0)
@@ -290,6 +340,7 @@ class Profile(Strict):
     comparable: Comparable = Field(default_factory=Comparable)
     decisive: list[Decisive] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
+    published: Beside | None = None
 
     @field_validator("seeds")
     @classmethod
@@ -316,6 +367,7 @@ class Recipe(Strict):
         hypothesis: what is expected.
         sources: papers and data sets it builds on.
         choices: details that the sources leave open.
+        published: what a source has found.
         profiles: `embedded` (minutes on two cores), `pretrained` (hours on two cores, an encoder that is given) and
             `benchmark` (a GPU server).
     """
@@ -326,4 +378,5 @@ class Recipe(Strict):
     hypothesis: str
     sources: list[str] = Field(default_factory=list)
     choices: list[Choice] = Field(default_factory=list)
+    published: Published | None = None
     profiles: dict[Literal["embedded", "pretrained", "benchmark"], Profile] = Field(min_length=1)
