@@ -1,13 +1,17 @@
 """Training: isoglot beside sentence-transformers' own trainer, in one run.
 
-Same model, data, batch size, optimiser and number of steps. The peer is `SentenceTransformerTrainer` with one data
-set per language pair, drawn in proportion to their sizes, its best setting for batches of one language pair; its
-loss is `MultipleNegativesRankingLoss` or, with `--peer-loss cached`, `CachedMultipleNegativesRankingLoss` with
-mini-batches of 32. Ours draws the same language pairs as often. Each runs in a process of its own, so that neither
-starts warm and peak memory is its own. The first steps are not timed; set-up (making data sets, tokenising what is
-tokenised once, building the trainer; not reading the collection) is told apart.
+Same model, data, batch size, optimiser and number of steps. Batches are cross-lingual, every row with a language
+pair of its own. The peer is `SentenceTransformerTrainer` with what comes nearest, one data set of all training
+pairs in two languages, shuffled; with `--pairing batch`, of batches of one language pair, monolingual ones among
+them, one data set per language pair, drawn in proportion to their sizes. Its loss is `MultipleNegativesRankingLoss`
+or, with `--peer-loss cached`, `CachedMultipleNegativesRankingLoss` with mini-batches of 32. Ours draws the same
+language pairs as often. Each runs in a process of its own, so that neither starts warm and peak memory is its own.
+The first steps are not timed; set-up (making data sets, tokenising what is tokenised once, building the trainer) is
+told apart. Before it stands what composing a batch costs us, kind by kind.
 
     python benchmarks/training.py                                   # static encoder, 12 languages, B = 512
+    python benchmarks/training.py --pairing batch                   # the same with one language pair a batch
+    python benchmarks/training.py --composing                       # composing alone, 39 languages
     python benchmarks/training.py --encoder transformer             # 6-layer 384-wide XLM-R, B = 256, 39 languages
     python benchmarks/training.py --setup                           # set-up and memory alone, 39 languages
     python benchmarks/training.py --encoder base --batch-size 1024 --bf16    # XLM-R-base-sized, on a GPU
@@ -28,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -38,7 +42,7 @@ from sentence_transformers.losses import CachedMultipleNegativesRankingLoss, Mul
 from sentence_transformers.training_args import MultiDatasetBatchSamplers
 from transformers import PrinterCallback, TrainerCallback
 
-from isoglot.batching import Hybrid
+from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Multiway
 from isoglot.benchmarks.selection import keep_languages
 from isoglot.collections import Collection, read_collection
 from isoglot.encoders import scratch_encoder, static_encoder, train_tokenizer
@@ -116,7 +120,8 @@ def arguments(options: argparse.Namespace, folder: str, **more: Any) -> Sentence
 
 def ours(options: argparse.Namespace, collection: Collection, model: SentenceTransformer, folder: str) -> Any:
     counts = collection.pair_counts
-    strategy = Hybrid(alpha=float(counts.trace() / counts.sum()))
+    by_row = options.pairing == "row"
+    strategy = CrossLingual() if by_row else Hybrid(alpha=float(counts.trace() / counts.sum()), pairing="batch")
     trainer = HybridTrainer(model, collection, strategy, InfoNCE(TEMPERATURE), arguments(options, folder))
     loader = trainer.get_train_dataloader()  # tokenises
     trainer.get_train_dataloader = lambda: loader  # type: ignore[method-assign]
@@ -128,9 +133,10 @@ def peer(options: argparse.Namespace, collection: Collection, model: SentenceTra
     for a in collection.languages:
         for b in collection.languages:
             queries, documents = collection.pairs(a, b)
-            if len(queries):
+            if len(queries) and (a != b or options.pairing == "batch"):
                 texts = {"query": collection.query_texts(queries), "document": collection.document_texts(documents)}
                 datasets[f"{a}-{b}"] = Dataset.from_dict(texts)
+    train_dataset = concatenate_datasets(list(datasets.values())) if options.pairing == "row" else datasets
     if options.peer_loss == "cached":
         loss = CachedMultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE, mini_batch_size=MINI_BATCH)
     else:
@@ -138,9 +144,31 @@ def peer(options: argparse.Namespace, collection: Collection, model: SentenceTra
     counted = Counted(loss)
     sampling = {"multi_dataset_batch_sampler": MultiDatasetBatchSamplers.PROPORTIONAL}
     trainer = SentenceTransformerTrainer(
-        model, arguments(options, folder, **sampling), train_dataset=datasets, loss=counted
+        model, arguments(options, folder, **sampling), train_dataset=train_dataset, loss=counted
     )
     return trainer, lambda: counted.pairs
+
+
+def composing(options: argparse.Namespace, steps: int = 200) -> dict[str, dict[str, float]]:
+    """Return milliseconds to compose a batch, and its rows, of several kinds of batches."""
+    collection = load(options)
+    found = {}
+    for name, strategy in {
+        "cross-lingual by rows": CrossLingual(),
+        "cross-lingual by rows, tau = 0": CrossLingual(tau=0.0),
+        "hybrid by rows": Hybrid(),
+        "mixed": Mixed(),
+        "cross-lingual by batches": CrossLingual(pairing="batch"),
+        "hybrid by batches": Hybrid(pairing="batch"),
+        "multiway": Multiway(),
+    }.items():
+        sampler = BatchSampler(collection, strategy, options.batch_size)
+        rows = len(sampler[0])
+        start = time.perf_counter()
+        rows = sum(len(sampler[step]) for step in range(1, steps + 1))
+        milliseconds = (time.perf_counter() - start) / steps * 1e3
+        found[name] = {"milliseconds": milliseconds, "rows": rows / steps}
+    return found
 
 
 def memory() -> int:
@@ -237,7 +265,9 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--warmup", type=int, help="first steps that are not timed")
     parser.add_argument("--peer-loss", choices=("plain", "cached"))
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--pairing", choices=("row", "batch"), default="row", help="of language pairs")
     parser.add_argument("--setup", action="store_true", help="compare set-up time and memory alone")
+    parser.add_argument("--composing", action="store_true", help="time composing batches alone; there is no peer")
     parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)
     given = list(sys.argv[1:] if given is None else given)
     options = parser.parse_args(given)
@@ -247,11 +277,18 @@ def main(given: Sequence[str] | None = None) -> int:
     options.warmup = options.warmup if options.warmup is not None else (20 if static else 2)
     options.peer_loss = options.peer_loss or ("plain" if static else "cached")
     if options.languages is None:
-        options.languages = 12 if static and not options.setup else 0
+        options.languages = 12 if static and not (options.setup or options.composing) else 0
     if not 1 <= options.warmup < min(options.steps, options.peer_steps or options.steps):
         parser.error("--warmup must lie between 1 and the number of steps")
     if options.side:
         print(json.dumps(one_side(options)))
+        return 0
+    composed = composing(options)
+    print(f"{'composing a batch':36}{'ms':>8}{'rows':>8}")
+    for name, figures in composed.items():
+        print(f"{name:36}{figures['milliseconds']:8.2f}{figures['rows']:8.1f}")
+    if options.composing:
+        print(json.dumps({"benchmark": "composing", "batch_size": options.batch_size, "details": composed}))
         return 0
     found = {side: run_side(side, options, given) for side in ("ours", "peer")}
     shown = {
@@ -283,10 +320,11 @@ def main(given: Sequence[str] | None = None) -> int:
                 "encoder": options.encoder,
                 "batch_size": options.batch_size,
                 "languages": options.languages or "all",
+                "pairing": options.pairing,
                 "peer_loss": options.peer_loss,
                 "threads": torch.get_num_threads(),
                 "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-                "details": found,
+                "details": found | {"composing": composed},
             }
         )
     )

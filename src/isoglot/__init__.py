@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from isoglot.batching import Hybrid as Hybrid
     from isoglot.batching import JointSampler as JointSampler
     from isoglot.batching import Mixed as Mixed
-    from isoglot.batching import MixedCross as MixedCross
     from isoglot.batching import Monolingual as Monolingual
     from isoglot.batching import Multiway as Multiway
     from isoglot.batching import Schedule as Schedule
@@ -62,7 +61,7 @@ __version__ = version("isoglot")
 _ROOMS = {
     "batching": (
         *("BatchSampler", "CodeSwitcher", "CrossLingual", "English", "Hybrid", "JointSampler", "Mixed"),
-        *("MixedCross", "Monolingual", "Multiway", "Schedule", "Strategy"),
+        *("Monolingual", "Multiway", "Schedule", "Strategy"),
     ),
     "collections": (
         *("Collection", "collection_from_rows", "find_leakage", "join_collections", "load_collection"),

@@ -9,6 +9,7 @@ from math import ceil
 
 import numpy as np
 import pytest
+from batching_helpers import collections, make, parallel, relevant, uneven
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,68 +19,27 @@ from isoglot.batching import (
     CrossLingual,
     English,
     Hybrid,
-    Mixed,
-    MixedCross,
     Monolingual,
     Schedule,
+    Strategy,
     strategy,
 )
-from isoglot.collections import Collection, collection_from_rows, read_collection
+from isoglot.collections import read_collection
 from isoglot.errors import InputError
 
-LANGUAGES = ("en", "de", "th", "sw")
-PAIRED = sorted(set(STRATEGIES) - {"english", "multiway"})
+PAIRED = [*sorted(set(STRATEGIES) - {"english", "multiway"}), "cross_lingual by batch", "hybrid by batch"]
 SLOW_DATA = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def make(answers: dict[str, dict[str, set[int]]], asked: dict[str, set[str]]) -> Collection:
-    """A collection from query id -> language -> numbers of its relevant pages, and query id -> languages."""
-    pages = {(lang, page) for by_lang in answers.values() for lang, numbers in by_lang.items() for page in numbers}
-    return collection_from_rows(
-        [(f"{lang}/{page}", lang, "", f"page {page}") for lang, page in sorted(pages)],
-        [(query, lang, f"question {query}") for query in asked for lang in sorted(asked[query])],
-        [
-            (query, f"{lang}/{page}", 1)
-            for query, by_lang in answers.items()
-            for lang, numbers in sorted(by_lang.items())
-            for page in sorted(numbers)
-        ],
-    )
-
-
-def parallel(queries: int, languages: tuple[str, ...] = LANGUAGES) -> Collection:
-    """Every query and its one page in every language; no two queries share a page."""
-    return make(
-        {f"q{n}": {lang: {n} for lang in languages} for n in range(queries)},
-        {f"q{n}": set(languages) for n in range(queries)},
-    )
-
-
-@st.composite
-def collections(draw: st.DrawFn) -> Collection:
-    """Collections with several relevant pages, shared pages and missing translations, but pairs of both kinds."""
-    queries = draw(st.integers(2, 14))
-    languages = LANGUAGES[: draw(st.integers(2, 4))]
-    page = st.integers(0, draw(st.integers(1, 12)))
-    subsets = st.sets(st.sampled_from(languages), min_size=1)
-    answers, asked = {}, {}
-    for n in range(queries):
-        pages = draw(st.sets(page, min_size=1, max_size=3))
-        answers[f"q{n}"] = dict.fromkeys(draw(subsets), pages)
-        asked[f"q{n}"] = draw(subsets)
-    answers["both"] = {lang: {99} for lang in languages}
-    asked["both"] = set(languages)
-    return make(answers, asked)
-
-
-def relevant(collection: Collection, query_row: int) -> set[int]:
-    return set(collection.relevance.of(collection.query_index[query_row]).tolist())
+def rule(name: str) -> Strategy:
+    """A strategy, or `name by batch`: with one language pair for all rows of a cross-lingual batch."""
+    return strategy(name.split()[0], pairing="batch" if name.endswith("by batch") else None)
 
 
 @SLOW_DATA
 @given(collections(), st.sampled_from(PAIRED), st.integers(1, 9), st.integers(0, 5))
 def test_rows_are_relevant_pairs_and_no_two_share_a_relevant_document(collection, name, batch_size, seed):
-    sampler = BatchSampler(collection, strategy(name), batch_size, seed)
+    sampler = BatchSampler(collection, rule(name), batch_size, seed)
     tags = collection.languages
     for batch in islice(sampler, 12):
         assert 1 <= len(batch) <= batch_size
@@ -91,14 +51,16 @@ def test_rows_are_relevant_pairs_and_no_two_share_a_relevant_document(collection
             seen |= answers
             pair = tags[collection.query_language[query]], tags[collection.document_language[document]]
             assert (pair[0] == pair[1]) == (batch.kind == "mono")
-            if not sampler.strategy.by_row:
+            if not sampler.strategy.by_row(batch.kind):
                 assert pair == (batch.query_language, batch.document_language)
 
 
 @SLOW_DATA
-@given(collections(), st.sampled_from(["monolingual", "cross_lingual", "hybrid"]), st.integers(1, 9))
+@given(
+    collections(), st.sampled_from(["monolingual", "cross_lingual by batch", "hybrid by batch"]), st.integers(1, 9)
+)
 def test_every_pair_is_seen_once_before_any_is_seen_twice(collection, name, batch_size):
-    sampler = BatchSampler(collection, strategy(name), batch_size, seed=3)
+    sampler = BatchSampler(collection, rule(name), batch_size, seed=3)
     seen: dict[tuple[str, str], Counter[tuple[int, int]]] = {}
     for batch in islice(sampler, 60):
         pair = (batch.query_language, batch.document_language)
@@ -113,10 +75,10 @@ def test_every_pair_is_seen_once_before_any_is_seen_twice(collection, name, batc
 
 
 @SLOW_DATA
-@given(collections(), st.sampled_from(sorted(set(STRATEGIES) - {"english"})), st.integers(1, 9), st.integers(0, 99))
+@given(collections(), st.sampled_from([*PAIRED, "multiway"]), st.integers(1, 9), st.integers(0, 99))
 def test_random_access_equals_iteration_and_a_seed_gives_the_same_batches(collection, name, batch_size, seed):
-    iterated = list(islice(BatchSampler(collection, strategy(name), batch_size, seed), 40))
-    other = BatchSampler(collection, strategy(name), batch_size, seed)
+    iterated = list(islice(BatchSampler(collection, rule(name), batch_size, seed), 40))
+    other = BatchSampler(collection, rule(name), batch_size, seed)
     for step in np.random.default_rng(0).permutation(40).tolist():
         batch = other[step]
         assert batch.kind == iterated[step].kind
@@ -141,17 +103,10 @@ def test_kinds_come_with_probability_alpha(alpha):
         assert len(set(pairwise(order))) == 4
 
 
-def uneven() -> Collection:
-    """Sizes 40, 20, 10, 5 in four languages, every page in as many languages as there are."""
-    sizes = dict(zip(LANGUAGES, (40, 20, 10, 5), strict=True))
-    versions = {f"q{n}": {lang for lang in LANGUAGES if n < sizes[lang]} for n in range(40)}
-    return make({query: {lang: {int(query[1:])} for lang in langs} for query, langs in versions.items()}, versions)
-
-
 @pytest.mark.parametrize("tau", [0.0, 0.3, 1.0])
 def test_language_pairs_come_by_their_size_to_the_power_of_tau(tau):
     collection = uneven()
-    sampler = BatchSampler(collection, Hybrid(tau=tau), 4)
+    sampler = BatchSampler(collection, Hybrid(tau=tau, pairing="batch"), 4)
     steps = 6000
     drawn = Counter((batch.query_language, batch.document_language) for batch in islice(sampler, steps))
     weights = {
@@ -164,20 +119,6 @@ def test_language_pairs_come_by_their_size_to_the_power_of_tau(tau):
         for (a, b), weight in weights.items():
             if (a == b) == mono:
                 assert drawn[a, b] / steps == pytest.approx(0.5 * weight / total, abs=0.004)
-
-
-@pytest.mark.parametrize("kind", [Mixed, MixedCross])
-@pytest.mark.parametrize("tau", [0.3, 1.0])
-def test_rows_of_mixed_batches_draw_languages_by_size_to_the_power_of_tau(kind, tau):
-    collection = uneven()
-    sampler = BatchSampler(collection, kind(tau=tau), 3)
-    drawn = np.zeros_like(collection.pair_counts)
-    for batch in islice(sampler, 3000):
-        pairs = (collection.query_language[batch.queries], collection.document_language[batch.documents])
-        np.add.at(drawn, pairs, 1)
-    mono = np.eye(4, dtype=bool)
-    weights = np.where(mono if kind is Mixed else ~mono, collection.pair_counts.astype(float) ** tau, 0)
-    assert drawn / drawn.sum() == pytest.approx(weights / weights.sum(), abs=0.015)
 
 
 def test_the_ten_to_the_ninth_step_is_there_without_those_before():
@@ -196,7 +137,7 @@ def test_batches_are_full_but_for_the_last_two_of_a_pass():
 
 
 def test_a_pair_that_cannot_fill_a_batch_is_named_once_with_its_size(caplog):
-    sampler = BatchSampler(parallel(5, ("en", "sw")), Hybrid(), 8)
+    sampler = BatchSampler(parallel(5, ("en", "sw")), Hybrid(pairing="batch"), 8)
     with caplog.at_level(logging.INFO, logger="isoglot"):
         batches = list(islice(sampler, 40))
     assert {len(batch) for batch in batches} == {5}
@@ -217,7 +158,7 @@ def test_queries_of_one_page_never_meet_and_still_all_come_up():
 
 def test_a_sampler_over_many_languages_stores_nothing_per_pair_before_it_draws(shared_data):
     collection = read_collection(shared_data / "tldr" / "train")
-    sampler = BatchSampler(collection, Hybrid(), 512)
+    sampler = BatchSampler(collection, Hybrid(pairing="batch"), 512)
     assert sampler.counts.shape == (39, 39)
     assert not sampler._kept  # no training pair of any language pair is held
     drawn = {(batch.query_language, batch.document_language) for batch in islice(sampler, 30)}
@@ -237,22 +178,22 @@ def test_real_data_fills_batches_without_conflicts(shared_data):
         assert sum(map(len, documents)) == len(set().union(*documents))
 
 
-def test_languages_and_pairs_can_be_limited():
+@pytest.mark.parametrize("pairing", ["row", "batch"])
+def test_languages_and_pairs_can_be_limited(pairing):
     collection = parallel(30)
-    drawn = {
-        (batch.query_language, batch.document_language)
-        for batch in islice(BatchSampler(collection, Hybrid(languages=("en", "tha")), 4), 200)
-    }
-    assert drawn == {("en", "en"), ("th", "th"), ("en", "th"), ("th", "en")}
+
+    def drawn(rule: Strategy, steps: int) -> set[tuple[str, str]]:
+        return {
+            (collection.languages[collection.query_language[query]], collection.languages[language])
+            for batch in islice(BatchSampler(collection, rule, 4), steps)
+            for query, language in zip(batch.queries, collection.document_language[batch.documents], strict=True)
+        }
+
+    two = drawn(Hybrid(languages=("en", "tha"), pairing=pairing), 200)
+    assert two == {("en", "en"), ("th", "th"), ("en", "th"), ("th", "en")}
     chosen = (("de", "en"), ("sw", "sw"))
-    drawn = {
-        (batch.query_language, batch.document_language)
-        for batch in islice(BatchSampler(collection, Hybrid(pairs=chosen), 4), 50)
-    }
-    assert drawn == set(chosen)
-    sampler = BatchSampler(collection, Hybrid(pairs="english-centric"), 4)
-    for batch in islice(sampler, 200):
-        assert "en" in (batch.query_language, batch.document_language)
+    assert drawn(Hybrid(pairs=chosen, pairing=pairing), 50) == set(chosen)
+    assert all("en" in pair for pair in drawn(Hybrid(pairs="english-centric", pairing=pairing), 200))
 
 
 def test_english_draws_english_only():
@@ -281,8 +222,14 @@ def test_settings_out_of_range_are_refused():
             bad()
     with pytest.raises(InputError, match="no strategy 'hybird': choose one of"):
         strategy("hybird")
-    with pytest.raises(InputError, match="monolingual has no alpha"):
+    with pytest.raises(InputError, match="monolingual has no alpha; hybrid has"):
         strategy("monolingual", alpha=0.5)
+    with pytest.raises(InputError, match="mixed has no pairing; cross_lingual and hybrid have"):
+        strategy("mixed", pairing="row")
+    with pytest.raises(InputError, match="pairing is 'row' or 'batch', not 'rows'"):
+        strategy("hybrid", pairing="rows")
+    with pytest.raises(InputError, match="mixed_cross is now cross_lingual"):
+        strategy("mixed_cross")
     with pytest.raises(InputError, match="batch size"):
         BatchSampler(parallel(3), Hybrid(), 0)
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 
-from isoglot.batching import MixedCross
+from isoglot.batching import CrossLingual
 from isoglot.collections.loading import load_worldfacts
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import evaluate
@@ -45,7 +45,9 @@ def measure(tmp_path_factory):
             report_to="none",
             disable_tqdm=True,
         )
-        trainer = HybridTrainer(model, data["train"], MixedCross(), objective, args, token_cache=folder / "tokens")
+        trainer = HybridTrainer(
+            model, data["train"], CrossLingual(), objective, args, token_cache=folder / "tokens"
+        )
         trainer.train()
         result = evaluate(model, data["test"], bootstrap=0, rank_correlation=False)
         probe, chance = (

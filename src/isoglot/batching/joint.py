@@ -205,13 +205,15 @@ def make_sampler(
     Raises:
         InputError: as for the samplers, or there is one collection with weights or a power.
     """
-    several = isinstance(collection, JoinedCollection) or not isinstance(collection, Collection)
-    if several and (isinstance(collection, JoinedCollection) or len(collection) != 1):
+    if not isinstance(collection, Collection) and len(collection) == 1:
+        (collection,) = collection
+    if isinstance(collection, JoinedCollection) or not isinstance(collection, Collection):
         return JointSampler(collection, strategy, batch_size, seed, target, weights=weights, power=power)
-    one = collection if isinstance(collection, Collection) else collection[0]
     if weights is not None or power != 1:
-        raise InputError(f"weights and a power decide between several data sets, and {one.name} is the only one")
-    return BatchSampler(one, strategy, batch_size, seed, target)
+        raise InputError(
+            f"weights and a power decide between several data sets, and {collection.name} is the only one"
+        )
+    return BatchSampler(collection, strategy, batch_size, seed, target)
 
 
 def _check_mixture(sets: int, weights: Sequence[float] | None, power: float) -> None:

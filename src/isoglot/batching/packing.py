@@ -11,6 +11,8 @@ from isoglot.collections import Relevance
 
 __all__ = ["Conflicts", "pack"]
 
+ROUNDS = 12  # of dealing rows at once to batches that do not hold one of their claims yet
+
 
 @dataclass(frozen=True)
 class Conflicts:
@@ -73,20 +75,27 @@ class Conflicts:
 
 
 def pack(
-    query_index: np.ndarray, conflicts: Conflicts, capacity: np.ndarray, rng: np.random.Generator
+    query_index: np.ndarray,
+    conflicts: Conflicts,
+    capacity: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    thorough: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distribute rows at random over batches of given capacity without conflicts.
 
-    Rows that conflict with others are dealt out first, those with most conflicts first of all, each to the next
-    batch that can take it; a row that fits nowhere changes places with another one. Rows without conflicts fill
-    what is left. Costs array work and sorting, and a Python loop over what is left of the rows that have a conflict
-    once one of them does not fit where it is its turn.
+    Rows that conflict with others are dealt out first, those with most conflicts first of all, one to each batch
+    in turn; those that cannot stay where they fell are dealt again, a few times. What is left then goes, one by
+    one, to the next batch that can take it, or changes places with another row. Rows without conflicts fill what is
+    left then.
 
     Args:
         query_index: (n,) query id index of each row.
         conflicts: which ids may not meet.
-        capacity: (K,) number of rows each batch takes; their sum is at least n.
+        capacity: (K,) number of rows each batch takes.
         rng: decides everything that is left open.
+        thorough: look for a place for each single row that is left after dealing, which may take a loop over all
+            rows for each; else they are left out, and the work is that of a few sorts whatever the rows.
 
     Returns:
         (n,) batch number of each row, -1 for rows that could not be placed; and those rows.
@@ -101,7 +110,6 @@ def pack(
     hardness = np.zeros(n, np.int64)
     np.maximum.at(hardness, rows_of_claims, load[claims])
     hard = np.flatnonzero(hardness > 1)
-    unplaced: list[int] = []
     if len(hard):
         # Rows that share a claim come one after the other, so that dealing spreads them over the batches.
         shared = load[claims] == hardness[rows_of_claims]
@@ -109,52 +117,99 @@ def pack(
         main_claim[rows_of_claims[shared]] = claims[shared]
         shuffled = rng.permutation(len(load))[main_claim[hard]]
         order = hard[np.lexsort((rng.random(len(hard)), shuffled, -hardness[hard]))]
-        unplaced = _deal(order, offsets, claims, load, left, placed, int(rng.integers(batches)))
-    easy = rng.permutation(np.flatnonzero(hardness <= 1))
-    seats = rng.permutation(np.repeat(np.arange(batches), left))[: len(easy)]
-    placed[easy] = seats
-    return placed, np.array(unplaced, np.int64)
+        clashing = load[claims] > 1  # only claims that several of these rows hold can clash
+        listed, ends = claims[clashing], np.concatenate([[0], np.cumsum(clashing)])[offsets]
+        waiting = _deal(order, listed, ends, left, placed, rng)
+        if thorough and len(waiting):
+            _place_one_by_one(order, waiting, listed, ends, left, placed, int(rng.integers(batches)))
+    seats = rng.permutation(np.repeat(np.arange(batches), left))
+    easy = rng.permutation(np.flatnonzero(hardness <= 1))[: len(seats)]
+    placed[easy] = seats[: len(easy)]
+    return placed, np.flatnonzero(placed < 0)
 
 
 def _deal(
     order: np.ndarray,
-    offsets: np.ndarray,
-    claims: np.ndarray,
-    load: np.ndarray,
+    listed: np.ndarray,
+    ends: np.ndarray,
+    left: np.ndarray,
+    placed: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Deal rows to one batch after the other, and those that clash there again, in at most `ROUNDS` rounds.
+
+    Args:
+        order: (H,) rows, those that share a claim one after the other.
+        listed: claims that can clash, `listed[ends[row]:ends[row + 1]]` those of a row.
+        ends: where they are.
+        left: (K,) how many rows each batch still takes; changed.
+        placed: (n,) batch of each row; changed.
+        rng: decides which batch comes first in each round.
+
+    Returns:
+        The rows that found no place.
+    """
+    batches = len(left)
+    held = np.empty(0, np.int64)  # claim and batch in one number, sorted
+    for _ in range(ROUNDS):
+        open_batches = np.flatnonzero(left)
+        if not len(order) or not len(open_batches):
+            break
+        turn = np.roll(open_batches, -int(rng.integers(len(open_batches))))
+        room = np.minimum(left[turn], len(order))
+        seats = np.repeat(turn, room)
+        rounds = np.arange(len(seats)) - np.repeat(np.cumsum(room) - room, room)
+        seats = seats[np.argsort(rounds, kind="stable")][: len(order)]
+        dealt, later = order[: len(seats)], order[len(seats) :]
+        claims, position = spread(listed, ends, dealt)
+        found = claims * batches + seats[position]
+        by_claim = np.argsort(found, kind="stable")
+        clash = np.zeros(len(dealt), bool)
+        repeated = np.flatnonzero(found[by_claim][1:] == found[by_claim][:-1]) + 1
+        clash[position[by_claim[repeated]]] = True
+        if len(held):
+            places = np.minimum(np.searchsorted(held, found), len(held) - 1)
+            clash[position[held[places] == found]] = True
+        placed[dealt[~clash]] = seats[~clash]
+        left -= np.bincount(seats[~clash], minlength=batches)
+        held = np.sort(np.concatenate([held, found[~clash[position]]]))
+        order = np.concatenate([dealt[clash], later])
+    return order
+
+
+def _place_one_by_one(
+    order: np.ndarray,
+    waiting: np.ndarray,
+    listed: np.ndarray,
+    ends: np.ndarray,
     left: np.ndarray,
     placed: np.ndarray,
     start: int,
-) -> list[int]:
-    """Place the rows of `order`, changing `left` and `placed`; return those that fit nowhere."""
+) -> None:
+    """Place the rows of `waiting` that have a place, or can have that of another row of `order`.
+
+    `left` and `placed` are changed.
+    """
     batches = len(left)
-    # Only claims that several of these rows hold can clash.
-    clashing = load[claims] > 1
-    listed = claims[clashing]
-    ends = np.concatenate([[0], np.cumsum(clashing)])[offsets]
-    dealt = _deal_in_turn(order, listed, ends, left, placed, start)
-    if dealt == len(order):
-        return []
     flat, bounds = listed.tolist(), ends.tolist()
     claims_of = {row: flat[bounds[row] : bounds[row + 1]] for row in order.tolist()}
     taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
-    for row in order[:dealt].tolist():
-        for claim in claims_of[row]:
-            taken[claim] = taken.get(claim, 0) | 1 << int(placed[row])
+    for row, batch in zip(order.tolist(), placed[order].tolist(), strict=True):
+        if batch >= 0:
+            for claim in claims_of[row]:
+                taken[claim] = taken.get(claim, 0) | 1 << batch
     everywhere = (1 << batches) - 1
     room = left.tolist()
     open_batches = sum(1 << batch for batch in range(batches) if room[batch])
-    unplaced: list[int] = []
-    pointer = (int(placed[order[dealt - 1]]) + 1) % batches if dealt else start
-    for row in order[dealt:].tolist():
+    pointer = start
+    for row in waiting.tolist():
         used = 0
         for claim in claims_of[row]:
             used |= taken.get(claim, 0)
         free = open_batches & ~used
         if not free:
-            if not _exchange(row, claims_of, taken, room, placed, open_batches, everywhere & ~used):
-                unplaced.append(row)
-                continue
-            open_batches = sum(1 << batch for batch in range(batches) if room[batch])
+            if _exchange(row, claims_of, taken, room, placed, open_batches, everywhere & ~used):
+                open_batches = sum(1 << batch for batch in range(batches) if room[batch])
             continue
         ahead = free >> pointer
         batch = pointer + (ahead & -ahead).bit_length() - 1 if ahead else (free & -free).bit_length() - 1
@@ -166,40 +221,6 @@ def _deal(
             open_batches &= ~(1 << batch)
         pointer = (batch + 1) % batches
     left[:] = room
-    return unplaced
-
-
-def _deal_in_turn(
-    order: np.ndarray, listed: np.ndarray, ends: np.ndarray, left: np.ndarray, placed: np.ndarray, start: int
-) -> int:
-    """Deal rows to one batch after the other, from `start`, until one does not fit where it is its turn.
-
-    Rows that share a claim follow each other, so mostly all of them fit, and no loop over rows is needed.
-
-    Args:
-        order: (H,) rows.
-        listed: claims that can clash, `listed[ends[row]:ends[row + 1]]` those of a row.
-        ends: where they are.
-        left: (K,) how many rows each batch still takes; changed.
-        placed: (n,) batch of each row; changed.
-        start: the batch that comes first.
-
-    Returns:
-        How many rows were dealt.
-    """
-    batches = len(left)
-    turn = np.roll(np.arange(batches), -start)
-    seats = np.repeat(turn, left[turn])
-    rounds = np.concatenate([np.arange(room) for room in left[turn]])
-    seats = seats[np.argsort(rounds, kind="stable")][: len(order)]
-    held, position = spread(listed, ends, order[: len(seats)])
-    found = held * batches + seats[position]
-    by_claim = np.argsort(found, kind="stable")
-    again = np.flatnonzero(found[by_claim][1:] == found[by_claim][:-1]) + 1
-    dealt = int(position[by_claim[again]].min(initial=len(seats)))
-    placed[order[:dealt]] = seats[:dealt]
-    left -= np.bincount(seats[:dealt], minlength=batches)
-    return dealt
 
 
 def _exchange(

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoglot.batching.draws import WeightedDraw, divide, generator
+from isoglot.batching.draws import WeightedDraw, divide
 from isoglot.batching.multiway import MultiwayDraws
-from isoglot.batching.packing import Conflicts, pack
+from isoglot.batching.packing import Conflicts
 from isoglot.batching.passes import Passes
+from isoglot.batching.rows import RowDraws
 from isoglot.batching.steps import Batch, Kind, StepSampler
 from isoglot.batching.strategy import Multiway, Strategy, training_pairs
 from isoglot.collections import Collection
@@ -23,18 +24,18 @@ __all__ = ["Batch", "BatchSampler"]
 logger = logging.getLogger(__name__)
 
 KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 8 bytes each
-ROW_BLOCK = 16  # batches that row-level strategies compose together
-# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 9.
-KIND, PAIR, PASS, BLOCKS = 0, 1, 3, 5
+# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 9,
+# the collator 10 and 11, row-level draws 12 and 13, joint samplers 20 and 21.
+KIND, PAIR = 0, 1
 
 
 @dataclass(eq=False)
 class _Pair:
-    """The training pairs of one language pair, and the passes over them; no passes for row-level strategies."""
+    """The training pairs of one language pair, and the passes over them."""
 
     queries: np.ndarray
     documents: np.ndarray
-    passes: Passes | None
+    passes: Passes
 
 
 class BatchSampler(StepSampler):
@@ -43,16 +44,14 @@ class BatchSampler(StepSampler):
     `sampler[step]` costs the same at step 0 and at step 10⁹, so a run resumes anywhere at once and every process
     of a distributed run composes the same global batch. Iterating is asking for 0, 1, 2, … without end.
 
-    A step draws a kind (monolingual with probability alpha), then a language pair of that kind with probability
-    ∝ n(a, b)^tau, then the next batch of this language pair. Each language pair is passed over again and again in
-    new random orders; a pass takes every training pair once, so each is seen once before any is seen twice. No
-    two rows of a batch share a relevant document in any language. Batches have `batch_size` rows; the last two of
-    a pass share what is left over, and where a language pair has too few training pairs without common relevant
-    documents its batches are smaller (said once, in the log). Rows are never repeated to fill up.
-
-    Strategies that draw languages by row compose 16 batches at a time, which alters the order in which training
-    pairs come up within these batches only. Of a query that such draws bring up more often than 16 times in 16
-    batches (one with many language versions), the surplus is left out.
+    A step draws a kind (monolingual with probability alpha). In batches of one language pair, that is drawn with
+    probability ∝ n(a, b)^tau, and then its next batch. Each language pair is passed over again and again in new
+    random orders; a pass takes every training pair once, so each is seen once before any is seen twice. Batches
+    have `batch_size` rows; the last two of a pass share what is left over, and where a language pair has too few
+    training pairs without common relevant documents its batches are smaller (said once, in the log). Where every
+    row draws its own language pair (`mixed`, and cross-lingual batches with the pairing `row`), `RowDraws` says
+    what comes up when. No two rows of a batch share a relevant document in any language, and rows are never
+    repeated to fill up.
 
     Args:
         collection: what to draw from.
@@ -99,15 +98,13 @@ class BatchSampler(StepSampler):
             self._pairs = self._pair_draws()
         self._kept: OrderedDict[tuple[int, int], _Pair] = OrderedDict()
         self._kept_rows = 0
-        self._row_batch_size: int | None = None
-        self._block: tuple[int, list[tuple[np.ndarray, np.ndarray]]] = (-1, [])
 
-    def _pair_draws(self) -> dict[Kind, tuple[np.ndarray, WeightedDraw]]:
-        """Return the language pairs (P, 2) of each kind that is drawn, and their draws."""
+    def _pair_draws(self) -> dict[Kind, tuple[np.ndarray, WeightedDraw] | RowDraws]:
+        """Return the language pairs (P, 2) of each kind that is drawn, and their draws; or draws by row."""
         mono = np.eye(len(self.counts), dtype=bool)
         low, high = self._alpha.range
         needed = {"mono": high > 0, "cross": low < 1}
-        draws: dict[Kind, tuple[np.ndarray, WeightedDraw]] = {}
+        draws: dict[Kind, tuple[np.ndarray, WeightedDraw] | RowDraws] = {}
         kinds: tuple[tuple[Kind, np.ndarray], ...] = (("mono", mono), ("cross", ~mono))
         for number, (kind, mask) in enumerate(kinds):
             options = np.argwhere(mask & (self.counts > 0))
@@ -119,8 +116,22 @@ class BatchSampler(StepSampler):
                     f"the strategy {self.strategy.name} draws {word} batches, but {self.collection.name} has no "
                     f"{word} training pair (a query with a relevant document) in the languages chosen"
                 )
+            if self.strategy.by_row(kind):
+                draws[kind] = self._row_draws(mask & (self.counts > 0), number)
+                continue
             weights = self.counts[options[:, 0], options[:, 1]].astype(float) ** self.strategy.tau
             draws[kind] = (options, WeightedDraw(weights, (self.seed, PAIR, number)))
+        return draws
+
+    def _row_draws(self, allowed: np.ndarray, number: int) -> RowDraws:
+        strategy, size = self.strategy, self.batch_size
+        draws = RowDraws(self.collection, allowed, strategy.tau, size, self.seed, number, self._conflicts)
+        if draws.rows < size:
+            logger.info(
+                "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "
+                "about %d rows",
+                *(self.collection.name, size, strategy.name, draws.rows),
+            )
         return draws
 
     def _labelled(self, step: int, number: int) -> Batch:
@@ -128,14 +139,14 @@ class BatchSampler(StepSampler):
         if self._multiway is not None:
             queries, documents, ids = self._multiway[number]
             return Batch(step, "multiway", None, None, queries, documents, ids)
-        if self.strategy.by_row:
-            return self._mixed_batch(step, number)
         kind, occurrence = self._kind(number)
-        options, draw = self._pairs[kind]
+        drawn = self._pairs[kind]
+        if isinstance(drawn, RowDraws):
+            return Batch(step, kind, None, None, *drawn[occurrence])
+        options, draw = drawn
         option, occurrence = draw(occurrence)
         a, b = (int(index) for index in options[option])
         pair = self._pair(a, b)
-        assert pair.passes is not None
         rows = pair.passes[occurrence]
         tags = self.collection.languages
         return Batch(step, kind, tags[a], tags[b], pair.queries[rows], pair.documents[rows])
@@ -171,11 +182,10 @@ class BatchSampler(StepSampler):
             return self._kept[a, b]
         tags = self.collection.languages
         queries, documents = self.collection.pairs(tags[a], tags[b])
-        pair = _Pair(queries, documents, None)
-        if not self.strategy.by_row:
-            query_index = self.collection.query_index[queries]
-            pair.passes = Passes(query_index, self._conflicts, self.batch_size, self.seed, (a, b))
-            self._note_small(tags[a], tags[b], len(queries), pair.passes)
+        query_index = self.collection.query_index[queries]
+        passes = Passes(query_index, self._conflicts, self.batch_size, self.seed, (a, b))
+        pair = _Pair(queries, documents, passes)
+        self._note_small(tags[a], tags[b], len(queries), passes)
         self._kept[a, b] = pair
         self._kept_rows += len(queries)
         while self._kept_rows > KEPT_ROWS and len(self._kept) > 1:
@@ -192,51 +202,3 @@ class BatchSampler(StepSampler):
                 "common relevant documents",
                 *(a, b, self.batch_size, rows, len(passes), round(rows / len(passes))),
             )
-
-    # -- strategies that draw languages by row --
-
-    def _mixed_batch(self, step: int, batch: int) -> Batch:
-        kind: Kind = "mono" if "mono" in self._pairs else "cross"
-        if self._row_batch_size is None:
-            self._row_batch_size = self._largest_row_batch(kind)
-        number, position = divmod(batch, ROW_BLOCK)
-        if self._block[0] != number:
-            self._block = (number, self._compose(kind, number, self._row_batch_size)[0])
-        queries, documents = self._block[1][position]
-        return Batch(step, kind, None, None, queries, documents)
-
-    def _largest_row_batch(self, kind: Kind) -> int:
-        """Find the batch size at which a block can be composed leaving out a fifth of the rows drawn at most."""
-        size = self.batch_size
-        while (left_out := self._compose(kind, 0, size)[1]) > ROW_BLOCK * size / 5 and size > 1:
-            size = max(1, int(size * 0.9))
-        if size < self.batch_size or left_out:
-            logger.info(
-                "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "
-                "about %d rows",
-                *(self.collection.name, self.batch_size, self.strategy.name, size - left_out / ROW_BLOCK),
-            )
-        return size
-
-    def _compose(self, kind: Kind, number: int, size: int) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
-        """Compose block `number` of `ROW_BLOCK` batches; return them and how many rows found no place."""
-        options, draw = self._pairs[kind]
-        slots = ROW_BLOCK * size
-        option, occurrence = draw.many(number * slots, slots)
-        queries = np.empty(slots, np.int32)
-        documents = np.empty(slots, np.int32)
-        for drawn in np.unique(option):
-            a, b = (int(index) for index in options[drawn])
-            pair = self._pair(a, b)
-            mine = np.flatnonzero(option == drawn)
-            pass_number, position = np.divmod(occurrence[mine], len(pair.queries))
-            for one in np.unique(pass_number):
-                order = generator(self.seed, PASS, a, b, int(one)).permutation(len(pair.queries))
-                rows = order[position[pass_number == one]]
-                queries[mine[pass_number == one]] = pair.queries[rows]
-                documents[mine[pass_number == one]] = pair.documents[rows]
-        capacity = np.full(ROW_BLOCK, size)
-        rng = generator(self.seed, BLOCKS, number, size)
-        batch, unplaced = pack(self.collection.query_index[queries], self._conflicts, capacity, rng)
-        rows_of = [rng.permutation(np.flatnonzero(batch == position)) for position in range(ROW_BLOCK)]
-        return [(queries[rows], documents[rows]) for rows in rows_of], len(unplaced)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -18,15 +18,19 @@ __all__ = [
     "English",
     "Hybrid",
     "Mixed",
-    "MixedCross",
     "Monolingual",
     "Multiway",
+    "Pairing",
     "Strategy",
     "strategy",
     "training_pairs",
 ]
 
 ENGLISH_CENTRIC = "english-centric"
+RENAMED = {"mixed_cross": "cross_lingual, whose rows draw their own language pairs unless its pairing is 'batch'"}
+
+Pairing = Literal["row", "batch"]
+"""What draws a language pair in cross-lingual batches: every row, or the batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +38,8 @@ class Strategy:
     """Which kind a batch is, and which language pairs it may come from.
 
     Attributes:
-        tau: language pairs are drawn with probability ∝ n(a, b)^tau, n being their number of training pairs:
-            1 draws by data-set size as arXiv 2408.10536 does, less lifts low-resource languages, 0 is uniform.
+        tau: language pairs are drawn with probability ∝ n(a, b)^tau, n being their number of training pairs: 0 is
+            uniform, as in arXiv 2408.10536; more favours languages with much data, 1 draws by size.
         languages: only these languages; all if None.
         pairs: only these language pairs `(query language, document language)`; or "english-centric", the pairs
             with English on at least one side; all if None.
@@ -44,7 +48,6 @@ class Strategy:
     """
 
     name: ClassVar[str] = ""
-    by_row: ClassVar[bool] = False  # every row draws its own languages, instead of the batch
 
     gamma: float = 0.0
     tau: float = 1.0
@@ -73,6 +76,10 @@ class Strategy:
         """Probability that a batch is monolingual (alpha), by step."""
         raise NotImplementedError
 
+    def by_row(self, kind: str) -> bool:
+        """Tell whether every row of a batch of a kind (`mono`, `cross`) draws its own languages."""
+        return False
+
     def allowed(self, collection: Collection) -> np.ndarray:
         """Return (L, L) bool: the language pairs batches may come from.
 
@@ -97,11 +104,29 @@ class Strategy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hybrid(Strategy):
+class _Paired(Strategy):
+    """Strategies with cross-lingual batches."""
+
+    pairing: Pairing = "row"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pairing not in get_args(Pairing):
+            raise InputError(f"pairing is 'row' or 'batch', not {self.pairing!r}")
+
+    def by_row(self, kind: str) -> bool:
+        """Cross-lingual batches draw by row, unless the pairing is `batch`."""
+        return kind == "cross" and self.pairing == "row"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hybrid(_Paired):
     """Hybrid batch training (arXiv 2408.10536): a batch is monolingual with probability alpha, else cross-lingual.
 
     Attributes:
         alpha: probability of a monolingual batch, or a `Schedule` of it.
+        pairing: `row`, every row of a cross-lingual batch has its own pair of two languages, as the paper's text
+            and figure are read here; or `batch`, all rows have one.
     """
 
     name: ClassVar[str] = "hybrid"
@@ -131,8 +156,12 @@ class Monolingual(Strategy):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossLingual(Strategy):
-    """Every batch from one pair of two different languages: X-Y by batch."""
+class CrossLingual(_Paired):
+    """Query and document of every row in two different languages: X-Y (arXiv 2004.05484, 2408.10536).
+
+    Attributes:
+        pairing: `row`, every row has its own pair of two languages; or `batch`, all rows of a batch have one.
+    """
 
     name: ClassVar[str] = "cross_lingual"
 
@@ -161,15 +190,10 @@ class Mixed(Monolingual):
     """Every row draws its own language, query and document alike: X-X, the usual multilingual batch."""
 
     name: ClassVar[str] = "mixed"
-    by_row: ClassVar[bool] = True
 
-
-@dataclass(frozen=True, kw_only=True)
-class MixedCross(CrossLingual):
-    """Every row draws its own pair of two different languages: X-Y by row."""
-
-    name: ClassVar[str] = "mixed_cross"
-    by_row: ClassVar[bool] = True
+    def by_row(self, kind: str) -> bool:
+        """Always."""
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +220,7 @@ class Multiway(Strategy):
 
 
 STRATEGIES: dict[str, type[Strategy]] = {
-    kind.name: kind for kind in (Monolingual, CrossLingual, Hybrid, English, Mixed, MixedCross, Multiway)
+    kind.name: kind for kind in (Monolingual, CrossLingual, Hybrid, English, Mixed, Multiway)
 }
 
 
@@ -204,6 +228,7 @@ def strategy(
     name: str,
     *,
     alpha: float | Schedule | None = None,
+    pairing: Pairing | None = None,
     ways: int | None = None,
     gamma: float = 0.0,
     tau: float = 1.0,
@@ -213,16 +238,20 @@ def strategy(
     """Return the strategy of a name, as configurations and the command line give it.
 
     Raises:
-        InputError: there is no such strategy, or alpha or ways is given to one that has none.
+        InputError: there is no such strategy, or alpha, pairing or ways is given to one that has none.
     """
+    if name in RENAMED:
+        raise InputError(f"the strategy {name} is now {RENAMED[name]}")
     if name not in STRATEGIES:
         raise InputError(f"no strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
     kind = STRATEGIES[name]
     own: dict[str, Any] = {}
-    for owner, key, value in ((Hybrid, "alpha", alpha), (Multiway, "ways", ways)):
+    for key, value in (("alpha", alpha), ("pairing", pairing), ("ways", ways)):
         if value is not None:
-            if kind is not owner:
-                raise InputError(f"the strategy {name} has no {key}; {owner.name} has")
+            owners = [owner for owner, other in STRATEGIES.items() if key in other.__dataclass_fields__]
+            if name not in owners:
+                have = "have" if len(owners) > 1 else "has"
+                raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
             own[key] = value
     return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)
 

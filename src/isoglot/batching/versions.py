@@ -42,6 +42,10 @@ class Versions:
         """Return all query rows (n,) of query ids (g,), and the position in `ids` that each belongs to (n,)."""
         return spread(self.query_rows, self.query_offsets, ids)
 
+    def query_places(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where in `query_rows` those of query ids (g,) are (n,), and the position in `ids` of each (n,)."""
+        return _places(self.query_offsets, ids)
+
     def documents(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return all relevant document rows (n,) of query ids (g,), and the position in `ids` of each (n,)."""
         return spread(self.document_rows, self.document_offsets, ids)
@@ -59,10 +63,15 @@ def spread(rows: np.ndarray, offsets: np.ndarray, ids: np.ndarray) -> tuple[np.n
         offsets: (G + 1,).
         ids: (g,).
     """
-    counts = offsets[ids + 1] - offsets[ids]
+    places, owner = _places(offsets, ids)
+    return rows[places], owner
+
+
+def _places(offsets: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    starts = offsets[ids]
+    counts = offsets[ids + 1] - starts
     owner = np.repeat(np.arange(len(ids)), counts)
-    inner = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rows[offsets[ids][owner] + inner], owner
+    return np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts), owner
 
 
 def lowest(keys: np.ndarray, owner: np.ndarray, most: int) -> np.ndarray:

@@ -71,8 +71,12 @@ def train(
     strategy: Annotated[str | None, _of(BATCHES, "How they are composed: hybrid, monolingual, multiway, …")] = None,
     batch_size: Annotated[int | None, _of(BATCHES, "Rows of a batch.")] = None,
     alpha: Annotated[str | None, _of(BATCHES, "Share of monolingual batches, or shape:start:end:steps.")] = None,
+    pairing: Annotated[
+        str | None,
+        _of(BATCHES, "What draws the languages of cross-lingual batches: every row, or the batch."),
+    ] = None,
     ways: Annotated[int | None, _of(BATCHES, "Most languages of a query in multiway batches.")] = None,
-    tau: Annotated[float | None, _of(BATCHES, "Language pairs are drawn ∝ size^tau.")] = None,
+    tau: Annotated[float | None, _of(BATCHES, "Language pairs are drawn ∝ size^tau; 0 is uniform.")] = None,
     languages: Annotated[str | None, _of(BATCHES, "Only these, separated by commas.")] = None,
     pairs: Annotated[str | None, _of(BATCHES, "Only these, such as en:de,de:en, or english-centric.")] = None,
     gamma: Annotated[float | None, _of(BATCHES, "Share of batches from --target.")] = None,

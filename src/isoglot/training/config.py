@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from isoglot.batching import Schedule, Strategy, strategy
+from isoglot.batching import Pairing, Schedule, Strategy, strategy
 from isoglot.encoders.attention import Attention
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
@@ -60,8 +60,10 @@ class TrainConfig(Strict):
         lora_targets: linear layers that get adapters, or `all-linear`; what PEFT takes if not given.
         strategy: how batches are composed.
         alpha: probability of a monolingual batch (`hybrid`), or a schedule; 0.5 if not given.
+        pairing: whether every `row` of a cross-lingual batch draws its own language pair, or the `batch` one for
+            all (`hybrid`, `cross_lingual`); `row` if not given.
         ways: most languages of a query and of its documents (`multiway`); 8 if not given.
-        tau: language pairs are drawn ∝ n^tau.
+        tau: language pairs are drawn ∝ n^tau, n being their training pairs; 0 is uniform.
         languages: only these.
         pairs: only these language pairs, each "query:document", or `english-centric`.
         gamma: probability of a domain batch, crops of the texts of `target`.
@@ -124,6 +126,7 @@ class TrainConfig(Strict):
     lora_targets: LoraTargets | None = None
     strategy: str = "hybrid"
     alpha: float | ScheduleConfig | None = None
+    pairing: Pairing | None = None
     ways: int | None = None
     tau: float = Field(default=1.0, ge=0)
     languages: list[str] | None = None
@@ -178,6 +181,7 @@ class TrainConfig(Strict):
         return strategy(
             self.strategy,
             alpha=alpha,
+            pairing=self.pairing,
             ways=self.ways,
             gamma=self.gamma,
             tau=self.tau,

@@ -17,7 +17,7 @@ def sample_training_data(config: TrainConfig, collection: Collection, *, tell: b
     """Return the sample that a configuration asks for; the collection itself where it asks for none.
 
     Args:
-        config: its budgets, the languages it holds out, and the seed of its sample.
+        config: its budgets, which several data sets share, the languages it holds out, and the seed of its sample.
         collection: what to draw from.
         tell: say how much of it was drawn.
 

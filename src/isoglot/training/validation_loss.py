@@ -27,7 +27,7 @@ def _strategy(collection: Collection) -> Strategy:
     mono = int(counts.trace())
     if mono == counts.sum():
         return Monolingual(tau=1.0)
-    return Hybrid(alpha=0.5, tau=1.0) if mono else CrossLingual(tau=1.0)
+    return Hybrid(alpha=0.5, tau=1.0, pairing="row") if mono else CrossLingual(tau=1.0, pairing="row")
 
 
 class ValidationLoss:
