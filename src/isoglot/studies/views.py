@@ -14,6 +14,7 @@ from isoglot.collections import Collection
 from isoglot.collections.building import only_judged
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.collections.lexicon import Lexicon
+from isoglot.collections.sampling import select_rows
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
@@ -63,27 +64,9 @@ def _part(collection: Collection, documents: np.ndarray, queries: np.ndarray) ->
     """Return a collection of the documents (D,) and query versions (Q,) that are true, and their judgments."""
     asked = np.zeros(len(collection.query_ids), bool)
     asked[collection.query_index[queries]] = True
-    query = collection.judgments["query"].to_numpy()
-    document = collection.judgments["document"].to_numpy()
-    judged = np.flatnonzero(documents[document] & asked[query])
-    ids, rows = np.cumsum(asked) - 1, np.cumsum(documents) - 1
-    kept = Collection(
-        documents=collection.documents.filter(pa.array(documents)),
-        queries=collection.queries.filter(pa.array(queries)),
-        judgments=pa.table(
-            {
-                "query": pa.array(ids[query[judged]], pa.int32()),
-                "document": pa.array(rows[document[judged]], pa.int32()),
-                "score": collection.judgments["score"].take(pa.array(judged)),
-            }
-        ),
-        query_ids=collection.query_ids.filter(pa.array(asked)),
-        query_index=ids[collection.query_index[queries]].astype(np.int32),
-        name=collection.name,
-        metadata=dict(collection.metadata),
-        dropped=dict(collection.dropped),
-    )
-    return only_judged(kept)
+    judgments = collection.judgments
+    judged = documents[judgments["document"].to_numpy()] & asked[judgments["query"].to_numpy()]
+    return only_judged(select_rows(collection, queries, documents, judged, dict(collection.metadata)))
 
 
 def translations_view(collection: Collection) -> Collection:
