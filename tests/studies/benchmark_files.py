@@ -202,7 +202,7 @@ def write_large(folder: Path) -> None:
     )
     size = collection.queries.num_rows
     wrong = np.arange(size) // 24 * 24 + (np.arange(size) + 1) % 24  # the next passage, in the query's language
-    write_splits({"train": with_hard_negatives(collection, np.arange(size + 1), wrong)}, folder)
+    write_splits({"train": with_hard_negatives(collection, np.arange(size + 1), wrong)}, folder, form="parquet")
 
 
 def hub_rows(tag: str, name: str, count: int = 6) -> tuple[list[dict[str, Any]], ...]:

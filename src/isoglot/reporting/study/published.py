@@ -17,8 +17,9 @@ HELD = {True: "inside", False: "outside", None: "–"}
 
 
 def published_of(result: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what the page says of published figures: `source`, `note`, `sentence`, `comparable` and a `table`; None
-    where the study sets none beside its own.
+    """Return what the page says of published figures; None where the study sets none beside its own.
+
+    It is `source`, `note`, `sentence`, `comparable` and a `table`.
 
     Args:
         result: of the study.
