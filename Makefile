@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench clean
+.PHONY: setup demo test lint fix bench pretrained clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,12 @@ fix: setup
 
 bench: setup
 	for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+# A real multilingual encoder (470 MB) for the tests that need one; nothing else does.
+pretrained: .cache/e5/modules.json
+
+.cache/e5/modules.json: scripts/build_e5.py | $(STAMP)
+	$(BIN)/python scripts/build_e5.py .cache/e5
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -5,7 +5,7 @@ paired randomisation over query ids, of values averaged over the seeds, Holm-cor
 size of multiway arms is chosen so that they encode no more tokens than hybrid batches; texts and tokens are counted
 in training.
 
-    python benchmarks/strategies.py        # monolingual, cross-lingual, hybrid, multiway; 3 seeds; test
+    python benchmarks/strategies.py    # four kinds of batches, two of them with both pairings; 3 seeds; test
     python benchmarks/strategies.py --ablations --split dev --seeds 1
 """
 
@@ -62,6 +62,8 @@ ARMS: dict[str, Recipe] = {
     "monolingual": (Monolingual(), InfoNCE),
     "cross_lingual": (CrossLingual(), InfoNCE),
     "hybrid": (Hybrid(), InfoNCE),
+    "cross_lingual, one pair a batch": (CrossLingual(pairing="batch"), InfoNCE),
+    "hybrid, one pair a batch": (Hybrid(pairing="batch"), InfoNCE),
     "multiway": (Multiway(), MultiwayInfoNCE),
 }
 ABLATIONS: dict[str, Recipe] = {
@@ -160,7 +162,7 @@ def main(given: Sequence[str] | None = None) -> int:
     found: dict[str, list[Result]] = {}
     spent: dict[str, list[dict[str, float]]] = {}
     heads = "".join(f"{name:>{width}}" for name, width in HEADS.items())
-    print(f"{'arm':26}{heads}")
+    print(f"{'arm':34}{heads}")
     for name, arm in arms.items():
         batch_size = BATCH_SIZE
         if isinstance(arm[0], Multiway):
@@ -168,7 +170,7 @@ def main(given: Sequence[str] | None = None) -> int:
             batch_size = int(0.95 * BATCH_SIZE * allowed / lengths.of(arm[0], BATCH_SIZE, options.steps))
         runs = [run(arm, data, test, tokenizer, batch_size, seed, options.steps) for seed in range(options.seeds)]
         found[name], spent[name] = [result for result, _ in runs], [one for _, one in runs]
-        print(f"{name:26}" + row(found[name], spent[name]), flush=True)
+        print(f"{name:34}" + row(found[name], spent[name]), flush=True)
     tests: list[dict[str, Any]] = []
     for name in found if "hybrid" in found else ():
         if name != "hybrid":

@@ -37,6 +37,15 @@ def shared_data() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def e5() -> Path:
+    """The folder of multilingual-e5-small that `make pretrained` builds, or where ISOGLOT_E5 says."""
+    path = Path(os.environ.get("ISOGLOT_E5") or ROOT / ".cache" / "e5")
+    if not (path / "modules.json").is_file():
+        pytest.skip(f"no pretrained encoder at {path}; build it by make pretrained, or set ISOGLOT_E5")
+    return path
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep embeddings that tests make out of the user's cache."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from isoglot.collections import read_collection as read_collection
     from isoglot.collections import sample_collection as sample_collection
     from isoglot.collections import write_collection as write_collection
+    from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
     from isoglot.encoders import static_encoder as static_encoder
@@ -67,7 +68,7 @@ _ROOMS = {
         *("Collection", "collection_from_rows", "find_leakage", "join_collections", "load_collection"),
         *("read_collection", "sample_collection", "write_collection"),
     ),
-    "encoders": ("load_encoder", "scratch_encoder", "static_encoder"),
+    "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
         *("MultilingualEvaluator", "Result", "compare_all", "evaluate", "evaluate_bm25", "evaluate_embeddings"),

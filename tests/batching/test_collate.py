@@ -162,6 +162,23 @@ def test_hard_negatives_come_along_once_and_never_as_what_they_are_relevant_to()
     assert negatives == {4: -1, 5: -1, 8: 0}
 
 
+def test_negatives_of_a_querys_versions_serve_all_language_pairs():
+    """Each version lists those in its own language: a batch from English to German gets the German ones."""
+    tags = ("de", "en")
+    collection = collection_from_rows(
+        [(f"{tag}{n}", tag, "", f"{tag} page {n}") for tag in tags for n in range(8)],
+        [(f"q{n}", tag, f"{tag} question {n}") for tag in tags for n in range(2)],
+        [(f"q{n}", f"{tag}{n}", 1) for tag in tags for n in range(2)],
+    )
+    # q0 has pages 4 and 5, q1 has 6 and 7; German pages are rows 0 to 7
+    hard = with_hard_negatives(collection, np.array([0, 2, 4, 6, 8]), np.array([4, 5, 6, 7, 12, 13, 14, 15]))
+    model = static_encoder(collection, dimensions=8, vocabulary=100)
+    for pair, expected in ((("en", "de"), {4, 5, 6, 7}), (("de", "en"), {12, 13, 14, 15})):
+        sampler = BatchSampler(hard, CrossLingual(pairs=(pair,)), 2)
+        label = labels_of(StepCollator(sampler, lambda rows: {}, caches(model, hard), negatives=2))
+        assert set(label[label[:, ROLE] == Role.NEGATIVE][:, TEXT].tolist()) == expected
+
+
 def test_code_switched_texts_are_tokenised_anew(facts, static):
     class Shouting:
         def switch(self, texts, languages, step, side):

@@ -8,6 +8,7 @@ from isoglot.benchmarks.collection_task import POOL
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
+from isoglot.studies.views import translations_view
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,16 @@ def test_language_pairs_and_pool_agree_with_our_own_evaluation(toy, toy_encoder)
     assert theirs == pytest.approx({**expected, POOL: ours.multilingual["nDCG@10"]}, abs=6e-6)
     assert len(theirs) == 10
     assert result.languages == ["de", "en", "th"]
+
+
+def test_queries_that_look_for_translations_are_not_sought_in_their_own_language(toy, toy_encoder):
+    view = translations_view(toy)
+    result = evaluate_mteb(toy_encoder, local_task(view))
+    ours = evaluate(toy_encoder, view, measures=("nDCG@10",), bootstrap=0, geometry=False)
+    theirs = {subset: scores["ndcg_at_10"] for subset, scores in result.scores["test"].items()}
+    expected = {f"{row['query_lang']}-{row['doc_lang']}": row["nDCG@10"] for row in ours.pairs}
+    assert len(expected) == 6
+    assert theirs == pytest.approx(expected, abs=6e-6)  # and no pool, in which mteb would let a query find itself
 
 
 def test_only_the_languages_wanted_are_in_the_pool(toy, toy_encoder):

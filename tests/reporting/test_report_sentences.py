@@ -1,10 +1,14 @@
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reporting_helpers import demo_rows, make_result, one_language
 
 from isoglot.reporting.demo import _by_measure
 from isoglot.reporting.measures import canonical_key, format_value, percent
 from isoglot.reporting.sentences.comparison import comparison_sentences
-from isoglot.reporting.sentences.demo import demo_headline, demo_sentences
+from isoglot.reporting.sentences.demo import demo_headline, demo_sentences, effort_sentence
 from isoglot.reporting.sentences.result import pool_shares, result_sentences
 from isoglot.reporting.tables import clearly_best
 
@@ -108,8 +112,9 @@ def test_comparison_prefers_the_small_rank_distance():
         (
             (0.8, 0.7, 0.798),
             (0.3, 0.5, 0.305),
-            "Hybrid batches find the answer in another language about as well as monolingual batches "
-            "(AP 0.305 against 0.300) and lose 0.002 monolingual AP, less than the intervals can tell apart.",
+            "Hybrid batches are not shown to find the answer in another language better or worse than monolingual "
+            "batches (AP 0.305 against 0.300) and lose 0.002 monolingual AP, which is not shown to be more than "
+            "chance.",
         ),
         (
             (0.8, 0.7, 0.9),
@@ -162,7 +167,97 @@ def test_demo_sentences():
     assert "by 212 with monolingual batches, 98.0 with cross-lingual batches and 105 with hybrid batches" in text
     assert "+60 with monolingual batches, −2 with cross-lingual batches" in text
     assert "0 % with monolingual batches, 50 % with cross-lingual" in text
-    assert "rank best" not in text  # the intervals of the first two overlap
+    # the intervals of the first two overlap
+    assert "no kind of batch is shown to rank best: multilingual AP is 0.405 with hybrid batches and 0.400" in text
+
+
+ARMS = ("monolingual", "cross-lingual", "hybrid", "multiway")
+WHAT = ("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "own_language_share@10")
+
+
+def four(measure: str, *rows: tuple[float, float, float]) -> dict:
+    """Measure -> arm -> mean, low, high."""
+    return {
+        measure: {
+            arm: dict(zip(("mean", "low", "high"), row, strict=True)) for arm, row in zip(ARMS, rows, strict=True)
+        }
+    }
+
+
+def apart(first: dict, second: dict) -> bool:
+    return first["low"] > second["high"] or second["low"] > first["high"]
+
+
+@st.composite
+def figures(draw):
+    """Any figures of four arms: equal ones, overlapping and separate intervals, and a preference of either sign."""
+    found = {}
+    for measure in WHAT:
+        lowest = -1 if measure.startswith("own") else 0
+        means = draw(st.lists(st.floats(lowest, 1), min_size=4, max_size=4))
+        width = draw(st.sampled_from([0.0, 0.0004, 0.02, 0.3]))
+        found |= four(measure, *((mean, mean - width, mean + width) for mean in means))
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(figures())
+def test_no_figures_make_the_demo_say_what_they_do_not_show(found):
+    ours, theirs = (found["cross_lingual.AP"][arm] for arm in ("hybrid", "monolingual"))
+    headline = plain(demo_headline(found, "hybrid", "monolingual"))
+    crossing, staying = re.split(r"\) and (?=gain|lose|keep)", headline)
+    if apart(ours, theirs):
+        assert ("less well" in crossing) == (ours["mean"] < theirs["mean"])
+        assert ("times as well" in crossing or " better than " in crossing) == (ours["mean"] > theirs["mean"])
+        assert "not shown" not in crossing
+    else:
+        assert "not shown to find the answer in another language better or worse" in crossing
+    ours, theirs = (found["monolingual.AP"][arm] for arm in ("hybrid", "monolingual"))
+    if "keep" in staying:
+        assert ours["mean"] == pytest.approx(theirs["mean"], abs=0.00101)
+    else:
+        assert staying.startswith("gain" if ours["mean"] > theirs["mean"] else "lose")
+        assert ("not shown to be more than chance" in staying) != apart(ours, theirs)
+
+    said = [plain(sentence) for sentence in demo_sentences(found, ARMS, 1000, 12)]
+    multi = found["multilingual.AP"]
+    for sentence in said:
+        if winner := re.search(r"at once, (\S+) batches rank best", sentence):
+            others = [multi[arm] for arm in ARMS if arm != winner[1]]
+            assert all(multi[winner[1]]["low"] > other["high"] for other in others)
+        if "prefers documents in its own language" in sentence:
+            assert all(row["low"] > 0 for row in found["own_language_share@10"].values())
+    best = max(multi.values(), key=lambda row: row["mean"])
+    alone = all(apart(best, row) for row in multi.values() if row is not best)
+    assert any("batches rank best" in sentence for sentence in said) == alone
+    assert any("no kind of batch is shown to rank best" in sentence for sentence in said) == (not alone)
+
+
+def test_multiway_batches_may_rank_best_and_so_may_any():
+    for at, arm in enumerate(ARMS):
+        means = [0.5 if place == at else 0.3 for place in range(4)]
+        found = four("multilingual.AP", *((mean, mean - 0.01, mean + 0.01) for mean in means))
+        assert demo_sentences(found, ARMS) == [
+            f"Over all languages at once, {arm} batches rank best (multilingual AP 0.500)."
+        ]
+
+
+def test_a_preference_that_one_kind_of_batch_does_not_have_is_not_told_of_all():
+    sure, unsure = (0.4, 0.3, 0.5), (0.1, -0.05, 0.25)
+    (said,) = demo_sentences(four("own_language_share@10", sure, sure, sure, sure), ARMS)
+    assert said.startswith("A question prefers documents in its own language")
+    (said,) = demo_sentences(four("own_language_share@10", sure, unsure, sure, sure), ARMS)
+    assert "+10 with cross-lingual batches" in said
+    assert "prefers" not in said
+
+
+def test_what_a_run_costs_is_told_arm_by_arm_unless_it_is_the_same():
+    assert effort_sentence({}) == ""
+    assert effort_sentence({"hybrid": 100.0, "multiway": 100.2}) == "Every run encodes 100 texts."
+    assert effort_sentence({"hybrid": 115_200, "multiway": 110_000.4}, 450) == (
+        "Every run takes 450 steps and encodes 115,200 texts with hybrid batches and 110,000 texts with multiway "
+        "batches."
+    )
 
 
 def test_clearly_best_needs_disjoint_intervals():

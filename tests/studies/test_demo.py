@@ -18,11 +18,11 @@ def random_result(collection, seed: int) -> Result:
     return evaluate_embeddings(*(rng.standard_normal(shape) for shape in shapes), collection, bootstrap=50)
 
 
-def test_the_demo_trains_three_strategies_and_writes_what_it_found(tmp_path, capsys):
+def test_the_demo_trains_four_strategies_and_writes_what_it_found(tmp_path, capsys):
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), "--seeds", "2", "--steps", "40", "--languages", "en,de,th"]) == 0
     shown = capsys.readouterr().out
-    for arm in ("monolingual", "cross-lingual", "hybrid"):
+    for arm in ("monolingual", "cross-lingual", "hybrid", "multiway"):
         assert arm in shown
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
@@ -37,6 +37,11 @@ def test_hybrid_batches_cross_languages_where_monolingual_ones_do_not(tmp_path):
     mean = {(e.arm, e.setting, e.measure): e.mean for e in demo.estimates}
     assert mean["hybrid", "cross_lingual", "AP"] > 1.5 * mean["monolingual", "cross_lingual", "AP"]
     assert mean["hybrid", "bias", "rank_distance"] < 0.7 * mean["monolingual", "bias", "rank_distance"]
+    assert mean["multiway", "cross_lingual", "AP"] > 1.5 * mean["monolingual", "cross_lingual", "AP"]
+    # no kind of batch is better for having read more
+    assert demo.texts["multiway"] == pytest.approx(demo.texts["hybrid"], rel=0.1)
+    said = demo.report.read_text(encoding="utf-8")
+    assert all(f"{round(demo.texts[name]):,} texts with" in said for name in DEMO_STRATEGIES)
 
 
 def test_estimates_are_the_means_of_the_results(toy):

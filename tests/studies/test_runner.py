@@ -139,6 +139,34 @@ def test_an_arm_without_training_is_the_encoder_as_it_is(write_recipe, tmp_path)
     assert arms["untrained"]["estimates"]["test"]["multilingual"]["AP"]["seeds"] == pytest.approx(before)
 
 
+def test_arms_may_start_from_a_pretrained_encoder(write_recipe, tmp_path, pretrained_folders, monkeypatch):
+    pytest.importorskip(
+        "model2vec.distill", reason="needs model2vec and skeletoken: pip install 'isoglot[distill]'"
+    )
+    from isoglot.training import run as training
+
+    made = []
+    original = training.distil_static
+    monkeypatch.setattr(training, "distil_static", lambda *a, **k: made.append(a) or original(*a, **k))
+    start = {"encoder": "static", "from": str(pretrained_folders["mbert"])}
+
+    def change(profile):
+        profile["arms"]["begun"] = {"train": start}
+        profile["arms"]["as-it-is"] = {"train": "none"}
+        profile["train"]["from"] = start["from"]
+        profile["arms"]["mono"]["train"]["from"] = None
+        profile["seeds"] = [0, 1]
+
+    study = run(write_recipe(change), tmp_path / "out")
+    assert not study.failures
+    arms = {arm["name"]: arm for arm in study.result["arms"]}
+    assert arms["begun"]["config"][0]["from"] == arms["as-it-is"]["config"][0]["from"] == start["from"]
+    assert "from" not in arms["mono"]["config"][0]
+    assert len(set(arms["as-it-is"]["runs"].values())) == 1  # it does not depend on the seed
+    assert len(set(arms["begun"]["runs"].values())) == 2
+    assert len(made) == 1  # once for all arms and seeds of a process
+
+
 def test_trained_models_stay_if_asked_for(write_recipe, tmp_path):
     from sentence_transformers import SentenceTransformer
 

@@ -17,7 +17,7 @@ from isoglot.errors import InputError
 from isoglot.objectives import TERMS, InfoNCE, MultiwayInfoNCE
 from isoglot.training import read_config
 from isoglot.training.checks import USED_BY, check_settings
-from isoglot.training.config import TrainConfig
+from isoglot.training.config import TrainConfig, written_key
 from isoglot.training.target import load_target
 from isoglot.training.terms import make_terms
 
@@ -48,7 +48,7 @@ def test_the_documentation_shows_every_key_as_it_is_written(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "run.yaml").write_text(block, encoding="utf-8")
-    assert set(yaml.safe_load(block)) == set(TrainConfig.model_fields)
+    assert set(yaml.safe_load(block)) == set(map(written_key, TrainConfig.model_fields))
     config = read_config(tmp_path / "run.yaml", {})
     assert len(make_terms(config)) == 4
 
@@ -137,6 +137,15 @@ def test_the_learning_rate_suits_what_is_trained():
     for (encoder, rank), rate in rates.items():
         assert settings(encoder=encoder, lora_rank=rank).effective_learning_rate == rate
         assert settings(encoder=encoder, learning_rate=0.3).effective_learning_rate == 0.3
+    assert settings(**{"from": "some/model"}).effective_learning_rate == 1e-2
+
+
+def test_more_sub_words_are_kept_of_a_model_unless_a_number_is_given():
+    assert settings().vocabulary == 32_000
+    begun = settings(**{"from": "some/model"})
+    assert begun.vocabulary == 64_000
+    assert settings(**{"from": "some/model", "vocabulary": 500}).vocabulary == 500
+    assert settings(**begun.model_dump(exclude={"data", "out"})) == begun  # as a run's folder holds it
 
 
 def test_the_target_is_its_documents_and_needs_nothing_else(toy, data, tmp_path):
@@ -215,6 +224,13 @@ def mistakes(data, tmp_path):
         ("code_switch: {lexicons: TMP/one.tab}", "one.tab does not exist"),
         ("attention: sdpa", "attention is a setting of scratch and pretrained models; the encoder static has none"),
         ("encoder: scratch\nattention: fast", "'attention' is 'fast': input should be 'sdpa', 'eager' or 'flash"),
+        (
+            "encoder: scratch\nfrom: MODEL",
+            "from is a setting of static; the encoder scratch has none: leave it out",
+        ),
+        ("from_model: MODEL", "unknown key 'from_model'; the keys are data"),
+        ("from: TMP/nowhere", "nowhere does not exist"),
+        ("from: MODEL", "has 32 dimensions, so a static encoder from it cannot have 256"),
         ("freeze: embeddings", "freeze is a setting of pretrained models; the encoder static has none"),
         ("encoder: a/b\nfreeze: top", "'freeze' is 'top': should be embeddings, or how many of the lowest layers"),
         ("encoder: MODEL\nfreeze: 2\nlora_rank: 4", "freeze and lora_rank exclude each other"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -102,22 +103,28 @@ def test_precision_changes_a_transformer_and_memory_does_not(data, tmp_path, mon
     assert (weights["little"] - weights["plain"]).norm() < 0.01 * step
 
 
-def test_lora_resumes_and_ends_as_if_it_had_not_stopped(data, pretrained_folders, tmp_path, monkeypatch):
+@contextmanager
+def interrupted(monkeypatch, at: int) -> Iterator[None]:
+    """Interrupt runs in a step."""
     from isoglot.training import HybridTrainer
     from isoglot.training import run as run_module
 
-    flags = ["train", "--data", data, "--encoder", pretrained_folders["mbert"], "--lora-rank", 2]
-    flags += ["--steps", 6, "--save-steps", 3, "--batch-size", 6, "--memory", "1GB", "--quiet"]
-    run(*flags, "--out", tmp_path / "whole")
-
     class Interrupted(HybridTrainer):
         def training_step(self, *args, **kwargs):
-            if self.state.global_step == 4:
+            if self.state.global_step == at:
                 raise KeyboardInterrupt
             return super().training_step(*args, **kwargs)
 
     with monkeypatch.context() as patched:
         patched.setattr(run_module, "HybridTrainer", Interrupted)
+        yield
+
+
+def test_lora_resumes_and_ends_as_if_it_had_not_stopped(data, pretrained_folders, tmp_path, monkeypatch):
+    flags = ["train", "--data", data, "--encoder", pretrained_folders["mbert"], "--lora-rank", 2]
+    flags += ["--steps", 6, "--save-steps", 3, "--batch-size", 6, "--memory", "1GB", "--quiet"]
+    run(*flags, "--out", tmp_path / "whole")
+    with interrupted(monkeypatch, at=4):
         assert main([str(flag) for flag in [*flags, "--out", tmp_path / "cut"]]) == 130
     run(*flags, "--out", tmp_path / "cut", "--resume")
     one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "cut"))
@@ -125,6 +132,42 @@ def test_lora_resumes_and_ends_as_if_it_had_not_stopped(data, pretrained_folders
     whole, cut = (record_of(tmp_path / name)["encoded"] for name in ("whole", "cut"))
     assert (whole["since_step"], cut["since_step"]) == (0, 3)
     assert cut["texts"] == whole["texts"] / 2
+
+
+def test_a_static_encoder_starts_from_a_pretrained_one_and_resumes(data, pretrained_folders, tmp_path, monkeypatch):
+    pytest.importorskip(
+        "model2vec.distill", reason="needs model2vec and skeletoken: pip install 'isoglot[distill]'"
+    )
+    from isoglot.collections import load_collection
+    from isoglot.encoders import distil_static
+    from isoglot.training.deferred import KEY
+
+    monkeypatch.setattr("isoglot.training.deferred.SMALLEST", 0)
+    start, size = pretrained_folders["mbert"], {"dimensions": 16, "vocabulary": 120}
+    flags = ["train", "--data", data, "--encoder", "static", "--from", start, "--quiet"]
+    flags += ["--dimensions", size["dimensions"], "--vocabulary", size["vocabulary"]]
+    flags += ["--steps", 6, "--save-steps", 3, "--batch-size", 6]
+    run(*flags, "--out", tmp_path / "whole")
+    settings = yaml.safe_load((tmp_path / "whole" / "isoglot-training.yaml").read_text())
+    assert (settings["from"], settings["encoder"]) == (str(start), "static")
+
+    before, after = (
+        distil_static(start, load_collection(data), **size),
+        SentenceTransformer(str(tmp_path / "whole")),
+    )
+    assert before[0].tokenizer.get_vocab() == after[0].tokenizer.get_vocab()
+    moved = (after[0].embedding.weight.cpu() - before[0].embedding.weight.cpu()).abs().max(dim=1).values
+    rows = {n for text in ("one ?", "page about the number one") for n in before[0].tokenizer.encode(text).ids}
+    assert all(moved[sorted(rows)] > 1e-4)
+    assert (moved == 0).any()  # sub-words that no text has
+
+    with interrupted(monkeypatch, at=4):
+        assert main([str(flag) for flag in [*flags, "--out", tmp_path / "cut"]]) == 130
+    (state,) = (tmp_path / "cut").rglob("optimizer.pt")
+    assert KEY in torch.load(state, weights_only=True)  # only the vectors that a batch uses are updated
+    run(*flags, "--out", tmp_path / "cut", "--resume")
+    one, two = (next((tmp_path / name).rglob("*.safetensors")).read_bytes() for name in ("whole", "cut"))
+    assert one == two
 
 
 def test_the_best_checkpoint_of_adapters_becomes_the_model(data, pretrained_folders, tmp_path):

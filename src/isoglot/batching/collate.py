@@ -150,15 +150,20 @@ class StepCollator:
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
-        """Draw hard negatives of every query, each document once, and say which are relevant to another query."""
+        """Draw hard negatives of every query, each document once, and say which are relevant to another query.
+
+        In paired batches those in the document's language come first, as others are told by that alone: the query's
+        own, then those of its versions in other languages.
+        """
         assert self._hard is not None
         assert self._versions is not None
         offsets, documents = self._hard
         rows, owner = spread(documents, offsets, batch.queries)
-        keys = generator(self.sampler.seed, NEGATIVES, batch.step).random(len(rows))
-        if batch.document_ids is None:  # those in the document's language first: others are told by that alone
-            language = self.sampler.collection.document_language
-            keys = keys - (language[rows] == language[batch.documents][owner])
+        if batch.document_ids is None:
+            rows, owner, later = self._with_versions(batch, ids, rows, owner)
+        else:
+            later = np.zeros(len(rows), np.int64)
+        keys = generator(self.sampler.seed, NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
         relevant, whose = self._versions.documents(np.unique(ids))
@@ -170,6 +175,41 @@ class StepCollator:
         )
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
+
+    def _with_versions(
+        self, batch: Batch, ids: np.ndarray, rows: np.ndarray, owner: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Add to the hard negatives of queries those of their versions, in the language of their documents.
+
+        Args:
+            batch: a paired batch.
+            ids: (B,) query id index of its queries.
+            rows: (n,) hard negatives that the queries list themselves.
+            owner: (n,) whose each is, from 0 to B - 1.
+
+        Returns:
+            (m,) document rows, each once for an owner; (m,) owners; (m,) 0 for those to be drawn first, 1 for those
+            to be drawn next, 2 for the query's own in other languages.
+        """
+        assert self._hard is not None
+        assert self._versions is not None
+        offsets, documents = self._hard
+        language = self.sampler.collection.document_language
+        wanted = language[batch.documents]
+        versions, whose = self._versions.queries(ids)
+        others, version = spread(documents, offsets, versions)
+        of = whose[version]
+        fits = language[others] == wanted[of]
+        rows, owner, later = (
+            np.concatenate(pair)
+            for pair in (
+                (rows, others[fits]),
+                (owner, of[fits]),
+                (2 * (language[rows] != wanted[owner]), np.ones(fits.sum(), np.int64)),
+            )
+        )
+        once = np.unique(owner * np.int64(len(language)) + rows, return_index=True)[1]  # the query's own come first
+        return rows[once], owner[once], later[once]
 
     # -- their features --
 

@@ -26,7 +26,7 @@ def demo(
     steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 450,
     languages: Annotated[str | None, typer.Option(help="Languages of worldfacts; twelve by default.")] = None,
 ) -> None:
-    """The whole story on the embedded default: build, train three strategies, compare, write a report."""
+    """The whole story on the embedded default: build, train four strategies, compare, write a report."""
     import logging
 
     from isoglot.cli.tables import estimates_table

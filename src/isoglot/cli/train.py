@@ -95,6 +95,9 @@ def train(
     symmetric: Annotated[bool | None, _of(OBJECTIVE, "The default objective in both directions.")] = None,
     # encoder
     encoder: Annotated[str | None, _of(ENCODER, "static, scratch, or a model's name or folder.")] = None,
+    from_model: Annotated[
+        str | None, _of(ENCODER, "A pretrained model that static starts from.", "--from", metavar="MODEL")
+    ] = None,
     dimensions: Annotated[int | None, _of(ENCODER, "Embedding size of static and scratch.")] = None,
     vocabulary: Annotated[int | None, _of(ENCODER, "Most sub-words of static and scratch.")] = None,
     layers: Annotated[int | None, _of(ENCODER, "Layers of scratch.")] = None,
@@ -153,6 +156,7 @@ def train(
     flags = given | {f"code_switch.{key}": value for key, value in lexicons.items()}
     flags |= {
         "data": data or None,
+        "from": flags.pop("from_model"),
         "sample": read_budgets(sample, "--budget") if sample else None,
         "hold_out_languages": _tags(hold_out_languages),
         "alpha": _number_or_schedule(alpha),

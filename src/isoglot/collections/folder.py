@@ -79,8 +79,8 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if metadata is not None and not isinstance(metadata, dict):
         raise InputError(f"{path} must hold keys and values, not a {type(metadata).__name__}")
-    if not isinstance((metadata or {}).get(TRANSLATIONS, False), bool):
-        raise InputError(f"{path}: {TRANSLATIONS!r} is {metadata[TRANSLATIONS]!r}; it must be true or false")
+    if not isinstance(said := (metadata or {}).get(TRANSLATIONS, False), bool):
+        raise InputError(f"{path}: {TRANSLATIONS!r} is {said!r}; it must be true or false")
     return metadata or {}
 
 

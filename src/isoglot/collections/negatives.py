@@ -16,15 +16,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.ids import IdIndex
 from isoglot.collections.rows import take_from
 from isoglot.errors import InputError
 
-__all__ = ["KEY", "hard_negative_rows", "prefix_hard_negatives", "with_hard_negatives"]
+__all__ = ["KEY", "hard_negative_rows", "has_hard_negatives", "prefix_hard_negatives", "with_hard_negatives"]
 
 IntArray = NDArray[np.integer[Any]]
 
 KEY = "hard_negatives"
 SHOWN = 3
+STEP = 8_192  # query rows whose ids are Python strings at a time: large sets list hundreds of millions
 
 
 def with_hard_negatives(collection: Collection, offsets: IntArray, documents: IntArray) -> Collection:
@@ -44,19 +46,24 @@ def with_hard_negatives(collection: Collection, offsets: IntArray, documents: In
             f"hard negatives have {len(offsets):,} offsets, {collection.name} has {queries.num_rows:,} query rows: "
             "one more than these is needed"
         )
-    ids = take_from(collection.documents["_id"], documents).to_pylist()
-    known = queries["extra"].to_pylist() if "extra" in queries.column_names else [None] * queries.num_rows
-    extra = []
-    for row, text in enumerate(known):
-        record = json.loads(text) if text else {}
-        record.pop(KEY, None)
-        if offsets[row] < offsets[row + 1]:
-            record[KEY] = ids[offsets[row] : offsets[row + 1]]
-        extra.append(json.dumps(record, ensure_ascii=True, sort_keys=True) if record else None)
+    extra: list[pa.Array] = []
+    for start in range(0, queries.num_rows, STEP):
+        rows = range(start, min(start + STEP, queries.num_rows))
+        texts = _extras(queries, rows)
+        at = offsets[rows.start : rows.stop + 1]
+        ids = take_from(collection.documents["_id"], documents[at[0] : at[-1]]).to_pylist()
+        written = []
+        for text, first, end in zip(texts, at[:-1] - at[0], at[1:] - at[0], strict=True):
+            record = json.loads(text) if text else {}
+            record.pop(KEY, None)
+            if first < end:
+                record[KEY] = ids[first:end]
+            written.append(json.dumps(record, ensure_ascii=True, sort_keys=True) if record else None)
+        extra.append(pa.array(written, pa.string()))
     if "extra" in queries.column_names:
         queries = queries.drop_columns("extra")
-    if any(text is not None for text in extra):
-        queries = queries.append_column("extra", pa.array(extra, pa.string()))
+    if any(block.null_count < len(block) for block in extra):
+        queries = queries.append_column("extra", pa.chunked_array(extra, pa.string()))
     return replace(collection, queries=queries)
 
 
@@ -72,35 +79,54 @@ def hard_negative_rows(collection: Collection) -> tuple[IntArray, IntArray]:
             that is relevant to the query.
     """
     counts = np.zeros(collection.queries.num_rows, np.int64)
-    ids: list[str] = []
-    if "extra" in collection.queries.column_names:
-        column = collection.queries["extra"]
-        rows = _rows_with_some(column)
-        for row, text in zip(rows.tolist(), take_from(column, rows).to_pylist(), strict=True):
-            listed = json.loads(text).get(KEY, [])
-            if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-                raise InputError(
-                    f"{collection.name}: {KEY!r} of {_name(collection, row)} is not a list of document ids"
-                )
-            counts[row] = len(listed)
-            ids += listed
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    at = np.repeat(np.arange(len(counts)), counts)
-    known = collection.documents["_id"].combine_chunks()
-    found = pc.fill_null(pc.index_in(pa.array(ids, pa.string()), value_set=known), -1).to_numpy()
-    _refuse(collection, found < 0, at, ids, "unknown documents; correct them, or mine again")
-    relevance = collection.relevance
-    size = collection.documents.num_rows
-    relevant = relevance.queries.astype(np.int64) * size + relevance.documents
-    listed_keys = collection.query_index[at].astype(np.int64) * size + found
-    _refuse(
-        collection,
-        np.isin(listed_keys, relevant),
-        at,
-        ids,
-        "documents that are relevant to the query; leave them out, or mine again",
-    )
-    return offsets, found.astype(np.int32)
+    found = [np.empty(0, np.int32)]
+    known = IdIndex(collection.documents["_id"])
+    relevance, size = collection.relevance, collection.documents.num_rows
+    relevant = np.sort(relevance.queries.astype(np.int64) * size + relevance.documents)
+    unknown, answers = _Bad(collection), _Bad(collection)
+    for start in range(0, len(counts), STEP) if has_hard_negatives(collection) else ():
+        rows = range(start, min(start + STEP, len(counts)))
+        lists = [
+            _listed(collection, row, text)
+            for row, text in zip(rows, _extras(collection.queries, rows), strict=True)
+        ]
+        counts[rows.start : rows.stop] = [len(listed) for listed in lists]
+        ids = [one for listed in lists for one in listed]
+        at = np.repeat(np.array(rows), counts[rows.start : rows.stop])
+        documents = known.find(pa.chunked_array([pa.array(ids, pa.string())]))
+        unknown.add(documents < 0, at, ids)
+        answers.add(np.isin(collection.query_index[at].astype(np.int64) * size + documents, relevant), at, ids)
+        found.append(documents.astype(np.int32))
+    unknown.refuse("unknown documents; correct them, or mine again")
+    answers.refuse("documents that are relevant to the query; leave them out, or mine again")
+    return np.concatenate([[0], np.cumsum(counts)]), np.concatenate(found)
+
+
+def has_hard_negatives(collection: Collection) -> bool:
+    """Tell whether some query lists hard negatives, right or wrong ones."""
+    if "extra" not in collection.queries.column_names:
+        return False
+    return bool(pc.any(pc.match_substring(collection.queries["extra"], f'"{KEY}"')).as_py())
+
+
+def _extras(queries: pa.Table, rows: range) -> list[str | None]:
+    """Return the other keys of query rows, as JSON."""
+    if "extra" not in queries.column_names:
+        return [None] * len(rows)
+    extras: list[str | None] = queries["extra"].slice(rows.start, len(rows)).to_pylist()
+    return extras
+
+
+def _listed(collection: Collection, row: int, text: str | None) -> list[str]:
+    """Return the ids that a query row lists.
+
+    Raises:
+        InputError: they are no list of ids.
+    """
+    listed: list[str] = json.loads(text).get(KEY, []) if text and f'"{KEY}"' in text else []
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise InputError(f"{collection.name}: {KEY!r} of {_name(collection, row)} is not a list of document ids")
+    return listed
 
 
 def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
@@ -133,10 +159,23 @@ def _name(collection: Collection, row: int) -> str:
     return f"the query {query['_id']!r} ({query['lang']})"
 
 
-def _refuse(collection: Collection, bad: NDArray[np.bool_], rows: IntArray, ids: list[str], what: str) -> None:
-    cases = np.flatnonzero(bad)
-    if not len(cases):
-        return
-    shown = "; ".join(f"{ids[case]!r} of {_name(collection, int(rows[case]))}" for case in cases[:SHOWN])
-    more = f" and {len(cases) - SHOWN:,} more" if len(cases) > SHOWN else ""
-    raise InputError(f"{collection.name}: hard negatives are {what} ({shown}{more})")
+class _Bad:
+    """Hard negatives that cannot be, counted, the first of them shown."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.count = 0
+        self.shown: list[str] = []
+
+    def add(self, bad: NDArray[np.bool_], rows: IntArray, ids: list[str]) -> None:
+        """Count those that are bad among ids (n,) that query rows (n,) list."""
+        cases = np.flatnonzero(bad)
+        self.count += len(cases)
+        for case in cases[: SHOWN - len(self.shown)]:
+            self.shown.append(f"{ids[case]!r} of {_name(self.collection, int(rows[case]))}")
+
+    def refuse(self, what: str) -> None:
+        """Raise `InputError` if there are any."""
+        if self.count:
+            more = f" and {self.count - len(self.shown):,} more" if self.count > len(self.shown) else ""
+            raise InputError(f"{self.collection.name}: hard negatives are {what} ({'; '.join(self.shown)}{more})")

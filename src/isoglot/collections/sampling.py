@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.negatives import KEY, hard_negative_rows, with_hard_negatives
+from isoglot.collections.negatives import hard_negative_rows, has_hard_negatives, with_hard_negatives
 from isoglot.collections.rows import take_rows
 from isoglot.errors import InputError
 
@@ -173,16 +172,10 @@ def select_rows(
         query_index=number[collection.query_index[rows]].astype(np.int32),
         metadata=metadata,
     )
-    if not _has_hard_negatives(collection):
+    if not has_hard_negatives(collection):
         return sample
     offsets, mined = hard_negative_rows(collection)
     of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     stay = queries[of] & documents[mined]
     counts = np.bincount(of[stay], minlength=len(offsets) - 1)[rows]
     return with_hard_negatives(sample, np.concatenate([[0], np.cumsum(counts)]), position[mined[stay]])
-
-
-def _has_hard_negatives(collection: Collection) -> bool:
-    if "extra" not in collection.queries.column_names:
-        return False
-    return bool(pc.any(pc.match_substring(collection.queries["extra"], f'"{KEY}"')).as_py())

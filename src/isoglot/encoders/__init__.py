@@ -1,6 +1,7 @@
 """Encoders: everything that embeds texts is a `SentenceTransformer`, in and out."""
 
 from isoglot.encoders.attention import ATTENTIONS
+from isoglot.encoders.distilled import distil_static
 from isoglot.encoders.lora import merge_lora
 from isoglot.encoders.pretrained import POOLINGS, load_encoder
 from isoglot.encoders.scratch import scratch_encoder
@@ -9,6 +10,7 @@ from isoglot.encoders.static import static_encoder, train_tokenizer
 __all__ = [
     "ATTENTIONS",
     "POOLINGS",
+    "distil_static",
     "load_encoder",
     "merge_lora",
     "scratch_encoder",

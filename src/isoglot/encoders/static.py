@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from isoglot.collections import Collection
 
-__all__ = ["static_encoder", "train_tokenizer"]
+__all__ = ["INITIAL_SCALE", "static_encoder", "texts_in_blocks", "train_tokenizer"]
 
 TEXTS_A_READ = 10_000
 # Scripts without spaces would otherwise grow pieces as long as phrases.
@@ -23,7 +23,8 @@ INITIAL_SCALE = 0.1
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]  # XLM-R's, in its order
 
 
-def _texts(collection: Collection) -> Iterator[list[str]]:
+def texts_in_blocks(collection: Collection) -> Iterator[list[str]]:
+    """Yield the texts of a collection, many at a time."""
     for start in range(0, collection.queries.num_rows, TEXTS_A_READ):
         yield collection.query_texts(np.arange(start, min(start + TEXTS_A_READ, collection.queries.num_rows)))
     for start in range(0, collection.documents.num_rows, TEXTS_A_READ):
@@ -53,7 +54,7 @@ def train_tokenizer(collection: Collection, vocabulary: int = 32_000) -> Tokeniz
         max_token_length=LONGEST_PIECE,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_texts(collection), trainer)
+    tokenizer.train_from_iterator(texts_in_blocks(collection), trainer)
     return tokenizer
 
 

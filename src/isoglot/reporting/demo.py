@@ -1,4 +1,4 @@
-"""The page that `isoglot demo` writes: three ways of composing batches, side by side."""
+"""The page that `isoglot demo` writes: several ways of composing batches, side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isoglot.reporting.facts import making
 from isoglot.reporting.figures import interval_dots, language_dots, pair_heatmap
 from isoglot.reporting.measures import canonical_key, count, measure_of, setting_name
 from isoglot.reporting.page import figure, render_page, write_page
-from isoglot.reporting.sentences.demo import demo_headline, demo_sentences
+from isoglot.reporting.sentences.demo import demo_headline, demo_sentences, effort_sentence
 from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ DEMO_MEASURES = (
 """Measures of the demo's table, in order: keys of the result file, with the setting where there are three."""
 
 EXPLAINED = {
-    "monolingual": "Question and answer of every batch are in the same language.",
-    "cross-lingual": "Question and answer of every batch are in two different languages.",
+    "monolingual": "All questions and answers of a batch are in one language.",
+    "cross-lingual": "Every question of a batch is in another language than its answer.",
     "hybrid": "Each batch is one or the other, drawn at random: hybrid batch training.",
+    "multiway": "A batch holds fewer questions, each in several languages, with its answers in several languages; "
+    "its objective, MultiwayInfoNCE, compares them all in one pool. That of the others is InfoNCE.",
 }
 
 
@@ -142,6 +144,8 @@ def write_demo_report(
     path: str | Path,
     *,
     rows: Sequence[Mapping[str, Any]],
+    steps: int | None = None,
+    texts: Mapping[str, float] | None = None,
     seconds: float | Mapping[str, float] | None = None,
     command: str | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -155,10 +159,12 @@ def write_demo_report(
         path: of the file.
         rows: `arm`, `measure`, `mean`, `low`, `high`, one for each arm and measure (`DEMO_MEASURES`); the setting
             is part of the measure, or in a `setting` of its own.
+        steps: optimiser steps of each run, if known.
+        texts: arm -> texts that a run of it encodes in training, if known.
         seconds: what the demo took, in all or by step.
         command: the command line.
         metadata: of the collection: licence, source, citation.
-        explained: arm -> what it is, in a sentence; the three arms of the demo are known.
+        explained: arm -> what it is, in a sentence; the arms of the demo are known.
 
     Returns:
         The path.
@@ -181,6 +187,7 @@ def write_demo_report(
         for key in ("monolingual.AP", "cross_lingual.AP", "multilingual.AP")
         for arm, row in found.get(key, {}).items()
     ]
+    encoded = {setting_name(arm): number for arm, number in (texts or {}).items()}
     told = {**EXPLAINED, **{setting_name(arm): text for arm, text in (explained or {}).items()}}
     context = {
         "title": "isoglot demo: " + ", ".join(names) + " batches",
@@ -189,6 +196,7 @@ def write_demo_report(
         "lead": _lead(any_result, names, seeds),
         "sentences": demo_sentences(found, names, counted.get("documents"), len(any_result.languages)),
         "arms": [{"name": f"{arm.capitalize()} batches", "text": told[arm]} for arm in names if arm in told],
+        "effort": effort_sentence({arm: encoded[arm] for arm in names if arm in encoded}, steps),
         "table": _table(found, names, seeds),
         "intervals": figure(
             interval_dots(scores, axis="average precision", title="Average precision, by kind of retrieval"),

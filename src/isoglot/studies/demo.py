@@ -25,7 +25,7 @@ from isoglot.training import HybridTrainer
 
 __all__ = ["DEMO_FIGURES", "DEMO_LANGUAGES", "DEMO_STRATEGIES", "Demo", "run_demo"]
 
-DEMO_STRATEGIES = ("monolingual", "cross_lingual", "hybrid")
+DEMO_STRATEGIES = ("monolingual", "cross_lingual", "hybrid", "multiway")
 DEMO_FIGURES = [
     ("monolingual", "AP"),
     ("cross_lingual", "AP"),
@@ -41,7 +41,9 @@ DEMO_FIGURES = [
 # A dozen languages in eight scripts, large and small; all 32 would take several times as many steps.
 DEMO_LANGUAGES = ("am", "ar", "de", "en", "es", "hi", "ja", "ru", "sw", "th", "yo", "zh")
 DIMENSIONS = 128
-BATCH_SIZE = 128
+# About as many rows of worldfacts as can stand side by side without a common answer. With larger batches those of
+# multiway, which hold fewer questions, would read more texts than the others.
+BATCH_SIZE = 64
 LEARNING_RATE = 0.03
 BOOTSTRAP = 300
 
@@ -58,8 +60,9 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _fit(model: SentenceTransformer, collection: Collection, strategy_name: str, seed: int, steps: int) -> None:
-    """Train with a strategy; no checkpoints, nothing written."""
+def _fit(model: SentenceTransformer, collection: Collection, strategy_name: str, seed: int, steps: int) -> int:
+    """Train with a strategy and the objective that suits it; no checkpoints, nothing written. Returns how many
+    texts were encoded."""
     with tempfile.TemporaryDirectory() as folder, _one_thread():
         args = SentenceTransformerTrainingArguments(
             folder,
@@ -74,6 +77,8 @@ def _fit(model: SentenceTransformer, collection: Collection, strategy_name: str,
         trainer = HybridTrainer(model, collection, strategy(strategy_name), args=args)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
+        texts: int = trainer.loss.embedder.texts
+        return texts
 
 
 @dataclass
@@ -81,14 +86,16 @@ class Demo:
     """What a demo came to.
 
     Attributes:
-        arms: monolingual, cross-lingual and hybrid batches, each with one result per seed.
+        arms: monolingual, cross-lingual, hybrid and multiway batches, each with one result per seed.
         estimates: every figure of every arm.
+        texts: arm -> texts that one of its runs encodes in training; mean over seeds.
         seconds: what took how long, in all.
         report: the page.
     """
 
     arms: list[Arm]
     estimates: list[Estimate]
+    texts: dict[str, float]
     seconds: dict[str, float]
     report: Path
 
@@ -101,7 +108,7 @@ def run_demo(
     languages: tuple[str, ...] = DEMO_LANGUAGES,
     notify: Callable[[str, int, int], None] | None = None,
 ) -> Demo:
-    """Build worldfacts, train three strategies with several seeds each, compare them, and write a page.
+    """Build worldfacts, train four strategies with several seeds each, compare them, and write a page.
 
     Args:
         out: folder of the page, the results and one trained model; made if missing, and its demo files replaced.
@@ -130,13 +137,14 @@ def run_demo(
     seconds["build"] = time.perf_counter() - start
     (out / "results").mkdir(parents=True, exist_ok=True)
     arms = [Arm(name) for name in DEMO_STRATEGIES]
+    texts = dict.fromkeys(DEMO_STRATEGIES, 0.0)
     for seed in range(seeds):
         for arm in arms:
             done = sum(len(other.results) for other in arms)
             say(f"{arm.name} batches, seed {seed}", done, total)
             start = time.perf_counter()
             model = static_encoder(splits["train"], dimensions=DIMENSIONS, seed=seed, tokenizer=tokenizer)
-            _fit(model, splits["train"], arm.name, seed, steps)
+            texts[arm.name] += _fit(model, splits["train"], arm.name, seed, steps) / seeds
             seconds["train"] += time.perf_counter() - start
             start = time.perf_counter()
             result = evaluate(
@@ -169,8 +177,10 @@ def run_demo(
             }
             for estimate in estimates
         ],
+        steps=steps,
+        texts=texts,
         seconds=seconds,
         metadata=splits["test"].metadata,
         command="isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None,
     )
-    return Demo(arms, estimates, seconds, report)
+    return Demo(arms, estimates, texts, seconds, report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import tempfile
@@ -45,12 +46,14 @@ class Bench:
         library: its collections.
         tokenizers: of static encoders, by what they were learned from.
         joined: several data sets as one, by their names.
+        distilled: static encoders made from pretrained ones, by what they were made of.
     """
 
     workshop: Workshop
     library: Library
     tokenizers: dict[Any, Tokenizer] = field(default_factory=dict)
     joined: dict[tuple[str, ...], Collection] = field(default_factory=dict)
+    distilled: dict[Any, SentenceTransformer] = field(default_factory=dict)
 
     def training_data(self, job: Job, stage: int) -> Collection:
         """Return what a stage is trained on: a sample, where the arm asks for one."""
@@ -73,10 +76,15 @@ class Bench:
     def encoder(self, job: Job, config: TrainConfig, collection: Collection) -> SentenceTransformer:
         """Return an encoder to begin with."""
         set_seed(config.seed)
-        if config.encoder != "static" or config.query_prompt or config.document_prompt:
-            return make_encoder(config, collection)
         sets = tuple(training_sets(job.stages[0]))
         key = (sets, json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
+        if config.encoder == "static" and config.from_model is not None:
+            made = (config.from_model, config.dimensions, config.query_prompt, config.document_prompt, *key)
+            if made not in self.distilled:
+                self.distilled[made] = make_encoder(config, collection)
+            return copy.deepcopy(self.distilled[made])
+        if config.encoder != "static" or config.query_prompt or config.document_prompt:
+            return make_encoder(config, collection)
         if key not in self.tokenizers:
             self.tokenizers[key] = train_tokenizer(collection, config.vocabulary)
         return static_encoder(

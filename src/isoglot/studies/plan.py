@@ -12,6 +12,7 @@ from isoglot.studies.expand import expand_arms
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Overrides, Profile, Recipe
 from isoglot.training import TrainConfig, read_config
 from isoglot.training.checks import check_settings, unused
+from isoglot.training.config import written_key
 from isoglot.training.terms import make_terms
 
 __all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of", "training_sets"]
@@ -225,7 +226,10 @@ def _merge(common: Overrides, own: Overrides) -> Overrides:
     return {key: value for key, value in {**common, **own}.items() if value is not None}
 
 
-ENCODING = ("encoder", "pooling", "max_length", "query_prompt", "document_prompt", "trust_remote_code", "attention")
+ENCODING = (
+    *("encoder", "from", "pooling", "max_length", "query_prompt", "document_prompt", "trust_remote_code"),
+    "attention",
+)
 
 
 def _without_training(common: Overrides, encoder: str | None) -> Overrides:
@@ -239,7 +243,8 @@ def _for_encoder(stage: Overrides, encoder: str, place: str, dropped: set[str]) 
     """Return the settings with another encoder, without those that it does not have; and without the learning rate,
     which is the encoder's own."""
     stage = {**stage, "encoder": encoder}
-    idle = {*unused(settings_of(stage, place, trained=False)), "learning_rate"} - {"temperature", "symmetric"}
+    idle = {*map(written_key, unused(settings_of(stage, place, trained=False))), "learning_rate"}
+    idle -= {"temperature", "symmetric"}
     dropped.update(idle & stage.keys())
     return {key: value for key, value in stage.items() if key not in idle}
 

@@ -118,7 +118,9 @@ class _Made:
                 found[name] = {}
                 continue
             # a pretrained encoder that is not trained is the same for all seeds: one run serves them all
-            one = not planned.trained and planned.stages[0].get("encoder", "static") not in ("static", "scratch")
+            first = planned.stages[0]
+            begun = first.get("from") or first.get("encoder", "static") not in ("static", "scratch")
+            one = bool(begun) and not planned.trained
             found[name] = {
                 seed: make_job(
                     planned,

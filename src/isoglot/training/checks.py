@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 
 from isoglot.collections import Collection
-from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.negatives import has_hard_negatives
 from isoglot.errors import InputError
-from isoglot.training.config import TrainConfig
+from isoglot.training.config import TrainConfig, written_key
 
 __all__ = ["check_negatives", "check_settings", "unused"]
 
 USED_BY = {
+    "from_model": ("static",),
     "dimensions": ("static", "scratch"),
     "vocabulary": ("static", "scratch"),
     "layers": ("scratch",),
@@ -66,7 +67,9 @@ def check_settings(config: TrainConfig) -> None:
             raise InputError("sample_seed draws a sample: give budgets (sample, default_budget), or leave it out")
         words = {"pretrained": "pretrained models"}
         kinds = " and ".join(words.get(kind, kind) for kind in USED_BY[key])
-        raise InputError(f"{key} is a setting of {kinds}; the encoder {config.encoder} has none: leave it out")
+        raise InputError(
+            f"{written_key(key)} is a setting of {kinds}; the encoder {config.encoder} has none: leave it out"
+        )
     if config.gamma and config.target is None:
         raise InputError("gamma draws batches of target-domain text: give target, a folder that holds the text")
     if config.target is not None and not config.gamma:
@@ -83,7 +86,7 @@ def check_negatives(config: TrainConfig, collection: Collection) -> None:
     Raises:
         InputError: it has none, or they are not as they should be.
     """
-    if config.negatives and not len(hard_negative_rows(collection)[1]):
+    if config.negatives and not has_hard_negatives(collection):
         raise InputError(
             f"negatives is {config.negatives}, and {collection.name} has no hard negatives: find them by isoglot "
             "mine, or leave negatives out"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from isoglot.batching import Pairing, Schedule, Strategy, strategy
 from isoglot.encoders.attention import Attention
@@ -26,7 +26,7 @@ from isoglot.training.nested import (
     TermConfig,
 )
 
-__all__ = ["ScheduleConfig", "TrainConfig", "read_config"]
+__all__ = ["ScheduleConfig", "TrainConfig", "read_config", "written_key"]
 
 
 class TrainConfig(Strict):
@@ -44,8 +44,9 @@ class TrainConfig(Strict):
         hold_out_languages: train without a text of these.
         sample_seed: another one draws other queries; `seed` draws none.
         encoder: `static`, `scratch`, or the name or folder of a pretrained model.
+        from_model: `from` in YAML: a pretrained model that `static` starts from (`isoglot.distil_static`).
         dimensions: embedding size of `static` and `scratch`.
-        vocabulary: most sub-words of `static` and `scratch`.
+        vocabulary: most sub-words of `static` and `scratch`; 32,000 if not given, and 64,000 of `from_model`'s.
         layers: transformer layers of `scratch`.
         pooling: of a pretrained model: `mean`, `cls` or `max`; what the model says if not given.
         max_length: most tokens read of a text (`scratch` and pretrained).
@@ -101,6 +102,8 @@ class TrainConfig(Strict):
         out: folder of the trained model.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)  # `from` cannot be an attribute's name
+
     data: DataSets
     data_power: float = Field(default=1.0, ge=0)
     split: str | None = None
@@ -111,6 +114,7 @@ class TrainConfig(Strict):
     hold_out_languages: Tags | None = None
     sample_seed: int = 0
     encoder: str = "static"
+    from_model: str | None = Field(default=None, alias="from")
     dimensions: int = Field(default=256, ge=1)
     vocabulary: int = Field(default=32_000, ge=100)
     layers: int = Field(default=4, ge=1)
@@ -161,6 +165,13 @@ class TrainConfig(Strict):
     patience: int | None = Field(default=None, ge=1)
     out: str
 
+    @model_validator(mode="after")
+    def _keep_more_of_a_model(self) -> TrainConfig:
+        """Of a pretrained model's sub-words keep more than its texts need: others' texts are cut by them too."""
+        if self.from_model is not None and "vocabulary" not in self.model_fields_set:
+            self.__dict__["vocabulary"] = 64_000
+        return self
+
     def make_strategy(self) -> Strategy:
         """Return the batch strategy.
 
@@ -208,6 +219,11 @@ class TrainConfig(Strict):
         return {"static": 1e-2, "scratch": 5e-4}.get(self.encoder, pretrained)
 
 
+def written_key(field: str) -> str:
+    """Return the key of a setting as it is written in YAML: of `from_model` it is `from`."""
+    return TrainConfig.model_fields[field].alias or field
+
+
 def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
     """Read a run's configuration: a YAML file's keys, overruled by the flags that were given.
 
@@ -250,7 +266,8 @@ def _explain(error: ValidationError) -> str:
         key = str(problem["loc"][0])
         name = _path(problem["loc"])
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-            parts[key] = f"unknown key {key!r}; the keys are {', '.join(TrainConfig.model_fields)}"
+            known = ", ".join(written_key(field) for field in TrainConfig.model_fields)
+            parts[key] = f"unknown key {key!r}; the keys are {known}"
         elif problem["type"] == "missing" and len(problem["loc"]) == 1:
             parts[key] = f"{key!r} is missing (--{key})"
         elif problem["type"] == "missing":

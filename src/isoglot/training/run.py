@@ -17,7 +17,7 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from isoglot.batching import JointSampler
 from isoglot.cache_folder import default_cache
 from isoglot.collections import Collection
-from isoglot.encoders import load_encoder, merge_lora, scratch_encoder, static_encoder
+from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
@@ -39,7 +39,11 @@ logger = logging.getLogger(__name__)
 
 def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransformer:
     """Build or load the encoder that a configuration names."""
-    if config.encoder == "static":
+    if config.encoder == "static" and config.from_model is not None:
+        model = distil_static(
+            config.from_model, collection, dimensions=config.dimensions, vocabulary=config.vocabulary
+        )
+    elif config.encoder == "static":
         model = static_encoder(
             collection, dimensions=config.dimensions, vocabulary=config.vocabulary, seed=config.seed
         )

@@ -11,11 +11,13 @@ import tarfile
 
 import pytest
 
+from isoglot.collections.building import only_judged
 from isoglot.collections.catalogue import all_entries, find_entry
 from isoglot.collections.catalogue.entry import IrDatasetsReader
 from isoglot.collections.catalogue.getting import Wanted, get_data, read_data
 from isoglot.collections.catalogue.readers import irds
 from isoglot.collections.folder import read_splits
+from isoglot.collections.negatives import hard_negative_rows
 from isoglot.errors import InputError, IsoglotError
 
 pytest.importorskip("ir_datasets", reason="the extra data is not installed")
@@ -109,19 +111,82 @@ def test_mr_tydi_is_read_from_its_unpacked_archive(home):
     assert splits["test"].documents["text"].to_pylist() == ["Nyota\n\nni nyota"]
 
 
-def test_mmarco_is_parallel(home):
+def write_mmarco(home, triples="10\t0\t1\n"):
     base = home / "mmarco"
     for tag, name in (("de", "german"), ("nl", "dutch")):
-        write(base / f"v2/{name}_collection.tsv", f"0\t{tag} null\n1\t{tag} een\n")
-        write(base / f"v2/{name}.queries.train.tsv", f"10\t{tag} Frage\n")
+        write(base / f"v2/{name}_collection.tsv", f"0\t{tag} null\n1\t{tag} een\n2\t{tag} twee\n")
+        write(base / f"v2/{name}.queries.train.tsv", f"10\t{tag} Frage\n11\t{tag} nie\n")
         write(base / f"v2/{name}.queries.dev.tsv", f"20\t{tag} vraag\n21\tnot in the small set\n")
     write(base / "qrels.dev.small.tsv", "20\t0\t1\t1\n")
-    write(home / "msmarco-passage/train/qrels", "10\t0\t0\t1\n")
+    write(base / "triples.train.ids.small.tsv", triples)
+    english = home / "msmarco-passage"
+    write(english / "irds_version.txt", "v2")
+    write(english / "collection.tsv", "0\ten null\n1\ten one\n2\ten two\n")
+    write(english / "train/queries.tsv", "10\ten question\n11\ten never\n")
+    write(english / "dev/small/queries.tsv", "20\ten demand\n")
+    write(english / "train/qrels", "10\t0\t0\t1\n")
+    write(english / "dev/small/qrels", "20\t0\t1\t1\n")
+
+
+def test_mmarco_is_parallel(home):
+    write_mmarco(home)
     splits = read("mmarco", home, "de", "nl")
     assert judged(splits["dev"]) == {("20", "de/1", 1), ("20", "nl/1", 1)}
     assert judged(splits["train"]) == {("10", "de/0", 1), ("10", "nl/0", 1)}
     assert texts(splits["dev"])[1] == {("20", "de", "de vraag"), ("20", "nl", "nl vraag")}
     assert splits["dev"].pair_counts.tolist() == [[1, 1], [1, 1]]
+
+
+def test_mmarco_has_ms_marco_as_its_english(home, tmp_path):
+    write_mmarco(home)
+    get_data(find_entry("mmarco"), tmp_path / "out", Wanted(("en", "de"), home), "parquet")
+    splits = read_splits(tmp_path / "out")
+    assert judged(splits["train"]) == {("10", "de/0", 1), ("10", "en/0", 1)}
+    assert texts(splits["train"])[1] == {
+        *(("10", "de", "de Frage"), ("10", "en", "en question")),
+        *(("20", "de", "de vraag"), ("20", "en", "en demand")),
+    }
+    assert splits["train"].pair_counts.tolist() == [[1, 1], [1, 1]]
+    assert splits["dev"].pair_counts.tolist() == [[1, 1], [1, 1]]
+
+
+def negatives(collection):
+    """(query id, language) -> the ids of its hard negatives, in order."""
+    offsets, rows = hard_negative_rows(collection)
+    ids = collection.documents["_id"].to_pylist()
+    names = zip(collection.queries["_id"].to_pylist(), collection.queries["lang"].to_pylist(), strict=True)
+    return {name: [ids[row] for row in rows[offsets[at] : offsets[at + 1]]] for at, name in enumerate(names)}
+
+
+def test_triples_are_hard_negatives_in_the_language_of_each_version(home, tmp_path):
+    """Each once and in order; triples whose negative is relevant, or of unjudged queries, are passed over."""
+    write_mmarco(home, "10\t0\t2\n11\t0\t1\n10\t0\t1\n10\t0\t0\n10\t0\t2\n10\t0\t999\n")
+    write(home / "mmarco/v2/german_collection.tsv", "0\tde null\n1\t \n2\tde zwei\n")
+    get_data(find_entry("mmarco"), tmp_path / "out", Wanted(("en", "de"), home))
+    splits = read_splits(tmp_path / "out")
+    assert negatives(only_judged(splits["train"])) == {
+        ("10", "de"): ["de/2"],  # the first passage is empty in German
+        ("10", "en"): ["en/2", "en/1"],
+    }
+    assert splits["train"].dropped == {}
+    assert splits["train"].metadata["left_out"] == {"empty text": 1}
+    assert negatives(only_judged(splits["dev"])) == {("20", "en"): [], ("20", "de"): []}
+
+
+def test_so_many_negatives_of_a_query_are_kept(home):
+    write_mmarco(home, "10\t0\t2\n10\t0\t2\n10\t0\t1\n")
+    entry = find_entry("mmarco")
+    triples = entry.reader.triples.model_copy(update={"most": 1})
+    entry = entry.model_copy(update={"reader": entry.reader.model_copy(update={"triples": triples})})
+    splits, _ = read_data(entry, Wanted(("en", "nl"), home))
+    assert negatives(splits["train"]) == {("10", "en"): ["en/2"], ("10", "nl"): ["nl/2"]}
+
+
+def test_missing_triples_are_named(home):
+    write_mmarco(home)
+    (home / "mmarco/triples.train.ids.small.tsv").unlink()
+    with pytest.raises(InputError, match=r"the folder lacks what is downloaded from .*triples\.train\.ids\.small"):
+        read("mmarco", home, "de", "en")
 
 
 def test_neuclir_asks_in_english_and_in_the_language_of_the_documents(home):
@@ -189,7 +254,8 @@ def test_the_readers_names_are_names_of_the_library():
             tags = [tag for tag in entry.languages if tag != entry.reader.query_language]
             for tag in tags:
                 code = entry.reader.codes.get(tag, tag)
-                names = [name.format(language=code) for name in entry.reader.splits.values()]
+                named = entry.reader.elsewhere.get(tag, entry.reader.splits)
+                names = [name.format(language=code) for name in named.values()]
                 assert any(name in ir_datasets.registry for name in names), (entry.name, tag)
             for pattern in entry.reader.splits.values():
                 codes = (entry.reader.codes.get(tag, tag) for tag in tags)

@@ -107,12 +107,28 @@ class FormReader(_Checked):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class Triples(_Checked):
+    """Training triples of ir_datasets (`docpairs`: query, relevant document, another), for given hard negatives.
+
+    Attributes:
+        split: whose queries they are of.
+        name: the data set there that has them; their ids are those of every language.
+        most: how many different negatives of a query are kept, the first ones.
+    """
+
+    split: str
+    name: str
+    most: int
+
+
 class IrDatasetsReader(_Checked):
     """A data set of the library ir_datasets.
 
     Attributes:
         splits: split -> its name there, with `{language}` where there is one for each language. The empty split
             is the only one.
+        elsewhere: tag -> the same for a language that is in another data set.
+        triples: where hard negatives are from, if they are given.
         codes: tag -> what ir_datasets calls the language, where it is not the tag.
         shared_queries: whether a query id names the same query in every language.
         query_field: the field that holds a query's text.
@@ -122,6 +138,8 @@ class IrDatasetsReader(_Checked):
 
     kind: Literal["ir_datasets"]
     splits: dict[str, str]
+    elsewhere: dict[Tag, dict[str, str]] = Field(default_factory=dict)
+    triples: Triples | None = None
     codes: dict[Tag, str] = Field(default_factory=dict)
     shared_queries: bool = False
     query_field: str = "text"

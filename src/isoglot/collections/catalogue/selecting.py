@@ -1,18 +1,16 @@
-"""Part of a collection: the texts of some languages, or those that hold something."""
+"""Part of a collection: the texts of some languages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import numpy as np
-import pyarrow.compute as pc
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.problems import Problems
 from isoglot.collections.selecting import take_part
 from isoglot.errors import InputError
 
-__all__ = ["keep_languages", "without_empty"]
+__all__ = ["keep_languages"]
 
 
 def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Collection:
@@ -59,24 +57,3 @@ def _answering(collection: Collection, kept: np.ndarray) -> list[str]:
     document = collection.judgments["document"].to_numpy()[asked[collection.judgments["query"].to_numpy()]]
     counts = np.bincount(collection.document_language[document], minlength=len(kept))
     return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not kept[at]]
-
-
-def without_empty(collection: Collection, problems: Problems) -> Collection:
-    """Return a collection without empty texts, and report them.
-
-    Args:
-        collection: the collection.
-        problems: where they are reported.
-    """
-    tables = {"document": collection.documents, "query": collection.queries}
-    full: dict[str, np.ndarray] = {}
-    for kind, table in tables.items():
-        text = table["text"]
-        if kind == "document":
-            text = pc.binary_join_element_wise(table["title"], text, "")
-        full[kind] = pc.not_equal(pc.utf8_trim_whitespace(text), "").to_numpy()
-        for row in problems.sample(np.flatnonzero(~full[kind]), "empty text"):
-            problems.add("empty text", kind, repr(table["_id"][row].as_py()))
-    if full["document"].all() and full["query"].all():
-        return collection
-    return take_part(collection, full["document"], full["query"])

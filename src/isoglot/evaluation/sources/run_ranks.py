@@ -57,9 +57,9 @@ def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, corr
     position_of = np.full(int(max(entries.queries.max(initial=0), judged.query_rows.max())) + 1, -1)
     position_of[judged.query_rows] = np.arange(len(judged.query_rows))
     position = position_of[entries.queries]
-    keys = position.astype(np.int64) * pool + entries.documents
+    ranked = position.astype(np.int64) * pool + entries.documents
     excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
-    kept = np.flatnonzero((position >= 0) & ~np.isin(keys, excluded))
+    kept = np.flatnonzero((position >= 0) & ~np.isin(ranked, excluded))
     kept = kept[np.lexsort((entries.documents[kept], -entries.scores[kept], position[kept]))]
     query, document = position[kept], entries.documents[kept]
 

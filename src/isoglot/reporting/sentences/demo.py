@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from isoglot.reporting.measures import count, format_value, percent
 from isoglot.reporting.sentences.intervals import Row, overlap
-from isoglot.reporting.sentences.words import listed
+from isoglot.reporting.sentences.words import listed, plural
 
-__all__ = ["demo_headline", "demo_sentences"]
+__all__ = ["demo_headline", "demo_sentences", "effort_sentence"]
 
 Found = Mapping[str, Mapping[str, Row]]
 """Measure -> arm -> its row, with `mean`, `low`, `high`."""
@@ -26,7 +26,7 @@ def _crossing(ours: Row, theirs: Row, other: str) -> str:
     figures = f"(AP {format_value(ours['mean'])} against {format_value(theirs['mean'])})"
     find = "find the answer in another language"
     if overlap(ours, theirs):
-        return f"{find} about as well as {other} {figures}"
+        return f"are not shown to {find} better or worse than {other} {figures}"
     if theirs["mean"] <= 0:
         return f"{find} better than {other} {figures}"
     ratio = ours["mean"] / theirs["mean"]
@@ -44,7 +44,7 @@ def _staying(ours: Row, theirs: Row) -> str:
     if float(amount) == 0:
         return "keep the same monolingual AP"
     verb = "gain" if change > 0 else "lose"
-    hedge = ", less than the intervals can tell apart" if overlap(ours, theirs) else ""
+    hedge = ", which is not shown to be more than chance" if overlap(ours, theirs) else ""
     return f"{verb} {amount} monolingual AP{hedge}"
 
 
@@ -97,8 +97,9 @@ def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, l
             f"average by {each(values, lambda value: format_value(value, 'rank'))}."
         )
     if values := means("own_language_share@10"):
-        points = [round(100 * value) for _, value in values]
-        if min(points) > 0:
+        rows = found["own_language_share@10"]
+        lows = [rows[arm].get("low") for arm in arms]
+        if all(round(100 * value) > 0 for _, value in values) and all(low is not None and low > 0 for low in lows):
             sentences.append(
                 "A question prefers documents in its own language: their share of the top 10 exceeds their share "
                 f"of the pool by {each(values, lambda value: f'{round(100 * value)} percentage points')}."
@@ -117,8 +118,30 @@ def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, l
     if values := means("multilingual.AP"):
         rows = found["multilingual.AP"]
         best, value = max(values, key=lambda item: item[1])
-        if len(values) > 1 and not any(overlap(rows[best], rows[arm]) for arm, _ in values if arm != best):
+        close = [arm for arm, _ in values if arm != best and overlap(rows[best], rows[arm])]
+        if len(values) > 1 and not close:
             sentences.append(
                 f"Over all languages at once, {best} batches rank best (multilingual AP {format_value(value)})."
             )
+        elif len(values) > 1:
+            figures = each([(best, value), *((arm, other) for arm, other in values if arm in close)], format_value)
+            sentences.append(
+                f"Over all languages at once no kind of batch is shown to rank best: multilingual AP is {figures}."
+            )
     return sentences
+
+
+def effort_sentence(texts: Mapping[str, float], steps: int | None = None) -> str:
+    """Say what a run of each arm costs: texts encoded, the same number of steps for all; nothing if not known.
+
+    Args:
+        texts: arm -> texts that a run encodes in training.
+        steps: of each run, if known.
+    """
+    if not texts:
+        return ""
+    runs = "Every run" if steps is None else f"Every run takes {plural(steps, 'step')} and"
+    numbers = {arm: f"{round(number):,}" for arm, number in texts.items()}
+    if len(set(numbers.values())) == 1:
+        return f"{runs} encodes {next(iter(numbers.values()))} texts."
+    return f"{runs} encodes {listed([f'{number} texts with {arm} batches' for arm, number in numbers.items()])}."

@@ -23,10 +23,10 @@ IN_TERMS = ("temperature", "symmetric")
 """Settings of the default objective: other objectives hold them within their terms, so that not to have them is no
 difference."""
 
-OF_ENCODER = ("encoder", "pooling", "max_length", "query_prompt", "document_prompt", "dimensions", "layers")
+OF_ENCODER = ("encoder", "from", "pooling", "max_length", "query_prompt", "document_prompt", "dimensions", "layers")
 """All that says something of an arm that is not trained."""
 
-FIRST = ("encoder", "strategy", "alpha", "objective")
+FIRST = ("encoder", "from", "strategy", "alpha", "objective")
 FIXED_ALPHA = {"monolingual": 1.0, "cross_lingual": 0.0}
 DEFAULT_ALPHA = 0.5
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
@@ -19,12 +21,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.collections.building import build_collection, only_judged
+from isoglot.cache_folder import default_cache
+from isoglot.collections.building import Texts, add_judgments, index_texts, only_judged
 from isoglot.collections.catalogue.download import why_unreachable
 from isoglot.collections.catalogue.entry import Entry, IrDatasetsReader
-from isoglot.collections.catalogue.selecting import without_empty
+from isoglot.collections.catalogue.readers.triples import with_triples
 from isoglot.collections.convert import Splits
+from isoglot.collections.mapped import map_table, write_arrow
 from isoglot.collections.problems import Problems
+from isoglot.collections.rows import Keep, keep_in_memory
 from isoglot.errors import InputError, IsoglotError
 
 __all__ = ["read_ir_datasets"]
@@ -83,15 +88,40 @@ def _library(home: Path | None) -> Iterator[Any]:
             os.environ[HOME] = before
 
 
-def _chunked(rows: Iterable[tuple[str, ...]], columns: tuple[str, ...]) -> pa.Table:
+def _chunked(
+    rows: Iterable[tuple[str, ...]], columns: tuple[str, ...], keep: Keep = keep_in_memory, name: str = ""
+) -> pa.Table:
     """Put rows into a table, a chunk at a time, so that only a chunk of them is ever Python objects."""
     schema = pa.schema([(column, pa.string()) for column in columns])
-    batches = []
-    rows = iter(rows)
-    while chunk := list(islice(rows, CHUNK)):
-        arrays = [pa.array(values, pa.string()) for values in zip(*chunk, strict=True)]
-        batches.append(pa.record_batch(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        left = iter(rows)
+        while chunk := list(islice(left, CHUNK)):
+            arrays = [pa.array(values, pa.string()) for values in zip(*chunk, strict=True)]
+            yield pa.record_batch(arrays, schema=schema)
+
+    return keep(name, schema, batches())
+
+
+@contextmanager
+def _on_disk() -> Iterator[Keep]:
+    """Yield what keeps tables in files of the cache, mapped and removed afterwards: larger than memory."""
+    root = default_cache() / "collections"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".new-", dir=root, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the cache {root}: {error.strerror}; name another folder in ISOGLOT_CACHE"
+        ) from None
+    with temporary as folder:
+
+        def keep(name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
+            path = Path(folder) / f"{name}.arrow"
+            write_arrow(path, schema, batches)
+            return map_table(path)
+
+        yield keep
 
 
 class _Set:
@@ -110,7 +140,7 @@ class _Set:
         self.several = several
         code = reader.codes.get(tag, tag)
         self.splits: dict[str, Any] = {}
-        for split, name in reader.splits.items():
+        for split, name in reader.elsewhere.get(tag, reader.splits).items():
             try:
                 self.splits[split] = library.load(name.format(language=code))
             except KeyError:
@@ -122,17 +152,22 @@ class _Set:
     def query_id(self, identifier: str) -> str:
         return f"{self.tag}/{identifier}" if self.several and not self.reader.shared_queries else identifier
 
-    def documents(self) -> Iterator[tuple[str, ...]]:
+    def documents(self, empty: _Empty) -> Iterator[tuple[str, ...]]:
         for document in next(iter(self.splits.values())).docs_iter():
-            title = getattr(document, "title", "") or ""
-            yield self.document_id(document.doc_id), self.tag, title, document.text or ""
+            title, text = getattr(document, "title", "") or "", document.text or ""
+            name = self.document_id(document.doc_id)
+            if empty.has("document", name, title + text):
+                continue
+            yield name, self.tag, title, text
 
-    def queries(self) -> Iterator[tuple[str, ...]]:
+    def queries(self, empty: _Empty) -> Iterator[tuple[str, ...]]:
+        language = self.reader.query_language or self.tag
         for dataset in self.splits.values():
             for query in dataset.queries_iter():
                 name = self.query_id(query.query_id)
-                text = getattr(query, self.reader.query_field)
-                yield name, self.reader.query_language or self.tag, (text or "").strip()
+                text = (getattr(query, self.reader.query_field) or "").strip()
+                if not empty.has("query", name, text, language):
+                    yield name, language, text
                 if self.reader.translated_field:
                     translated = (getattr(query, self.reader.translated_field) or "").strip()
                     if translated:
@@ -142,6 +177,25 @@ class _Set:
         if split in self.splits:
             for judged in self.splits[split].qrels_iter():
                 yield self.query_id(judged.query_id), self.document_id(judged.doc_id), str(judged.relevance)
+
+
+class _Empty:
+    """Texts that are empty, and therefore not in the collection: reported once, and their judgments known."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.found: dict[str, set[str]] = {"document": set(), "query": set()}
+        self.seen: set[tuple[str, str, str]] = set()
+
+    def has(self, kind: str, name: str, text: str, language: str = "") -> bool:
+        """Tell whether a text is empty, and report it if so."""
+        if text.strip():
+            return False
+        if (kind, name, language) not in self.seen:  # a query may be one of several splits
+            self.seen.add((kind, name, language))
+            self.problems.add("empty text", kind, repr(name))
+        self.found[kind].add(name)
+        return True
 
 
 def _distinct(queries: pa.Table) -> pa.Table:
@@ -183,15 +237,56 @@ def read_ir_datasets(
             raise InputError(
                 f"{entry.name} has no documents in {', '.join(languages)}: they are in {', '.join(entry.languages)}"
             )
-    several = len(entry.languages) > 1
     if home is not None:
         home = _home(home, reader)
+    problems = Problems(entry.name, lenient)
+    empty = _Empty(problems)
+    with _on_disk() as keep:
+        tables = _read(entry, reader, tags, home, empty, keep)
+        texts = index_texts(tables.documents, tables.queries, problems, _locate, keep)
+        found = _collections(entry, texts, tables.judged, empty, problems)
+        if reader.triples is not None and tables.triples is not None and reader.triples.split in found:
+            split = reader.triples.split
+            prefixes = {one.tag: one.document_id("") for one in tables.sets}
+            found[split] = with_triples(found[split], tables.triples, prefixes, reader.triples.most)
+        return found
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What the library has: its languages, the texts, the judgments by split, and triples (query, negative)."""
+
+    sets: list[_Set]
+    documents: pa.Table
+    queries: pa.Table
+    judged: dict[str, pa.Table]
+    triples: pa.Table | None
+
+
+def _read(
+    entry: Entry, reader: IrDatasetsReader, tags: list[str], home: Path | None, empty: _Empty, keep: Keep
+) -> _Tables:
+    """Read what the library has in some languages, documents and triples to disk.
+
+    Raises:
+        InputError: the library, or something in its folder, is missing.
+        IsoglotError: the library cannot download or read it.
+    """
+    several = len(entry.languages) > 1
     try:
         with _library(home) as library:
             sets = [_Set(library, reader, tag, several) for tag in tags]
-            documents = _chunked((row for one in sets for row in one.documents()), ("_id", "lang", "title", "text"))
-            queries = _distinct(_chunked((row for one in sets for row in one.queries()), ("_id", "lang", "text")))
+            rows = (row for one in sets for row in one.documents(empty))
+            documents = _chunked(rows, ("_id", "lang", "title", "text"), keep, "corpus")
+            rows = (row for one in sets for row in one.queries(empty))
+            queries = _distinct(_chunked(rows, ("_id", "lang", "text")))
             judged = {split: _judged(sets, split) for split in reader.splits}
+            triples = None
+            if reader.triples is not None:
+                pairs = library.load(reader.triples.name).docpairs_iter()
+                rows = ((sets[0].query_id(pair.query_id), pair.doc_id_b) for pair in pairs)
+                triples = _chunked(rows, ("query-id", "corpus-id"), keep, "triples")
+            return _Tables(sets, documents, queries, judged, triples)
     except IsoglotError:
         raise
     except Exception as error:
@@ -202,29 +297,29 @@ def read_ir_datasets(
             f"ir_datasets cannot get {entry.name}: {reason}. It needs a connection, or its files where it keeps "
             "them (~/.ir_datasets, or any such folder given with --from)"
         ) from error
-    return _collections(entry, documents, queries, judged, lenient)
+
+
+def _locate(table: str, row: int) -> str:
+    return f"{table} {row + 1}"
 
 
 def _collections(
-    entry: Entry, documents: pa.Table, queries: pa.Table, judged: dict[str, pa.Table], lenient: bool
+    entry: Entry, texts: Texts, judged: dict[str, pa.Table], empty: _Empty, problems: Problems
 ) -> Splits:
     """Make collections, by split, that share their documents."""
     found: Splits = {}
     for split, qrels in judged.items():
-        if not qrels.num_rows:
-            continue
-        problems = Problems(entry.name, lenient)
-        collection = build_collection(
-            documents,
-            queries,
-            qrels,
-            name=entry.name,
-            problems=problems,
-            locate=lambda table, row: f"{table} {row + 1}",
-        )
-        collection = without_empty(collection, problems)
-        collection.dropped.update(problems.finish())
-        found[split or None] = only_judged(collection)
+        left_out = pc.is_in(qrels["corpus-id"], pa.array(empty.found["document"], pa.string()))
+        asked = texts.query_numbers.find(qrels["query-id"])
+        gone = pc.is_in(qrels["query-id"], pa.array(empty.found["query"], pa.string()))
+        drop = pc.or_(left_out, pc.and_(gone, pa.array(asked < 0)))
+        qrels = qrels.filter(pc.invert(drop))
+        if qrels.num_rows:
+            named = add_judgments(texts, qrels, name=entry.name, problems=problems, locate=_locate)
+            found[split or None] = only_judged(named)
+    dropped = problems.finish()
     if not found:
         raise IsoglotError(f"ir_datasets has no judgments for {entry.name} in these languages")
+    for collection in found.values():
+        collection.dropped.update(dropped)
     return found
