@@ -22,8 +22,25 @@ from isoglot.studies.recipe_files import RECIPES, _Loader
 from isoglot.studies.views import first_articles
 
 TLDR = ("ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "nl", "pl", "ru", "th", "tr", "zh")
-NTREX = "arb deu eng spa fra hin ind ita jpn kor nld pol rus tha tur zho-CN".split()
-TATOEBA = "ara deu spa fra hin ind ita jpn kor nld pol rus tha tur cmn".split()
+NTREX = [
+    "arb",
+    "deu",
+    "eng",
+    "spa",
+    "fra",
+    "hin",
+    "ind",
+    "ita",
+    "jpn",
+    "kor",
+    "nld",
+    "pol",
+    "rus",
+    "tha",
+    "tur",
+    "zho-CN",
+]
+TATOEBA = ["ara", "deu", "spa", "fra", "hin", "ind", "ita", "jpn", "kor", "nld", "pol", "rus", "tha", "tur", "cmn"]
 XQUAD = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
 
 
