@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 from form_samples import afriqa_line, as_json, as_lines, lay_out, mkqa_line, squad_file, squad_question
 
+from isoglot.collections import collection_from_rows
 from isoglot.collections.catalogue import find_entry
+from isoglot.collections.negatives import with_hard_negatives
+from isoglot.collections.parts import write_splits
 
 WORDS = 60
 MLQA = ("ar", "de", "en", "es", "hi", "vi", "zh")
@@ -172,10 +176,33 @@ def write_published(folder: Path, name: str) -> Path:
         "dream": lambda: {
             f"{part}.json": dream_file(part, n) for part, n in (("train", 9), ("dev", 2), ("test", 8))
         },
+        "squadshifts": lambda: {
+            file.path: squad_file(
+                *(
+                    (topic.text("en"), [squad_question(name, topic.question("en"), *topic.answer("en"))])
+                    for name, topic in topics(file.path, 6)
+                )
+            )
+            for file in find_entry("squadshifts").files
+        },
         "mkqa": lambda: {"mkqa.jsonl.gz": mkqa_file(6)},
         "afriqa": lambda: {file.path: afriqa_file(file.path) for file in find_entry("afriqa").files},
     }
     return lay_out(folder, files[name]())
+
+
+def write_large(folder: Path) -> None:
+    """Write a copy of mMARCO as `isoglot data get` makes it: parallel passages, a wrong one for each question."""
+    tags = ("ar", "de", "en", "es", "fr", "hi", "ru", "zh")
+    names = list(topics("mmarco", 24))
+    collection = collection_from_rows(
+        [(f"{tag}/{name}", tag, "", topic.text(tag)) for tag in tags for name, topic in names],
+        [(name, tag, topic.question(tag)) for tag in tags for name, topic in names],
+        [(name, f"{tag}/{name}", 1) for tag in tags for name, _ in names],
+    )
+    size = collection.queries.num_rows
+    wrong = np.arange(size) // 24 * 24 + (np.arange(size) + 1) % 24  # the next passage, in the query's language
+    write_splits({"train": with_hard_negatives(collection, np.arange(size + 1), wrong)}, folder, form="parquet")
 
 
 def hub_rows(tag: str, name: str, count: int = 6) -> tuple[list[dict[str, Any]], ...]:

@@ -22,12 +22,12 @@ from isoglot.studies.views import keep_languages, switched_view, translations_vi
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_our_own_recipes_are_whole_in_both_profiles(name):
+def test_our_own_recipes_are_whole_in_all_profiles(name):
     recipe = read_recipe(name)
     assert recipe.name == name
-    assert set(recipe.profiles) == {"embedded", "benchmark"}
+    assert {"embedded", "benchmark"} <= set(recipe.profiles)
     for profile in recipe.profiles:
-        plan = make_plan(recipe, profile, name)
+        plan = make_plan(recipe, profile, name, encoder="a-model" if profile == "pretrained" else None)
         assert plan.arms
         assert plan.profile.decisive
         assert plan.profile.limits
@@ -35,6 +35,20 @@ def test_our_own_recipes_are_whole_in_both_profiles(name):
     assert embedded.minutes
     assert embedded.minutes <= 20
     assert recipe.profiles["benchmark"].gpu
+    if "pretrained" in recipe.profiles:
+        assert recipe.profiles["pretrained"].minutes <= 120
+
+
+def test_the_pretrained_profile_asks_for_an_encoder_and_keeps_the_settings_meant_for_it():
+    recipe = read_recipe("paper")
+    with pytest.raises(InputError, match="--encoder FOLDER"):
+        make_plan(recipe, "pretrained", "paper")
+    plan = make_plan(recipe, "pretrained", "paper", encoder="some/folder")
+    stages = {name: arm.stages[0] for name, arm in plan.arms.items()}
+    assert {stage["encoder"] for stage in stages.values()} == {"some/folder"}
+    assert stages["hybrid"]["learning_rate"] == 3e-5
+    assert stages["before"]["max_length"] == stages["hybrid"]["max_length"]
+    assert plan.notes == []
 
 
 def set_in(profile, path, value):
@@ -51,7 +65,9 @@ BAD = [
     (("train", "stepps"), 3, r"arms.mono: unknown key 'stepps'"),
     (("train", "layers"), 3, "layers is a setting of scratch"),
     (("train", "out"), "x", "'out' is not for a recipe to give"),
-    (("train", "patience"), 3, "'patience' is not for a recipe to give"),
+    (("train", "validation"), "nowhere", "no data source 'nowhere'; there is train, test"),
+    (("train", "data"), ["train", "nothing"], "no data source 'nothing'; there is train, test"),
+    (("train", "data"), ["train", {"name": "test", "weight": 2}], "all data sets have a weight, or none"),
     (("train", "data"), "nothing", "no data source 'nothing'; there is train, test"),
     (("arms", "mono", "train", "strategy"), "fancy", "no strategy 'fancy'"),
     (("arms", "mono", "sample"), {"budgets": {"de": "few"}}, r"mono.sample.budgets.de"),

@@ -123,7 +123,11 @@ def run(
     name: Name,
     out: Annotated[Path, typer.Option(help="Folder of the study; an interrupted one goes on.", show_default=False)],
     profile: Annotated[
-        str, typer.Option(help="embedded: minutes on two cores; benchmark: a GPU server.")
+        str,
+        typer.Option(
+            help="embedded: minutes on two cores; pretrained: an hour or two, with the --encoder given; benchmark: "
+            "a GPU server."
+        ),
     ] = "embedded",
     encoder: Annotated[
         str | None, typer.Option(help="For all arms: static, scratch, or a model's name or folder.")

@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.collections.collection import TRANSLATIONS, Collection
+from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import prefix_hard_negatives
 from isoglot.errors import InputError
 
 __all__ = ["JoinedCollection", "Part", "join_collections"]
 
 SEPARATOR = "/"
+OF_SETS = "sets"
+"""Key of a joined collection's metadata: those of its sets, such as that queries look for their translations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +49,9 @@ class JoinedCollection(Collection):
 
     Attributes:
         sets: names of the sets, in order.
-        translating: of each set whether it `finds_translations`; none does if empty.
     """
 
     sets: tuple[str, ...] = ()
-    translating: tuple[bool, ...] = ()
-
-    @property
-    def finds_translations(self) -> bool:
-        """Whether the queries of all sets look for their translations; of one alone its part says so."""
-        return bool(self.translating) and all(self.translating)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -75,7 +70,7 @@ class JoinedCollection(Collection):
                 query_ids=self.query_ids[g],
                 query_index=self.query_index[q] - np.int32(g.start),
                 name=name,
-                metadata={TRANSLATIONS: True} if self.translating and self.translating[at] else {},
+                metadata=self.metadata[OF_SETS][at],
             )
             parts.append(Part(collection, q.start, d.start, g.start))
         return tuple(parts)
@@ -121,9 +116,9 @@ def join_collections(collections: Sequence[Collection], names: Sequence[str] | N
         query_ids=pa.concat_arrays(ids),
         query_index=np.concatenate(query_index),
         name=" + ".join(names),
+        metadata={OF_SETS: [one.metadata for one in collections]},
         dropped=dict(sum((Counter(one.dropped) for one in collections), Counter())),
         sets=tuple(names),
-        translating=tuple(one.finds_translations for one in collections),
     )
 
 

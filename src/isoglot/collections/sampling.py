@@ -20,7 +20,7 @@ from isoglot.collections.negatives import hard_negative_rows, has_hard_negatives
 from isoglot.collections.rows import take_rows
 from isoglot.errors import InputError
 
-__all__ = ["sample_collection"]
+__all__ = ["sample_collection", "select_rows"]
 
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
@@ -71,7 +71,7 @@ def sample_collection(
     said = {"seed": seed, "budgets": {tag: "all" if limit is None else limit for tag, limit in limits.items()}}
     # What the metadata says of languages and splits is no longer so.
     kept = {key: value for key, value in collection.metadata.items() if key not in ("languages", "splits")}
-    return _select(collection, drawn, documents, judged, kept | {"sample": said})
+    return select_rows(collection, drawn, documents, judged, kept | {"sample": said})
 
 
 def _limits(
@@ -140,10 +140,18 @@ def _kept_documents(collection: Collection, limits: Mapping[str, int | None], ju
     return np.asarray(named | whole[collection.document_language])
 
 
-def _select(
+def select_rows(
     collection: Collection, queries: BoolArray, documents: BoolArray, judged: BoolArray, metadata: dict[str, Any]
 ) -> Collection:
-    """Return a collection of some of the rows, its ids numbered anew."""
+    """Return a collection of some of the rows, its ids numbered anew, with the hard negatives that are left.
+
+    Args:
+        collection: to take them from.
+        queries: (Q,) which query versions stay.
+        documents: (D,) which documents stay.
+        judged: (J,) which judgments stay: of queries and documents that do.
+        metadata: of the new collection.
+    """
     rows = np.flatnonzero(queries)
     ids = np.zeros(len(collection.query_ids), bool)
     ids[collection.query_index[rows]] = True

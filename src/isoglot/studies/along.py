@@ -97,6 +97,7 @@ class AlongTraining(TrainerCallback):
                 bootstrap=0,
                 rank_correlation=evaluation.rank_correlation,
                 geometry=evaluation.geometry,
+                dtype=evaluation.dtype,
             )
             model.train(training)
             _write(path, scalars(result))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.studies.fingerprint import hash_of
-from isoglot.studies.plan import ArmPlan, effective, settings_of
+from isoglot.studies.plan import ArmPlan, effective, settings_of, training_sets
 from isoglot.studies.recipe import DataSource, Evaluation, LexiconSource, Overrides
 
 __all__ = ["RUN_FILE", "Job", "Workshop", "is_finished", "make_job", "read_run", "work_folder"]
@@ -65,7 +65,7 @@ class Workshop:
         runs: folder of the runs.
         sources: the recipe's data.
         folders: where relative paths of it are looked up.
-        targets: data source -> folder that holds its texts, for domain batches.
+        copies: data source -> folder that it is written to, for domain batches and for validation.
         lexicons: lexicon -> files and folders.
         lexicon_sources: the recipe's.
         threads: of each process, on a CPU; None for as many as torch takes.
@@ -76,7 +76,7 @@ class Workshop:
     runs: Path
     sources: dict[str, DataSource]
     folders: list[Path]
-    targets: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
     lexicons: dict[str, list[str]] = field(default_factory=dict)
     lexicon_sources: dict[str, LexiconSource] = field(default_factory=dict)
     threads: int | None = None
@@ -129,9 +129,11 @@ def make_job(
 def _identity(stage: Overrides, planned: ArmPlan, fingerprints: Mapping[str, str]) -> dict[str, Any]:
     """Return what a stage's weights depend on: settings, and contents in place of names."""
     values = effective(settings_of(stage, planned.name, planned.trained))
-    found = {"settings": values, "data": fingerprints[str(stage["data"])]}
-    if "target" in values:
-        values["target"] = fingerprints[str(stage["target"])]
+    sets = [[fingerprints[name], weight] for name, weight in training_sets(stage).items()]
+    found = {"settings": values, "data": sets}
+    for key in ("target", "validation"):
+        if key in values:
+            values[key] = fingerprints[str(stage[key])]
     if "code_switch" in values:
         names = values["code_switch"].pop("lexicons")
         found["lexicons"] = [fingerprints[f"lexicon {name}"] for name in names]

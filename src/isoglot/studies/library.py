@@ -17,7 +17,7 @@ from isoglot.collections.tags import canonical_tag
 from isoglot.collections.wordnet import wordnet_lexicons
 from isoglot.errors import InputError, IsoglotError
 from isoglot.studies.recipe import DataSource, LexiconSource
-from isoglot.studies.views import keep_languages, switched_view, translations_view
+from isoglot.studies.views import first_articles, keep_languages, switched_view, translations_view
 
 __all__ = ["Absent", "Library", "Unseen", "data_root"]
 
@@ -107,6 +107,8 @@ class Library:
         collection = self._read_whole(source)
         if source.languages is not None and source.collection != "worldfacts":
             collection = keep_languages(collection, source.languages)
+        if source.articles is not None:
+            collection = first_articles(collection, source.articles)
         if source.switched is not None:
             tags = sorted({*collection.languages, *source.switched.into})
             lexicons = self.lexicons(source.switched.lexicon, tags)

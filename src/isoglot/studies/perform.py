@@ -18,14 +18,15 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import set_seed
 
-from isoglot.collections import Collection
+from isoglot.cache_folder import default_cache
+from isoglot.collections import Collection, join_collections
 from isoglot.encoders import load_encoder, static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.studies.along import AlongTraining, encoded_tokens, read_along
 from isoglot.studies.analysis.measures import PER_QUERY_BIAS
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
-from isoglot.studies.plan import effective
+from isoglot.studies.plan import effective, training_sets
 from isoglot.studies.recipe import Evaluation
 from isoglot.training import TrainConfig, make_encoder, train
 from isoglot.training.output import MODEL_FILE, RECORD_FILE
@@ -44,17 +45,22 @@ class Bench:
         workshop: of the study.
         library: its collections.
         tokenizers: of static encoders, by what they were learned from.
+        joined: several data sets as one, by their names.
         distilled: static encoders made from pretrained ones, by what they were made of.
     """
 
     workshop: Workshop
     library: Library
     tokenizers: dict[Any, Tokenizer] = field(default_factory=dict)
+    joined: dict[tuple[str, ...], Collection] = field(default_factory=dict)
     distilled: dict[Any, SentenceTransformer] = field(default_factory=dict)
 
     def training_data(self, job: Job, stage: int) -> Collection:
         """Return what a stage is trained on: a sample, where the arm asks for one."""
-        collection = self.library.load(str(job.stages[stage]["data"]))
+        names = tuple(training_sets(job.stages[stage]))
+        if len(names) > 1 and names not in self.joined:
+            self.joined[names] = join_collections([self.library.load(name) for name in names], names)
+        collection = self.joined[names] if len(names) > 1 else self.library.load(names[0])
         if job.sample is None:
             return collection
         from isoglot.collections.sampling import sample_collection
@@ -70,7 +76,8 @@ class Bench:
     def encoder(self, job: Job, config: TrainConfig, collection: Collection) -> SentenceTransformer:
         """Return an encoder to begin with."""
         set_seed(config.seed)
-        key = (job.stages[0]["data"], json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
+        sets = tuple(training_sets(job.stages[0]))
+        key = (sets, json.dumps(job.sample), job.sample and job.seed, config.vocabulary)
         if config.encoder == "static" and config.from_model is not None:
             made = (config.from_model, config.dimensions, config.query_prompt, config.document_prompt, *key)
             if made not in self.distilled:
@@ -198,8 +205,7 @@ def _local(job: Job, workshop: Workshop, number: int, work: Path) -> dict[str, A
     """Return where the things lie that a stage's settings name."""
     stage = job.stages[number]
     found: dict[str, Any] = {"out": str(work / f"stage-{number}"), "save_steps": stage.get("save_steps", 0)}
-    if "target" in stage:
-        found["target"] = workshop.targets[stage["target"]]
+    found |= {key: workshop.copies[stage[key]] for key in ("target", "validation") if key in stage}
     if "code_switch" in stage:
         paths = [path for name in stage["code_switch"]["lexicons"] for path in workshop.lexicons[name]]
         found["code_switch"] = {**stage["code_switch"], "lexicons": paths}
@@ -218,6 +224,8 @@ def _measure(model: SentenceTransformer, job: Job, evaluation: Evaluation, colle
         bootstrap=0,  # intervals are drawn over all seeds together
         rank_correlation=evaluation.rank_correlation,
         geometry=evaluation.geometry,
+        dtype=evaluation.dtype,
+        cache=None if job.trained else default_cache(),  # the same in other studies; what is trained here is not
         name=job.label,
     )
     wanted = ["row", "query_id", "lang", *PER_QUERY_BIAS]

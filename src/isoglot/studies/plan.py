@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isoglot.errors import InputError
+from isoglot.studies.analysis.published import check_published
 from isoglot.studies.expand import expand_arms
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Overrides, Profile, Recipe
 from isoglot.training import TrainConfig, read_config
@@ -14,12 +15,12 @@ from isoglot.training.checks import check_settings, unused
 from isoglot.training.config import written_key
 from isoglot.training.terms import make_terms
 
-__all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of"]
+__all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of", "training_sets"]
 
 LOCAL = ("data", "out", "split", "lang", "lenient", "cache", "save_steps", "keep_checkpoints", "seed")
 """Keys of `TrainConfig` that are not an arm's: where things lie, and what has no part in the weights."""
 
-STUDY_OWN = ("out", "seed", "split", "lang", "lenient", "validation", "eval_steps", "best_measure", "patience")
+STUDY_OWN = ("out", "seed", "split", "lang", "lenient")
 """Keys of `TrainConfig` that a recipe may not give: the study decides them, or its data sources do."""
 
 
@@ -31,8 +32,8 @@ class ArmPlan:
         name: of the arm.
         arm: as in the recipe.
         trained: whether it is trained at all.
-        stages: keys of `TrainConfig` as given, of each stage; one where training is not sequential. `data` and
-            `target` and the lexicons of `code_switch` are names of sources.
+        stages: keys of `TrainConfig` as given, of each stage; one where training is not sequential. `data`,
+            `validation` and `target` and the lexicons of `code_switch` are names of sources.
         trials: settings to try; empty without tuning.
     """
 
@@ -44,9 +45,18 @@ class ArmPlan:
 
     @property
     def sources(self) -> list[str]:
-        """Names of the data sources that it trains on."""
-        found = [str(stage[key]) for stage in self.stages for key in ("data", "target") if stage.get(key)]
+        """Names of the data sources that its training reads, but for those of `training_sets`."""
+        found = [str(stage[key]) for stage in self.stages for key in ("target", "validation") if stage.get(key)]
         return list(dict.fromkeys(found))
+
+    @property
+    def sets(self) -> list[str]:
+        """Names of the data sources that it trains on."""
+        return list(dict.fromkeys(name for stage in self.stages for name in training_sets(stage)))
+
+    def without_sets(self, absent: Container[str]) -> ArmPlan:
+        """Return the arm without some of the sets that it trains on; of each stage one is left."""
+        return replace(self, stages=tuple(_without_sets(stage, absent) for stage in self.stages))
 
     @property
     def lexicons(self) -> list[str]:
@@ -59,13 +69,31 @@ class ArmPlan:
         return tuple(_merge(stage, settings) for stage in self.stages)
 
 
+def training_sets(stage: Overrides) -> dict[str, float | None]:
+    """Return the data sources that a stage trains on, each with its weight where it has one."""
+    data = stage.get("data")
+    listed = data if isinstance(data, list) else [data]
+    pairs = ((one["name"], one.get("weight")) if isinstance(one, dict) else (str(one), None) for one in listed)
+    return dict(pairs)
+
+
+def _without_sets(stage: Overrides, absent: Container[str]) -> Overrides:
+    kept = {name: weight for name, weight in training_sets(stage).items() if name not in absent}
+    if len(kept) == len(training_sets(stage)):
+        return stage
+    if len(kept) == 1:  # there is nothing left to draw between
+        return {**{key: value for key, value in stage.items() if key != "data_power"}, "data": next(iter(kept))}
+    data = [name if weight is None else {"name": name, "weight": weight} for name, weight in kept.items()]
+    return {**stage, "data": data}
+
+
 @dataclass
 class Plan:
     """What a study will run.
 
     Attributes:
         recipe: the recipe.
-        profile_name: `embedded` or `benchmark`.
+        profile_name: `embedded`, `pretrained` or `benchmark`.
         profile: of this name.
         arms: what is run, by name.
         seeds: of each arm.
@@ -119,6 +147,15 @@ def make_plan(
         raise InputError(f"{where} has no profile {profile_name!r}; it has {', '.join(recipe.profiles)}")
     profile = recipe.profiles[profile_name]
     place = f"{where}: profiles.{profile_name}"
+    given = encoder is not None and profile_name == "pretrained" and "encoder" not in profile.train
+    if profile_name == "pretrained" and encoder is None and "encoder" not in profile.train:
+        raise InputError(
+            "the profile pretrained trains an encoder that you give: --encoder FOLDER, the folder or name of a "
+            "multilingual sentence-transformers model, such as intfloat/multilingual-e5-small"
+        )
+    if given:  # the recipe leaves it open, and its settings are meant for it
+        profile = profile.model_copy(update={"train": {**profile.train, "encoder": encoder}})
+        encoder = None
     try:
         known = expand_arms(profile)
     except InputError as error:
@@ -141,6 +178,7 @@ def make_plan(
         said = f"the encoder is {encoder}, in place of the recipe's"
         plan.notes.append(said + (f"; it has no {', '.join(sorted(dropped))}" if dropped else ""))
     _check_names(profile, known, place)
+    check_published(recipe.published, profile, known, place)
     _check_stages(plan, place)
     return plan
 
@@ -174,7 +212,7 @@ def _plan_arm(profile: Profile, name: str, arm: Arm, place: str, encoder: str | 
         for stage in planned.with_settings(settings):
             settings_of(stage, place, trained)
     for kind, named, known in (
-        ("data source", [*(str(stage.get("data")) for stage in stages), *planned.sources], profile.data),
+        ("data source", [*planned.sets, *planned.sources], profile.data),
         ("lexicon", planned.lexicons, profile.lexicons),
     ):
         for source in named:

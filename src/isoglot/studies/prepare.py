@@ -15,10 +15,10 @@ from isoglot.collections.writing import write_collection
 from isoglot.errors import InputError
 from isoglot.studies.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.studies.library import Absent, Library, Unseen
-from isoglot.studies.plan import Plan
+from isoglot.studies.plan import Plan, training_sets
 from isoglot.studies.recipe import LexiconSource
 
-__all__ = ["Data", "make_lexicons", "make_targets", "resolve_data"]
+__all__ = ["Data", "make_copies", "make_lexicons", "resolve_data"]
 
 
 @dataclass
@@ -59,7 +59,17 @@ def resolve_data(plan: Plan, folders: list[Path], *, by_name: bool = True) -> Da
     if plan.profile.tuning is not None and (reason := _need(plan, data, plan.profile.tuning.data)) is not None:
         raise InputError(f"the study tunes on {plan.profile.tuning.data}, which is absent: {reason}")
     for name, planned in list(plan.arms.items()):
+        absent = {source: reason for source in planned.sets if (reason := _need(plan, data, source)) is not None}
         needs = [_need(plan, data, source) for source in planned.sources]
+        if any(absent.keys() >= training_sets(stage).keys() for stage in planned.stages):  # nothing to train on
+            needs += absent.values()
+        elif absent:
+            plan.arms[name] = planned.without_sets(absent)
+            data.notes += [
+                note
+                for source, reason in absent.items()
+                if (note := f"nothing is trained on {source}: {reason}") not in data.notes
+            ]
         needs += [_need_lexicon(plan, data, lexicon) for lexicon in planned.lexicons]
         reasons = [reason for reason in needs if reason is not None]
         if reasons:
@@ -151,15 +161,17 @@ def make_lexicons(sources: Mapping[str, LexiconSource], data: Data, folder: Path
     return found
 
 
-def make_targets(plan: Plan, data: Data, folder: Path) -> dict[str, str]:
-    """Write the texts of the sources that domain batches are drawn from; return where they are."""
+def make_copies(plan: Plan, data: Data, folder: Path) -> dict[str, str]:
+    """Write the sources that training reads from a folder, for domain batches and validation; return where they
+    are."""
     found: dict[str, str] = {}
     stages: list[dict[str, Any]] = [stage for planned in plan.arms.values() for stage in planned.stages]
-    for name in dict.fromkeys(str(stage["target"]) for stage in stages if stage.get("target")):
+    read = (str(stage[key]) for stage in stages for key in ("target", "validation") if stage.get(key))
+    for name in dict.fromkeys(read):
         collection = data.library.load(name)
 
         def write(place: Path, collection: Collection = collection) -> None:
             write_collection(collection, place, form="parquet")
 
-        found[name] = str(_make_once(folder / f"target-{data.fingerprints[name][:12]}", write))
+        found[name] = str(_make_once(folder / f"copy-{data.fingerprints[name][:12]}", write))
     return found

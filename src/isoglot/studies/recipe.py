@@ -10,6 +10,7 @@ from isoglot.training.nested import Strict
 
 __all__ = [
     "Arm",
+    "Beside",
     "Choice",
     "Comparable",
     "DataSource",
@@ -19,6 +20,8 @@ __all__ = [
     "Grid",
     "LexiconSource",
     "Profile",
+    "Published",
+    "PublishedFigures",
     "Recipe",
     "Sample",
     "Stage",
@@ -58,6 +61,8 @@ class DataSource(Strict):
         split: which judgments, where there are several.
         language: of texts that have none.
         languages: only texts in these.
+        articles: only the first so many articles of a set in the form `lareqa`, with their questions: a part of it
+            whose pool holds nothing else.
         candidates: what is retrieved, in the form `lareqa`.
         view: `translations`: queries find their own translations instead of documents.
         switched: queries in further languages, made by replacing words.
@@ -71,6 +76,7 @@ class DataSource(Strict):
     split: str | None = None
     language: str | None = None
     languages: list[str] | None = Field(default=None, min_length=1)
+    articles: int | None = Field(default=None, ge=1)
     candidates: Literal["sentence", "sentence+context", "paragraph"] | None = None
     view: Literal["translations"] | None = None
     switched: Switched | None = None
@@ -166,6 +172,7 @@ class Evaluation(Strict):
         rank_correlation: whether to measure it.
         by_language: whether to tell values by query language too.
         along: steps at which it is measured while training too; 0 is before it.
+        dtype: precision in which texts are encoded, as of `isoglot.evaluate`.
         stands_for: what it stands in for, where the full study measures something else.
     """
 
@@ -177,6 +184,7 @@ class Evaluation(Strict):
     rank_correlation: bool = False
     by_language: bool = False
     along: list[int] = Field(default_factory=list)
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
     stands_for: str | None = None
 
 
@@ -252,15 +260,62 @@ class GpuEstimate(Strict):
     teraflops: float = Field(default=100, gt=0)
 
 
+class PublishedFigures(Strict):
+    """Figures of one measure on one evaluation, as a source has them.
+
+    Attributes:
+        on: what the source measured on: the name of an evaluation.
+        setting: of the measure; `macro_multilingual` and `macro_bias` are averages over query languages.
+        measure: the measure.
+        averaged: how the source averages it.
+        arms: arm -> figure.
+    """
+
+    on: str
+    setting: Literal["monolingual", "cross_lingual", "multilingual", "bias", "macro_multilingual", "macro_bias"]
+    measure: str
+    averaged: str
+    arms: dict[str, float] = Field(min_length=1)
+
+
+class Published(Strict):
+    """What a source has found, to be set beside what is found here.
+
+    Attributes:
+        source: where the figures are from.
+        note: what to know of them.
+        figures: the figures.
+    """
+
+    source: str
+    note: str | None = None
+    figures: list[PublishedFigures] = Field(min_length=1)
+
+
+class Beside(Strict):
+    """How published figures are set beside those of a profile.
+
+    Attributes:
+        comparable: whether they can be compared.
+        differs: what differs from the published set-up.
+        arms: arm here -> arm of the source; by equal names if not given.
+    """
+
+    comparable: bool = True
+    differs: str = Field(min_length=1)
+    arms: dict[str, str] | None = Field(default=None, min_length=1)
+
+
 class Profile(Strict):
     """How a study is run at one scale.
 
     Attributes:
-        minutes: how long it takes, on two cores (`embedded`).
+        minutes: how long it takes, on two cores (`embedded`, `pretrained`).
         gpu: what the estimate of GPU hours is made of (`benchmark`).
         data: name -> source.
         lexicons: name -> source, for `code_switch.lexicons`.
-        train: settings of all arms; `data`, `target` and `code_switch.lexicons` name sources.
+        train: settings of all arms; `data` (one or several), `validation`, `target` and `code_switch.lexicons` name
+            sources.
         seeds: runs of each arm.
         arms: name -> arm.
         grids: further arms.
@@ -269,6 +324,7 @@ class Profile(Strict):
         comparable: what is the same for all trained arms.
         decisive: the comparisons that the answer rests on.
         limits: what this profile cannot show.
+        published: how published figures are set beside its own; they are left out if not given.
     """
 
     minutes: float | None = Field(default=None, gt=0)
@@ -284,6 +340,7 @@ class Profile(Strict):
     comparable: Comparable = Field(default_factory=Comparable)
     decisive: list[Decisive] = Field(default_factory=list)
     limits: list[str] = Field(default_factory=list)
+    published: Beside | None = None
 
     @field_validator("seeds")
     @classmethod
@@ -310,7 +367,9 @@ class Recipe(Strict):
         hypothesis: what is expected.
         sources: papers and data sets it builds on.
         choices: details that the sources leave open.
-        profiles: `embedded` (minutes on two cores) and `benchmark` (a GPU server).
+        published: what a source has found.
+        profiles: `embedded` (minutes on two cores), `pretrained` (hours on two cores, an encoder that is given) and
+            `benchmark` (a GPU server).
     """
 
     name: str = Field(pattern=NAME)
@@ -319,4 +378,5 @@ class Recipe(Strict):
     hypothesis: str
     sources: list[str] = Field(default_factory=list)
     choices: list[Choice] = Field(default_factory=list)
-    profiles: dict[Literal["embedded", "benchmark"], Profile] = Field(min_length=1)
+    published: Published | None = None
+    profiles: dict[Literal["embedded", "pretrained", "benchmark"], Profile] = Field(min_length=1)

@@ -11,9 +11,10 @@ from isoglot.studies.analysis.arm_results import ArmResults, along_figures, esti
 from isoglot.studies.analysis.comparable import check_comparable
 from isoglot.studies.analysis.decisive import weigh_all
 from isoglot.studies.analysis.frame import Frame
+from isoglot.studies.analysis.published import published_beside
 from isoglot.studies.analysis.sentences import answer_of, sentence_of
 from isoglot.studies.analysis.zero_shot import check_zero_shot
-from isoglot.studies.plan import ArmPlan, Plan
+from isoglot.studies.plan import ArmPlan, Plan, training_sets
 from isoglot.studies.prepare import Data
 from isoglot.versions import versions
 
@@ -55,6 +56,10 @@ def study_result(
     left_out = {**dict.fromkeys(absent, "it was not asked for"), **left_out}
     weighed = weigh_all(plan.profile.decisive, arms, frames, left_out)
     trained = {name: arms[name].runs for name, planned in plan.arms.items() if planned.trained}
+    told = [
+        _arm(planned, arms[name], failures.get(name, []), tuned.get(name), evaluations, frames)
+        for name, planned in plan.arms.items()
+    ]
     full = f"isoglot study run {plan.recipe.name} --profile benchmark --out DIR"
     return {
         "format": FORMAT,
@@ -67,10 +72,8 @@ def study_result(
         "choices": [one.model_dump() for one in plan.recipe.choices],
         "answer": answer_of(weighed),
         "decisive": [one.to_dict() | {"sentence": sentence_of(one)} for one in weighed],
-        "arms": [
-            _arm(planned, arms[name], failures.get(name, []), tuned.get(name), evaluations, frames)
-            for name, planned in plan.arms.items()
-        ],
+        "arms": told,
+        "published": published_beside(plan.recipe.published, plan.profile.published, told),
         "evaluations": [_evaluation(plan, data, name) for name in evaluations],
         "data": _sources(data),
         "zero_shot": _zero_shot(plan, data, prepared),
@@ -166,7 +169,7 @@ def _zero_shot(plan: Plan, data: Data, prepared: Path) -> list[dict[str, Any]]:
     """Check each claim against all that any arm was trained on with its queries and judgments; equal sources are
     looked at once. Text without them, for domain batches, is named beside."""
     stages = [stage for planned in plan.arms.values() if planned.trained for stage in planned.stages]
-    trained = {data.fingerprints[str(stage["data"])]: str(stage["data"]) for stage in stages}
+    trained = {data.fingerprints[name]: name for stage in stages for name in training_sets(stage)}
     unlabelled = sorted({str(stage["target"]) for stage in stages if stage.get("target")})
     return [
         check_zero_shot(

@@ -17,7 +17,7 @@ from isoglot.studies.gpu_estimate import Cost, estimate_cost
 from isoglot.studies.job import Job, Workshop, is_finished, make_job, work_folder
 from isoglot.studies.library import data_root
 from isoglot.studies.plan import Plan, make_plan
-from isoglot.studies.prepare import Data, make_lexicons, make_targets, resolve_data
+from isoglot.studies.prepare import Data, make_copies, make_lexicons, resolve_data
 from isoglot.studies.recipe_files import read_recipe, recipe_names, recipe_path
 from isoglot.studies.result import STUDY_FILE, study_result
 from isoglot.studies.tuning import choose, trial_evaluation
@@ -26,7 +26,8 @@ from isoglot.studies.workers import run_here, run_in_workers
 __all__ = ["Outline", "Study", "outline_study", "run_study"]
 
 RECIPE_FILE = "recipe.yaml"
-EMBEDDED_THREADS = 1
+CPU_THREADS = 1
+"""Of each run where runs are spread over cores: several runs of one thread each do more than one of several."""
 
 Notify = Callable[[str, int, int], None]
 
@@ -153,9 +154,9 @@ def _set_up(
         sources=dict(plan.profile.data),
         folders=folders,
         lexicon_sources=dict(plan.profile.lexicons),
-        threads=EMBEDDED_THREADS if profile == "embedded" else None,
+        threads=CPU_THREADS if profile != "benchmark" else None,
         keep_models=keep_models,
-        environment={"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"} if profile == "embedded" else {},
+        environment={"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"} if profile != "benchmark" else {},
     )
     return _Made(plan, data, workshop, path)
 
@@ -177,8 +178,8 @@ def outline_study(
     Args:
         name: of a recipe that comes with isoglot, or the path of another one.
         out: folder of the study; runs that are finished there are not run again.
-        profile: `embedded` or `benchmark`.
-        encoder: for all arms, in place of the recipe's.
+        profile: `embedded`, `pretrained` or `benchmark`.
+        encoder: for all arms, in place of the recipe's; `pretrained` needs one.
         seeds: in place of the recipe's.
         arms: only these.
         keep_models: whether trained models would stay.
@@ -225,11 +226,11 @@ def run_study(
     Args:
         name: of a recipe that comes with isoglot, or the path of another one.
         out: folder of the study.
-        profile: `embedded` or `benchmark`.
-        encoder: for all arms, in place of the recipe's.
+        profile: `embedded`, `pretrained` or `benchmark`.
+        encoder: for all arms, in place of the recipe's; `pretrained` needs one.
         seeds: in place of the recipe's.
         arms: only these.
-        jobs: runs at once; by default one a core (`embedded`) or one a GPU (`benchmark`). 1 runs them in this
+        jobs: runs at once; by default one a core, or one a GPU in `benchmark`. 1 runs them in this
             process.
         keep_models: keep the trained models, in the folders of the runs.
         announce: called with what will be done, before anything is.
@@ -249,7 +250,7 @@ def run_study(
         prepared = out / "prepared"
         workshop = made.workshop
         workshop.lexicons.update(make_lexicons(made.plan.profile.lexicons, made.data, prepared))
-        workshop.targets.update(make_targets(made.plan, made.data, prepared))
+        workshop.copies.update(make_copies(made.plan, made.data, prepared))
         trials = made.trials()
         total = len(_outline(made).runs)
         failed = _run_all(trials, workshop, jobs, 0, total, say)
@@ -310,7 +311,7 @@ def _cores() -> int:
 
 
 def _devices(workshop: Workshop) -> list[str | None]:
-    """Return the GPUs that runs are spread over; [None] without any, and in the embedded profile."""
+    """Return the GPUs that runs are spread over; [None] without any, and where runs are spread over cores."""
     import torch
 
     if workshop.threads or not torch.cuda.is_available():

@@ -7,16 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from isoglot.batching import CodeSwitcher
 from isoglot.collections import Collection
 from isoglot.collections.building import only_judged
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.collections.lexicon import Lexicon
+from isoglot.collections.sampling import select_rows
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
-__all__ = ["keep_languages", "switched_view", "translations_view"]
+__all__ = ["first_articles", "keep_languages", "switched_view", "translations_view"]
 
 
 def keep_languages(collection: Collection, languages: Sequence[str]) -> Collection:
@@ -31,30 +33,40 @@ def keep_languages(collection: Collection, languages: Sequence[str]) -> Collecti
         raise InputError(f"languages of {collection.name}: {error}") from None
     wanted = [collection.language_index(tag) for tag in tags]
     documents = np.isin(collection.document_language, wanted)
-    queries = np.isin(collection.query_language, wanted)
+    return _part(collection, documents, np.isin(collection.query_language, wanted))
+
+
+def first_articles(collection: Collection, count: int) -> Collection:
+    """Return a collection of the first articles alone, and the questions that these answer.
+
+    Args:
+        collection: its documents' ids are those of the form `lareqa`, `<language>/<article>/…`.
+        count: articles.
+
+    Raises:
+        InputError: the ids of documents tell no articles.
+    """
+    found = pc.extract_regex(collection.documents["_id"], r"^[^/]+/(?P<article>\d+)/")
+    if found.null_count:
+        raise InputError(
+            f"{collection.name}: articles are told by document ids such as en/0/1/2, of the form lareqa; "
+            f"{collection.documents['_id'][0].as_py()!r} has none"
+        )
+    articles = pc.cast(pc.struct_field(found, "article"), pa.int64()).to_numpy()
+    documents = articles < count
+    judgments = collection.judgments
+    answered = np.zeros(len(collection.query_ids), bool)
+    answered[judgments["query"].to_numpy()[documents[judgments["document"].to_numpy()]]] = True
+    return _part(collection, documents, answered[collection.query_index])
+
+
+def _part(collection: Collection, documents: np.ndarray, queries: np.ndarray) -> Collection:
+    """Return a collection of the documents (D,) and query versions (Q,) that are true, and their judgments."""
     asked = np.zeros(len(collection.query_ids), bool)
     asked[collection.query_index[queries]] = True
-    query = collection.judgments["query"].to_numpy()
-    document = collection.judgments["document"].to_numpy()
-    judged = np.flatnonzero(documents[document] & asked[query])
-    ids, rows = np.cumsum(asked) - 1, np.cumsum(documents) - 1
-    kept = Collection(
-        documents=collection.documents.filter(pa.array(documents)),
-        queries=collection.queries.filter(pa.array(queries)),
-        judgments=pa.table(
-            {
-                "query": pa.array(ids[query[judged]], pa.int32()),
-                "document": pa.array(rows[document[judged]], pa.int32()),
-                "score": collection.judgments["score"].take(pa.array(judged)),
-            }
-        ),
-        query_ids=collection.query_ids.filter(pa.array(asked)),
-        query_index=ids[collection.query_index[queries]].astype(np.int32),
-        name=collection.name,
-        metadata=dict(collection.metadata),
-        dropped=dict(collection.dropped),
-    )
-    return only_judged(kept)
+    judgments = collection.judgments
+    judged = documents[judgments["document"].to_numpy()] & asked[judgments["query"].to_numpy()]
+    return only_judged(select_rows(collection, queries, documents, judged, dict(collection.metadata)))
 
 
 def translations_view(collection: Collection) -> Collection:

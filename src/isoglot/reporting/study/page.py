@@ -13,6 +13,7 @@ from isoglot.reporting.study.charts import study_figures
 from isoglot.reporting.study.claims import claims_of
 from isoglot.reporting.study.configs import common_settings
 from isoglot.reporting.study.method import arms_table, data_table, failures_of, tuning_of
+from isoglot.reporting.study.published import published_of
 from isoglot.reporting.study.tables import evaluation_tables, language_table
 from isoglot.reporting.study.values import check_result
 from isoglot.reporting.study.verdicts import verdict_card
@@ -72,6 +73,7 @@ def write_study_page(result: Mapping[str, Any], path: str | Path) -> Path:
             }
             for part in study_figures(result)
         ],
+        "published": published_of(result),
         "failures": failures_of(result),
         "left_out": result.get("left_out") or [],
         "limits": result.get("limits") or [],
