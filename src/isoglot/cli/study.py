@@ -125,8 +125,8 @@ def run(
     profile: Annotated[
         str,
         typer.Option(
-            help="embedded: minutes on two cores; pretrained: an hour or two, with the --encoder given; benchmark: a "
-            "GPU server."
+            help="embedded: minutes on two cores; pretrained: an hour or two, with the --encoder given; benchmark: "
+            "a GPU server."
         ),
     ] = "embedded",
     encoder: Annotated[
