@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from isoglot.collections import Collection, collection_from_rows
 
 LANGUAGES = ("en", "de", "th", "sw")
+SLOW_DATA = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def make(answers: dict[str, dict[str, set[int]]], asked: dict[str, set[str]]) -> Collection:

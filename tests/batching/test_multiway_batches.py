@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
+from batching_helpers import SLOW_DATA, collections, parallel
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.batching.test_sampler import SLOW_DATA, collections, parallel
 
 from isoglot.batching import BatchSampler, Multiway
 from isoglot.collections import Collection, collection_from_rows
@@ -103,3 +104,23 @@ def test_what_cannot_be_is_refused():
     lonely = collection_from_rows([("d", "en", "", "page")], [("q", "de", "?")], [("q", "d", 0)])
     with pytest.raises(InputError, match="multiway finds no query"):
         BatchSampler(lonely, Multiway(), 4)
+
+
+@SLOW_DATA
+@given(collections(), st.integers(2, 4), st.integers(1, 9))
+def test_translations_look_for_texts_in_other_languages_than_their_own(collection, ways, size):
+    collection = replace(collection, metadata={"translations": True})
+    assert collection.finds_translations
+    batches = list(islice(BatchSampler(collection, Multiway(ways=ways), size), 6))
+    for batch in batches:
+        ids = collection.query_index[batch.queries]
+        assert set(batch.document_ids.tolist()) == set(ids.tolist())
+        asked = set(zip(ids.tolist(), collection.query_language[batch.queries].tolist(), strict=True))
+        language = collection.document_language[batch.documents].tolist()
+        assert asked.isdisjoint(zip(batch.document_ids.tolist(), language, strict=True))
+
+
+def test_translations_in_many_languages_share_them_between_queries_and_documents():
+    collection = replace(parallel(50), metadata={"translations": True})
+    for batch in islice(BatchSampler(collection, Multiway(), 20), 5):
+        assert len(batch.queries) == len(batch.documents) == 20

@@ -8,8 +8,8 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from batching_helpers import LANGUAGES, collections, make, parallel, uneven
-from hypothesis import HealthCheck, given, settings
+from batching_helpers import LANGUAGES, SLOW_DATA, collections, make, parallel, uneven
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Strategy
@@ -17,7 +17,6 @@ from isoglot.batching.packing import Conflicts
 from isoglot.batching.rows import RowDraws
 from isoglot.collections import Collection, read_collection
 
-SLOW_DATA = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RULES: tuple[type[Strategy], ...] = (Mixed, CrossLingual)
 
 

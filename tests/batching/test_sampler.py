@@ -9,8 +9,8 @@ from math import ceil
 
 import numpy as np
 import pytest
-from batching_helpers import collections, make, parallel, relevant, uneven
-from hypothesis import HealthCheck, given, settings
+from batching_helpers import SLOW_DATA, collections, make, parallel, relevant, uneven
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.batching import (
@@ -28,7 +28,6 @@ from isoglot.collections import read_collection
 from isoglot.errors import InputError
 
 PAIRED = [*sorted(set(STRATEGIES) - {"english", "multiway"}), "cross_lingual by batch", "hybrid by batch"]
-SLOW_DATA = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def rule(name: str) -> Strategy:

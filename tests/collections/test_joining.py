@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isoglot.batching import Hybrid, JointSampler
 from isoglot.collections import (
     collection_from_rows,
     join_collections,
@@ -21,6 +22,7 @@ from isoglot.collections import (
 from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
 from isoglot.errors import InputError
+from isoglot.studies.views import translations_view
 
 IDS = st.sampled_from(["a", "1", "1/a", "2/a", "11/a", "a/1", "/"])
 
@@ -154,3 +156,20 @@ def test_what_cannot_be_joined():
         join_collections([])
     with pytest.raises(InputError, match="2 collections have 1 names"):
         join_collections([small("a"), small("b")], ["a"])
+
+
+def test_a_set_of_translations_stays_one_in_a_joined_collection(toy: Collection):
+    """Hybrid batches over both sets: those of the sentences are across languages only, whichever was drawn."""
+    sentences = translations_view(toy)
+    joined = join_collections([sentences, toy])
+    assert [part.collection.finds_translations for part in joined.parts] == [True, False]
+    sampler = JointSampler(joined, Hybrid(alpha=0.5), 2, seed=0)
+    seen = {True: 0, False: 0}  # of sentences or not -> batches
+    for step in range(40):
+        batch = sampler[step]
+        of_sentences = bool(batch.documents[0] < sentences.documents.num_rows)
+        seen[of_sentences] += 1
+        if of_sentences:
+            own = joined.query_language[batch.queries] == joined.document_language[batch.documents]
+            assert not own.any()
+    assert min(seen.values()) > 0

@@ -21,7 +21,8 @@ class MultiwayDraws:
 
     A pass takes every query id once. A batch holds about `batch_size` query texts and as many document texts, as
     batches of other strategies do, so that a step costs the same; how many query ids that is depends on how many
-    languages they have. No two ids of a batch share a relevant document in any language.
+    languages they have. No two ids of a batch share a relevant document in any language. Where queries look for
+    their translations (`Collection.finds_translations`) an id's queries and documents are in different languages.
 
     Args:
         collection: what to draw from.
@@ -54,6 +55,9 @@ class MultiwayDraws:
         self._versions = Versions(collection, np.any(allowed, axis=1), np.any(allowed, axis=0))
         asked = np.diff(self._versions.query_offsets)
         answered = _languages_of(self._versions)
+        if collection.finds_translations:  # a text alone has no translation
+            answered = np.where(answered > 1, answered, 0)
+        self._answered = answered
         self.ids = np.flatnonzero((asked > 0) & (answered > 0)).astype(np.int32)
         if not len(self.ids):
             raise InputError(
@@ -63,7 +67,11 @@ class MultiwayDraws:
         size = len(collection.languages)
         self._query_weight = _weights(collection.query_language, size, tau)
         self._document_weight = _weights(collection.document_language, size, tau)
-        texts = np.minimum(asked[self.ids], languages).mean() + np.minimum(answered[self.ids], languages).mean()
+        asked, answered = np.minimum(asked[self.ids], languages), answered[self.ids]
+        if collection.finds_translations:
+            asked = np.maximum(asked // 2, 1)
+            answered = answered - asked
+        texts = asked.mean() + np.minimum(answered, languages).mean()
         self.rows = max(1, int(2 * batch_size / texts))
         self.passes = Passes(self.ids, conflicts, self.rows, seed, (size, size))
 
@@ -75,9 +83,15 @@ class MultiwayDraws:
         languages = self.collection.query_language[rows]
         # The lowest of exponential draws with rates w are a draw without replacement with probabilities ∝ w.
         keys = rng.standard_exponential(len(rows)) / self._query_weight[languages]
-        queries = rows[lowest(keys, owner, self.languages)]
+        kept = lowest(keys, owner, self.languages)
+        if self.collection.finds_translations:
+            kept = _first_half(kept, owner, self._answered[ids] - 1)
+        queries, asked = rows[kept], owner[kept] * len(self.collection.languages) + languages[kept]
         rows, owner = self._versions.documents(ids)
         languages = self.collection.document_language[rows].astype(np.int64)
+        if self.collection.finds_translations:  # the document in a query's language is the query itself
+            others = ~np.isin(owner * len(self.collection.languages) + languages, asked)
+            rows, owner, languages = rows[others], owner[others], languages[others]
         # one document of each language first
         of_language = owner * len(self.collection.languages) + languages
         one = lowest(rng.random(len(rows)), of_language, 1)
@@ -85,6 +99,20 @@ class MultiwayDraws:
         keys = rng.standard_exponential(len(rows)) / self._document_weight[languages]
         chosen = lowest(keys, owner, self.languages)
         return queries, rows[chosen], ids[owner[chosen]]
+
+
+def _first_half(kept: np.ndarray, owner: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return the first half of what every owner kept, rounded down, one at least.
+
+    Args:
+        kept: (n,) positions, those of an owner one after the other.
+        owner: whose each position is.
+        most: (owners,) how many each keeps at most, 1 or more.
+    """
+    whose = owner[kept]
+    counts = np.bincount(whose)
+    place = np.arange(len(kept)) - np.searchsorted(whose, whose)
+    return kept[place < np.minimum(np.maximum(counts[whose] // 2, 1), most[whose])]
 
 
 def _weights(languages: np.ndarray, size: int, tau: float) -> np.ndarray:
