@@ -230,7 +230,7 @@ def make_study(**changes: Any) -> dict[str, Any]:
             along={},
             sample={"budgets": {"zh": size}, "default": None, "hold_out": []},
         )
-        for way, strategy, bonus in (("mixedway", "mixed", 0.1), ("crossway", "cross_lingual", 0.0))
+        for way, strategy, bonus in (("englishway", "english", 0.1), ("crossway", "cross_lingual", 0.0))
         for size, gain in ((0, 0.0), (100, 0.08), (1000, 0.2))
     ]
     result = {

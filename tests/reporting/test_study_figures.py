@@ -127,7 +127,7 @@ def test_arms_are_called_together_by_what_their_names_share(names, common):
 def test_budgets_are_a_line_for_each_way_of_training(charts):
     rows = drawn(charts["budget-zh-tldr-multilingual-AP"])
     assert {(row["arm"], row["x"]) for row in rows} == set(
-        itertools.product(("mixedway-zh", "crossway-zh"), ("0", "100", "1,000"))
+        itertools.product(("englishway-zh", "crossway-zh"), ("0", "100", "1,000"))
     )
     study = make_study()
     values = {
