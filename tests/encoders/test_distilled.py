@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -190,3 +191,14 @@ def test_a_model_that_is_loaded_stays_as_it_was(unigram, toy):
     assert isinstance(model, SentenceTransformer)
     assert len(model.tokenizer) == size
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.slow
+def test_texts_are_alike_as_they_are_to_the_model_it_starts_from(e5, toy):
+    encoder = load_encoder(e5, device="cpu")
+    model = distil_static(encoder, toy, vocabulary=1500)
+    texts = toy.query_texts() + toy.document_texts()
+    assert all(model[0].tokenizer.encode(text).tokens == encoder.tokenizer.tokenize(text) for text in texts)
+    pairs = np.triu_indices(len(texts), 1)
+    ours, theirs = ((vectors @ vectors.T)[pairs] for vectors in (model.encode(texts), encoder.encode(texts)))
+    assert spearmanr(ours, theirs).statistic > 0.5

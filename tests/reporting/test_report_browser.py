@@ -74,7 +74,7 @@ def report(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    arms = {name: [make_result(name)] for name in ("monolingual", "cross_lingual", "hybrid")}
+    arms = {name: [make_result(name)] for name in ("monolingual", "cross_lingual", "hybrid", "multiway")}
     rows = [
         {"arm": arm, "measure": measure, "mean": 0.3, "low": 0.2, "high": 0.4}
         for arm in arms

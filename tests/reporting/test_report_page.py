@@ -23,15 +23,19 @@ def pages(tmp_path) -> dict[str, Page]:
         "monolingual": [make_result("a")],
         "cross_lingual": [make_result()],
         "hybrid": [make_result(), make_result()],
+        "multiway": [make_result()],
     }
-    rows = demo_rows(**{"monolingual.AP": (0.8, 0.7, 0.7), "cross_lingual.AP": (0.3, 0.5, 0.45)})
+    rows = demo_rows(**{"monolingual.AP": (0.8, 0.7, 0.7, 0.72), "cross_lingual.AP": (0.3, 0.5, 0.45, 0.455)})
+    cost = {"steps": 450, "texts": {"monolingual": 100, "cross_lingual": 101, "hybrid": 100, "multiway": 104}}
     return {
         "one": read(write_report(make_result(), tmp_path / "one.html", metadata=METADATA)),
         "several": read(write_report([make_result("a"), one_language("b")], tmp_path / "several.html")),
         "attacked": read(
             write_report([attacked(), attacked()], tmp_path / "attacked.html", command=ATTACK, title=ATTACK)
         ),
-        "demo": read(write_demo_report(arms, tmp_path / "demo.html", rows=rows, seconds=61.0, metadata=METADATA)),
+        "demo": read(
+            write_demo_report(arms, tmp_path / "demo.html", rows=rows, seconds=61.0, metadata=METADATA, **cost)
+        ),
         "attacked demo": read(
             write_demo_report(
                 {ATTACK: [attacked().result], "hybrid": [attacked().result]},
@@ -166,6 +170,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_demo_page_tells_the_story(all_pages):
     text = all_pages["demo"].text.replace("\u00a0", " ")
     assert "Hybrid batches find the answer in another language 1.5 times as well as monolingual batches" in text
+    assert (
+        "Multiway batches are not shown to find the answer in another language better or worse than hybrid batches "
+        "(AP 0.455 against 0.450) and gain 0.020 monolingual AP, which is not shown to be more than chance."
+    ) in text
+    assert "That of the others is InfoNCE" in text
+    assert "Every run takes 450 steps and encodes 100 texts with monolingual batches, 101 texts" in text
     assert "2 seeds" in text
     assert "0.800 (best) [0.790, 0.810]" in text
     assert "Cross-lingual batches" in text

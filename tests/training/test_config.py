@@ -137,7 +137,7 @@ def test_the_learning_rate_suits_what_is_trained():
     for (encoder, rank), rate in rates.items():
         assert settings(encoder=encoder, lora_rank=rank).effective_learning_rate == rate
         assert settings(encoder=encoder, learning_rate=0.3).effective_learning_rate == 0.3
-    assert settings(**{"from": "some/model"}).effective_learning_rate == 1e-2
+    assert settings(**{"from": "some/model"}).effective_learning_rate == 3e-3
 
 
 def test_more_sub_words_are_kept_of_a_model_unless_a_number_is_given():

@@ -194,7 +194,10 @@ def write_demo_report(
         "kicker": "isoglot demo",
         "headline": demo_headline(found, first, second) if first != second else f"{first.capitalize()} batches",
         "lead": _lead(any_result, names, seeds),
-        "sentences": demo_sentences(found, names, counted.get("documents"), len(any_result.languages)),
+        "sentences": [
+            *([demo_headline(found, "multiway", first)] if {"multiway", "hybrid"} <= named.keys() else []),
+            *demo_sentences(found, names, counted.get("documents"), len(any_result.languages)),
+        ],
         "arms": [{"name": f"{arm.capitalize()} batches", "text": told[arm]} for arm in names if arm in told],
         "effort": effort_sentence({arm: encoded[arm] for arm in names if arm in encoded}, steps),
         "table": _table(found, names, seeds),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
@@ -77,8 +78,8 @@ def _fit(model: SentenceTransformer, collection: Collection, strategy_name: str,
         trainer = HybridTrainer(model, collection, strategy(strategy_name), args=args)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-        texts: int = trainer.loss.embedder.texts
-        return texts
+        embedder: Any = trainer.loss.embedder
+        return int(embedder.texts)
 
 
 @dataclass

@@ -77,8 +77,8 @@ class TrainConfig(Strict):
         symmetric: the default objective in both directions.
         steps: optimiser steps.
         batch_size: rows of a batch.
-        learning_rate: 0.01 for `static`, 5e-4 for `scratch`, 2e-5 for pretrained models and 2e-4 for their LoRA
-            adapters if not given.
+        learning_rate: 0.01 for `static`, 0.003 with `from_model`, 5e-4 for `scratch`, 2e-5 for pretrained models
+            and 2e-4 for their LoRA adapters if not given.
         warmup: share of the steps over which the learning rate rises.
         schedule: how the learning rate falls after that.
         adam_beta1: of AdamW: how much of the gradients before counts.
@@ -215,6 +215,8 @@ class TrainConfig(Strict):
         """The learning rate given, or the encoder's default."""
         if self.learning_rate is not None:
             return self.learning_rate
+        if self.encoder == "static" and self.from_model is not None:
+            return 3e-3  # 0.01 learns the data faster, and spoils what the model knows of other texts
         pretrained = 2e-5 if self.lora_rank is None else 2e-4  # adapters start from nothing
         return {"static": 1e-2, "scratch": 5e-4}.get(self.encoder, pretrained)
 

@@ -68,6 +68,10 @@ def demo_headline(found: Found, first: str, second: str) -> str:
     return f"{ours} beside {theirs}"
 
 
+def _points(number: int) -> str:
+    return f"{number:+d}".replace("-", "−") if number else "0"
+
+
 def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, languages: int = 0) -> list[str]:
     """Say what each arm does to language bias and to retrieval over all languages.
 
@@ -107,7 +111,7 @@ def demo_sentences(found: Found, arms: Sequence[str], pool: int | None = None, l
         else:
             sentences.append(
                 "Share of the question's own language in the top 10, minus its share of the pool, in percentage "
-                f"points: {each(values, lambda value: f'{round(100 * value):+d}'.replace('-', '−'))}. "
+                f"points: {each(values, lambda value: _points(round(100 * value)))}. "
                 "0 is no preference."
             )
     k = 10 if languages <= 10 else 100  # more languages than places could not be complete
