@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from batching_helpers import SLOW_DATA, collections, parallel
+from batching_helpers import SLOW_DATA, collections, make, parallel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +118,16 @@ def test_translations_look_for_texts_in_other_languages_than_their_own(collectio
         asked = set(zip(ids.tolist(), collection.query_language[batch.queries].tolist(), strict=True))
         language = collection.document_language[batch.documents].tolist()
         assert asked.isdisjoint(zip(batch.document_ids.tolist(), language, strict=True))
+
+
+def test_queries_and_documents_of_different_languages_are_translations_too():
+    # queries in English alone, documents in German alone; and some whose documents are in their own language only
+    answers = {f"q{n}": {"de": {n}} for n in range(12)} | {f"own{n}": {"en": {100 + n}} for n in range(3)}
+    collection = make(answers, {query: {"en"} for query in answers})
+    collection = replace(collection, metadata={"translations": True})
+    for batch in islice(BatchSampler(collection, Multiway(), 4), 6):
+        assert len(batch.queries) == len(batch.documents) > 0
+        assert {collection.query_ids[one].as_py()[0] for one in batch.document_ids} == {"q"}
 
 
 def test_translations_in_many_languages_share_them_between_queries_and_documents():

@@ -141,6 +141,40 @@ def test_real_uneven_data_fills_batches_by_rows(shared_data, tau):
         assert np.abs(drawn / drawn.sum() - wanted).sum() / 2 < 0.03
 
 
+def test_what_tau_asks_for_and_cannot_have_is_told(caplog):
+    # Swahili and Zulu have five texts beside 400 in two languages: uniformly every third row would be one of theirs
+    sizes = {"en": 400, "de": 400, "sw": 5}
+    versions = {f"q{n}": {lang for lang, size in sizes.items() if n < size} for n in range(400)}
+    collection = make(
+        {query: {lang: {int(query[1:])} for lang in langs} for query, langs in versions.items()}, versions
+    )
+    with caplog.at_level("INFO", logger="isoglot"):
+        sampler = BatchSampler(collection, CrossLingual(tau=0.0), 100)
+    drawn = drawn_pairs(sampler, 400)
+    wanted = wanted_pairs(collection, CrossLingual, 0.0)
+    missed = np.abs(drawn / drawn.sum() - wanted).sum() / 2
+    assert sampler.missed["cross"] == pytest.approx(missed, abs=0.01)
+    assert missed > 0.5
+    (said,) = [record.getMessage() for record in caplog.records if "tau 0" in record.getMessage()]
+    assert f"{100 * missed:.0f} % of the rows" in said
+    caplog.clear()
+    with caplog.at_level("INFO", logger="isoglot"):
+        assert BatchSampler(collection, CrossLingual(), 100).missed["cross"] < 0.001
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("rule", [Mixed(tau=1000), CrossLingual(tau=1000), CrossLingual(tau=1000, pairing="batch")])
+def test_a_tau_beyond_all_measure_draws_the_largest_alone(rule):
+    collection = uneven()
+    batches = list(islice(BatchSampler(collection, rule, 4), 20))
+    languages = {
+        collection.languages[language]
+        for batch in batches
+        for language in (*collection.query_language[batch.queries], *collection.document_language[batch.documents])
+    }
+    assert languages == ({"en"} if isinstance(rule, Mixed) else {"en", "de"})
+
+
 class Calls:
     """Counts the calls of functions, Python's and C's, while it is open."""
 

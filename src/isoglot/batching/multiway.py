@@ -55,10 +55,10 @@ class MultiwayDraws:
         self._versions = Versions(collection, np.any(allowed, axis=1), np.any(allowed, axis=0))
         asked = np.diff(self._versions.query_offsets)
         answered = _languages_of(self._versions)
-        if collection.finds_translations:  # a text alone has no translation
-            answered = np.where(answered > 1, answered, 0)
-        self._answered = answered
         self.ids = np.flatnonzero((asked > 0) & (answered > 0)).astype(np.int32)
+        if collection.finds_translations:
+            self._answered = answered
+            self.ids = self.ids[self._have_translations(self.ids)]
         if not len(self.ids):
             raise InputError(
                 f"the strategy multiway finds no query with a relevant document in {collection.name} in the "
@@ -70,10 +70,22 @@ class MultiwayDraws:
         asked, answered = np.minimum(asked[self.ids], languages), answered[self.ids]
         if collection.finds_translations:
             asked = np.maximum(asked // 2, 1)
-            answered = answered - asked
+            answered = np.maximum(answered - asked, 1)
         texts = asked.mean() + np.minimum(answered, languages).mean()
         self.rows = max(1, int(2 * batch_size / texts))
         self.passes = Passes(self.ids, conflicts, self.rows, seed, (size, size))
+
+    def _have_translations(self, ids: np.ndarray) -> np.ndarray:
+        """Tell of query ids (n,) whether a document of theirs is in another language than a query of theirs."""
+        collection = self.collection
+        (queries, whose), (documents, owner) = self._versions.queries(ids), self._versions.documents(ids)
+        texts = np.concatenate([collection.query_language[queries], collection.document_language[documents]])
+        whose = np.concatenate([whose, owner])
+        first = np.full(len(ids), -1)
+        first[whose[::-1]] = texts[::-1]
+        found = np.zeros(len(ids), bool)
+        found[whose[texts != first[whose]]] = True
+        return found
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return query rows (Q,), document rows (M,) and the query id index of each document (M,) of a step."""
@@ -81,19 +93,23 @@ class MultiwayDraws:
         ids = self.ids[self.passes[step]]
         rows, owner = self._versions.queries(ids)
         languages = self.collection.query_language[rows]
+        asked = owner * len(self.collection.languages) + languages
         # The lowest of exponential draws with rates w are a draw without replacement with probabilities ∝ w.
         keys = rng.standard_exponential(len(rows)) / self._query_weight[languages]
-        kept = lowest(keys, owner, self.languages)
+        documents, whose = self._versions.documents(ids)
+        spoken = self.collection.document_language[documents].astype(np.int64)
+        of_language = whose * len(self.collection.languages) + spoken
         if self.collection.finds_translations:
-            kept = _first_half(kept, owner, self._answered[ids] - 1)
-        queries, asked = rows[kept], owner[kept] * len(self.collection.languages) + languages[kept]
-        rows, owner = self._versions.documents(ids)
-        languages = self.collection.document_language[rows].astype(np.int64)
-        if self.collection.finds_translations:  # the document in a query's language is the query itself
-            others = ~np.isin(owner * len(self.collection.languages) + languages, asked)
-            rows, owner, languages = rows[others], owner[others], languages[others]
+            # The document in a query's language is the query itself. Queries without one come first.
+            keys = np.where(np.isin(asked, of_language), keys, -1)
+            kept = _first_half(lowest(keys, owner, self.languages), owner, np.maximum(self._answered[ids] - 1, 1))
+            others = ~np.isin(of_language, asked[kept])
+            documents, whose, of_language = documents[others], whose[others], of_language[others]
+        else:
+            kept = lowest(keys, owner, self.languages)
+        queries = rows[kept]
         # one document of each language first
-        of_language = owner * len(self.collection.languages) + languages
+        rows, owner, languages = documents, whose, of_language % len(self.collection.languages)
         one = lowest(rng.random(len(rows)), of_language, 1)
         rows, owner, languages = rows[one], owner[one], languages[one]
         keys = rng.standard_exponential(len(rows)) / self._document_weight[languages]

@@ -53,6 +53,8 @@ class RowDraws:
         ids: (n,) query id indices that have a training pair.
         rates: (n,) how often each comes up in a pass, on average.
         rows: rows of a batch, on average and at most.
+        missed: share of the rows, 0 to 1, that have another language pair than tau asks for, since no more of those
+            it asks for can stand side by side (the total variation distance of the two distributions).
     """
 
     def __init__(
@@ -71,20 +73,20 @@ class RowDraws:
         self._conflicts = conflicts
         self._versions = Versions(collection)
         counts = np.where(allowed, collection.pair_counts, 0)
-        weights = np.where(counts > 0, np.maximum(counts, 1).astype(float) ** (tau - 1), 0.0)
+        weights = np.where(counts > 0, np.maximum(counts, 1) / counts.max(), 1.0) ** (tau - 1) * (counts > 0)
         target = weights * counts / (weights * counts).sum()
         # What may come up once a batch at most comes up less often than it weighs, and its language pairs with it.
         # Their weight is raised until they have their share from other ids, or none is left to give it.
         texts = _Texts(self._versions)
-        best = np.inf
+        self.missed = np.inf
         for _ in range(BALANCING):
             of_ids = texts.weigh(weights)
             ids = np.flatnonzero(of_ids > 0).astype(np.int32)
             rates, batches = _rates(of_ids[ids], ids, conflicts, batch_size)
             drawn = texts.expect(weights, ids, rates / of_ids[ids])
             missed = np.abs(drawn - target).sum() / 2
-            if missed < best * (1 - 1e-2):
-                best, self._weights = missed, weights
+            if missed < self.missed * (1 - 1e-2):
+                self.missed, self._weights = float(missed), weights
                 self.ids, self.rates, self.batches = ids, rates, batches
             if missed < 1e-3:
                 break

@@ -27,6 +27,7 @@ KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 
 # Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 9,
 # the collator 10 and 11, row-level draws 12 and 13, joint samplers 20 and 21.
 KIND, PAIR = 0, 1
+TOLD = 0.05  # share of rows with other language pairs than asked for that is told of
 
 
 @dataclass(eq=False)
@@ -117,9 +118,11 @@ class BatchSampler(StepSampler):
                     f"{word} training pair (a query with a relevant document) in the languages chosen"
                 )
             if self.strategy.by_row(kind):
-                draws[kind] = self._row_draws(mask & (self.counts > 0), number)
+                draws[kind] = by_row = self._row_draws(mask & (self.counts > 0), number)
+                self.missed[kind] = round(by_row.missed, 4)
                 continue
-            weights = self.counts[options[:, 0], options[:, 1]].astype(float) ** self.strategy.tau
+            counts = self.counts[options[:, 0], options[:, 1]]
+            weights = (counts / counts.max()) ** self.strategy.tau
             draws[kind] = (options, WeightedDraw(weights, (self.seed, PAIR, number)))
         return draws
 
@@ -131,6 +134,12 @@ class BatchSampler(StepSampler):
                 "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "
                 "about %d rows",
                 *(self.collection.name, size, strategy.name, draws.rows),
+            )
+        if draws.missed > TOLD:
+            logger.info(
+                "%s with the strategy %s and tau %g: %.0f %% of the rows have other languages than tau asks for, "
+                "whose few texts cannot come up more than once a batch; smaller batches hold more of them",
+                *(self.collection.name, strategy.name, strategy.tau, 100 * draws.missed),
             )
         return draws
 

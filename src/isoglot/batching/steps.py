@@ -64,6 +64,8 @@ class StepSampler(ABC):
         batch_size: rows of a batch.
         seed: not negative; another one gives other batches.
         domain: draws the texts of domain batches; None where there are none.
+        missed: share of rows, of each kind that draws language pairs by row, that have others than tau asks for
+            (`RowDraws.missed`).
         small_pairs: language pairs drawn so far that cannot fill a batch: (query language, document language) ->
             (training pairs, batches of a pass).
 
@@ -73,6 +75,7 @@ class StepSampler(ABC):
     """
 
     small_pairs: dict[tuple[str, str], tuple[int, int]]
+    missed: dict[str, float]
 
     def __init__(
         self, collection: Collection, strategy: Strategy, batch_size: int, seed: int, target: Collection | None
@@ -86,6 +89,7 @@ class StepSampler(ABC):
         self.batch_size = batch_size
         self.seed = seed
         self.domain = self._domain_draws(target)
+        self.missed = {}
 
     @abstractmethod
     def _labelled(self, step: int, number: int) -> Batch:

@@ -54,6 +54,7 @@ def _sets(sampler: JointSampler, batches: int) -> list[dict[str, Any]]:
             "batches": drawn,
             "missing": list(one.missing),
             "small_pairs": {} if one.sampler is None else _small_pairs(one.sampler),
+            "pairs_missed": {} if one.sampler is None else one.sampler.missed,
         }
         for one, drawn in zip(sampler.sets, sampler.batches_drawn(batches), strict=True)
     ]
@@ -89,6 +90,7 @@ def describe(
         "encoded": encoded,
         "loss": [entry for entry in history if "loss" in entry],  # and what the terms log
         "small_pairs": _small_pairs(trainer.sampler),
+        "pairs_missed": trainer.sampler.missed,
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
         "versions": versions(),
     }
