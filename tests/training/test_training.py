@@ -169,7 +169,9 @@ def test_a_run_leaves_a_model_that_says_how_it_was_made(counting, tmp_path):
 def test_pairs_that_cannot_fill_batches_are_told_in_one_line_and_listed(counting, tmp_path, caplog):
     write_collection(counting, tmp_path / "data")
     with caplog.at_level(logging.INFO, logger="isoglot"):
-        train(settings(tmp_path, batch_size=64, strategy="cross_lingual", pairs=["en:th", "de:en"]))
+        train(
+            settings(tmp_path, batch_size=64, strategy="cross_lingual", pairing="batch", pairs=["en:th", "de:en"])
+        )
     (line,) = [record.getMessage() for record in caplog.records if "documents to fill" in record.getMessage()]
     listed = json.loads((tmp_path / "out" / "isoglot-training.json").read_text())["small_pairs"]
     assert line.startswith("2 language pairs")
