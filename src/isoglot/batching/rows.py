@@ -19,6 +19,8 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 CHUNK = 1 << 16  # query ids whose weights are made at a time
 ROUNDS = 30  # of bringing rates under their caps
 BALANCING = 20  # rounds of bringing language pairs to their share
+EXACTLY = 0.01  # share of rows with other language pairs than asked for that is as good as none
+SELDOM = 0.5  # share of the batches that nothing comes up in more often, where language pairs do not lose by it
 NEARLY = 0.98  # share of a batch that may be given up to have every query come up equally often
 
 
@@ -28,8 +30,9 @@ class RowDraws:
     A training pair of the language pair (a, b) has the weight n(a, b)^(tau - 1), so that language pairs come up
     with probability ∝ n(a, b)^tau, and a query id in proportion to the weight of all its training pairs. No two
     rows of a batch share a relevant document in any language, so nothing can come up more often than once a batch.
-    Ids that would (those with many translations, in uneven collections) come up in every batch, and the weights of
-    the language pairs that lose by it are raised for other ids, as far as there are any.
+    Ids that would (those with many translations, in uneven collections) come up in every batch, or in every second
+    one where that is enough for their languages: other batches are then not always the same ones' negatives. The
+    weights of the language pairs that lose by it are raised for other ids, as far as there are any.
 
     Query ids come up in *passes* of about as many rows as there are ids. In each, an id has its share of rows,
     rounded so that after any number of passes it was dealt within one of its due number. Where all weigh the same
@@ -75,23 +78,12 @@ class RowDraws:
         counts = np.where(allowed, collection.pair_counts, 0)
         weights = np.where(counts > 0, np.maximum(counts, 1) / counts.max(), 1.0) ** (tau - 1) * (counts > 0)
         target = weights * counts / (weights * counts).sum()
-        # What may come up once a batch at most comes up less often than it weighs, and its language pairs with it.
-        # Their weight is raised until they have their share from other ids, or none is left to give it.
         texts = _Texts(self._versions)
         self.missed = np.inf
-        for _ in range(BALANCING):
-            of_ids = texts.weigh(weights)
-            ids = np.flatnonzero(of_ids > 0).astype(np.int32)
-            rates, batches = _rates(of_ids[ids], ids, conflicts, batch_size)
-            drawn = texts.expect(weights, ids, rates / of_ids[ids])
-            missed = np.abs(drawn - target).sum() / 2
-            if missed < self.missed * (1 - 1e-2):
-                self.missed, self._weights = float(missed), weights
-                self.ids, self.rates, self.batches = ids, rates, batches
-            if missed < 1e-3:
+        for often in (SELDOM, 1.0):
+            self._balance(texts, weights, target, often)
+            if self.missed < EXACTLY:
                 break
-            ratio = np.divide(target, drawn, out=np.ones_like(target), where=drawn > 0)
-            weights = weights * np.clip(ratio, 0.5, 2.0)
         self._query_weights = texts.query_weights(self._weights)
         self.rows = min(batch_size, max(1, round(float(self.rates.sum()) / self.batches)))
         self._starts = self._offsets()
@@ -104,6 +96,34 @@ class RowDraws:
         if self._pass[0] != number:
             self._pass = (number, self._arrange(number))
         return self._training_pairs(*self._pass[1][batch])
+
+    def _balance(self, texts: _Texts, weights: np.ndarray, target: np.ndarray, often: float) -> None:
+        """Choose how often each id comes up, and the weights of language pairs, so that these have their share.
+
+        What may come up in so many batches at most comes up less often than it weighs, and its language pairs with
+        it. Their weight is raised until they have their share from other ids, or none is left to give it.
+
+        Args:
+            texts: of all ids.
+            weights: (L, L) of a training pair of each language pair, to begin with.
+            target: (L, L) share of the rows.
+            often: in which share of the batches an id, or a document, may come up at most.
+        """
+        for _ in range(BALANCING):
+            of_ids = texts.weigh(weights)
+            ids = np.flatnonzero(of_ids > 0).astype(np.int32)
+            rates, batches = _rates(of_ids[ids], ids, self._conflicts, self._batch_size, often)
+            if often < 1 and rates.sum() < NEARLY * min(batches * self._batch_size, len(ids)):
+                return  # batches would be smaller for it
+            drawn = texts.expect(weights, ids, rates / of_ids[ids])
+            missed = float(np.abs(drawn - target).sum() / 2)
+            if missed < self.missed * (1 - 1e-2):
+                self.missed, self._weights = missed, weights
+                self.ids, self.rates, self.batches = ids, rates, batches
+            if missed < EXACTLY / 10:
+                return
+            ratio = np.divide(target, drawn, out=np.ones_like(target), where=drawn > 0)
+            weights = weights * np.clip(ratio, 0.5, 2.0)
 
     def _offsets(self) -> np.ndarray:
         """Return where in a row of its own each id starts (n,), in [0, 1): ids that share documents one after the
@@ -217,7 +237,9 @@ class _Texts:
         return found
 
 
-def _rates(weights: np.ndarray, ids: np.ndarray, conflicts: Conflicts, batch_size: int) -> tuple[np.ndarray, int]:
+def _rates(
+    weights: np.ndarray, ids: np.ndarray, conflicts: Conflicts, batch_size: int, often: float
+) -> tuple[np.ndarray, int]:
     """Return how often ids come up in a pass (n,), and the batches of one.
 
     Args:
@@ -225,6 +247,7 @@ def _rates(weights: np.ndarray, ids: np.ndarray, conflicts: Conflicts, batch_siz
         ids: (n,) query id indices.
         conflicts: which may not meet.
         batch_size: rows asked for.
+        often: in which share of the batches one may come up at most, where ids weigh differently.
     """
     n = len(ids)
     batches = math.ceil(n / batch_size)
@@ -237,7 +260,7 @@ def _rates(weights: np.ndarray, ids: np.ndarray, conflicts: Conflicts, batch_siz
         most = _capped(np.ones(n), batches * batch_size, offsets, of_claims, batches).sum() / batches
         if n / heaviest >= NEARLY * most:
             return np.ones(n), heaviest
-    return _capped(weights, batches * batch_size, offsets, of_claims, batches), batches
+    return _capped(weights, batches * batch_size, offsets, of_claims, often * batches), batches
 
 
 def _equal_rates(n: int, batch_size: int, heaviest: int) -> tuple[np.ndarray, int]:
@@ -249,7 +272,7 @@ def _equal_rates(n: int, batch_size: int, heaviest: int) -> tuple[np.ndarray, in
     return np.ones(n), max(math.ceil(n / batch_size), heaviest)
 
 
-def _capped(weights: np.ndarray, total: float, offsets: np.ndarray, claims: np.ndarray, cap: int) -> np.ndarray:
+def _capped(weights: np.ndarray, total: float, offsets: np.ndarray, claims: np.ndarray, cap: float) -> np.ndarray:
     """Return rates (n,) ∝ weights that sum to `total` as nearly as is possible with at most `cap` rows a claim.
 
     Args:
