@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual, Multiway
+from isoglot.batching import BatchSampler, CrossLingual, Hybrid, JointSampler, Monolingual, Multiway
 from isoglot.batching.collate import StepCollator
 from isoglot.batching.domain import DomainDraws, crop
 from isoglot.batching.roles import Role
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
-from isoglot.collections import collection_from_rows
+from isoglot.collections import collection_from_rows, join_collections
 from isoglot.collections.loading import load_worldfacts
 from isoglot.collections.negatives import with_hard_negatives
 from isoglot.encoders import scratch_encoder, static_encoder
@@ -144,6 +144,38 @@ def test_versions_are_in_another_language_english_first(facts, static):
                     assert language != texts[query]
                     assert language == english or texts[query] == english
     assert set(labels_of(collator_of["multiway"])[:, ROLE]) == {Role.QUERY, Role.UNPAIRED_DOCUMENT}
+
+
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize(
+    ("tags", "most"), [(("de", "en"), 0), (("de", "en", "sw"), 1), (("de", "en", "sw", "th"), 2)]
+)
+def test_no_sentence_is_beside_itself_as_its_own_translation(tags, most, joined):
+    """A query of translations and the document in its language are one text, so each language comes once."""
+    texts = [(f"{n}", tag, f"{tag} sentence {n}") for n in range(8) for tag in tags]
+    collection = collection_from_rows(
+        [(f"{tag}/{n}", tag, "", text) for n, tag, text in texts],
+        texts,
+        [(n, f"{tag}/{n}", 1) for n, tag, _ in texts],
+        metadata={"translations": True},
+    )
+    if joined:
+        collection = join_collections([load_worldfacts(("en", "de"))["test"], collection])
+    model = static_encoder(collection, dimensions=8, vocabulary=200)
+    sampler = (JointSampler if joined else BatchSampler)(collection, CrossLingual(), 6, seed=1)
+    collator = StepCollator(sampler, lambda rows: {}, caches(model, collection), versions=True)
+    first = len(collection.query_ids) - 8  # query id index
+    checked = 0
+    for step in range(40):
+        label = labels_of(collator, step)
+        for query in set(label[:, QUERY]):
+            own = label[label[:, QUERY] == query]
+            if query < first:  # questions: both sides have their versions
+                assert len(own) == 4
+                continue
+            assert len(own) == len(set(own[:, LANGUAGE])) == len(tags)
+            checked += 1
+    assert checked
 
 
 def test_hard_negatives_come_along_once_and_never_as_what_they_are_relevant_to():

@@ -33,6 +33,8 @@ def test_flat_metrics_equal_the_result(tiny, tmp_path):
     assert metrics["multilingual_AP"] == pytest.approx(result.multilingual["AP"])
     assert metrics["cross_lingual_R@10"] == pytest.approx(result.cross_lingual["R@10"])
     assert metrics["rank_distance"] == pytest.approx(result.bias["rank_distance"])
+    assert metrics["macro_multilingual_R@10"] == pytest.approx(result.macro["multilingual"]["R@10"])
+    assert metrics["macro_rank_distance"] == pytest.approx(result.macro["bias"]["rank_distance"])
     assert {"monolingual_AP", "rank_correlation", "alignment"} <= set(metrics)
     assert all(type(value) is float for value in metrics.values())
     assert evaluator.primary_metric == "multilingual_AP"

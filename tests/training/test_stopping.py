@@ -17,13 +17,23 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl,
 
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, load_collection, write_collection
+from isoglot.collections.loading import load_worldfacts
 from isoglot.encoders import scratch_encoder
 from isoglot.errors import InputError
-from isoglot.evaluation import embed_collection
+from isoglot.evaluation import embed_collection, evaluate, evaluate_embeddings
+from isoglot.evaluation.evaluator import flat_metrics
 from isoglot.objectives import InfoNCE
 from isoglot.training import read_config, run, train, validation_loss
 from isoglot.training.signals import TrainingStopped
-from isoglot.training.validation import StopEarly, ValidationEvaluator
+from isoglot.training.validation import (
+    COMPARED,
+    GAPS,
+    SETTINGS,
+    StopEarly,
+    ValidationEvaluator,
+    less_is_better,
+    what_is_missing,
+)
 from isoglot.training.validation_loss import ValidationLoss
 
 
@@ -271,6 +281,101 @@ def test_what_cannot_be_stopped_by_is_refused(pages, tmp_path, capsys, flags, me
     said = " ".join(capsys.readouterr().err.split())
     assert message in said
     assert not out.exists()
+
+
+def translations(tags, count=6):
+    """Sentences that look for their versions in other languages."""
+    texts = [(f"{n}", tag, f"{tag} sentence {n}") for n in range(count) for tag in tags]
+    return collection_from_rows(
+        [(f"{tag}/{n}", tag, "", text) for n, tag, text in texts],
+        texts,
+        [(n, f"{tag}/{n}", 1) for n, tag, _ in texts],
+        metadata={"translations": True},
+    )
+
+
+def no_versions():
+    """Questions in two languages, each with pages in its own only."""
+    return collection_from_rows(
+        [(f"{tag}{n}", tag, "", f"{tag} page {n}") for tag in ("de", "en") for n in range(6)],
+        [(f"{tag}{n}", tag, f"{tag} question {n}") for tag in ("de", "en") for n in range(6)],
+        [(f"{tag}{n}", f"{tag}{n}", 1) for tag in ("de", "en") for n in range(6)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("collection", "refused"),
+    [
+        (english(), {"cross_lingual_", *COMPARED, *GAPS}),
+        (no_versions(), {"cross_lingual_", *COMPARED}),
+        (translations(("de", "en")), {"monolingual_", *COMPARED}),
+        (translations(("de", "en", "sw")), {"monolingual_"}),
+        (load_worldfacts(("de", "en"))["test"], set()),
+    ],
+)
+def test_what_may_be_chosen_by_is_what_is_measured(collection, refused):
+    missing = what_is_missing(collection)
+    assert {name for name, why in missing.items() if why} == refused
+    result = evaluate_embeddings(*embeddings_of(collection), collection, measures=["AP"], bootstrap=0)
+    measured = flat_metrics(result)
+    for name, why in missing.items():
+        given = f"{name}AP" if name in SETTINGS else name
+        if why is None:
+            assert np.isfinite(measured[given])
+            less_is_better(given)
+        elif "peer" in given:  # 1 where there are no two languages to compare, whatever the model
+            assert measured.get(given, 1) == 1
+        else:
+            assert given not in measured
+
+
+@pytest.mark.parametrize(
+    ("collection", "measure", "why"),
+    [
+        (english(), "cross_lingual_AP", "as no query has a relevant document in another language"),
+        (english(), "rank_distance", "as no query has relevant documents in two languages"),
+        (english(), "macro_peer@10", "as no query has relevant documents in two languages"),
+        (english(), "recall_gap@10", "as relevant documents are of one language"),
+        (translations(("de", "en")), "monolingual_AP", "as its queries look for their translations"),
+        (english(1, 1), "cross_lingual_AP", "monolingual_ with a rank measure, such as multilingual_AP"),
+    ],
+)
+def test_a_measure_that_the_validation_cannot_give_is_refused_before_training(
+    pages, tmp_path, collection, measure, why
+):
+    write_collection(collection, tmp_path / "dev")
+    with pytest.raises(InputError) as caught:
+        train(settings(pages, tmp_path / "out", validation=str(tmp_path / "dev"), best_measure=measure))
+    message = str(caught.value)
+    assert why in message
+    choices = message.split("choose ")[-1]
+    assert measure not in choices
+    assert ("loss" in choices) == (len(collection.query_ids) > 1)
+    assert "multilingual_, macro_multilingual_" in choices
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_best_by_an_average_over_query_languages(pages, tmp_path):
+    """Less of macro_rank_distance is better; it is that of the model that is kept."""
+    uneven = collection_from_rows(  # more questions in English than in German
+        [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
+        [(f"q{n}", lang, f"{lang} {n} ?") for lang, count in (("en", 12), ("de", 3)) for n in range(count)],
+        [(f"q{n}", f"{lang}{n}", 1) for lang in ("en", "de") for n in range(12)],
+    )
+    write_collection(uneven, tmp_path / "dev")
+    flags = {"validation": str(tmp_path / "dev"), "steps": 4, "eval_steps": 2, "save_steps": 0}
+    model = train(settings(pages, tmp_path / "out", best_measure="macro_rank_distance", **flags))
+    record = json.loads((tmp_path / "out" / "isoglot-training.json").read_text())
+    found = [entry["macro_rank_distance"] for entry in record["validation"]["results"]]
+    assert len(set(found)) > 1
+    assert record["best"]["value"] == min(found)
+    result = evaluate(model, uneven, bootstrap=0)
+    assert result.macro["bias"]["rank_distance"] == pytest.approx(min(found))
+    assert result.bias["rank_distance"] != pytest.approx(min(found))
+    assert not less_is_better("macro_multilingual_nDCG@10")
+    for measure in ("macro_recall_gap@10", "macro_loss", "macro_monolingual_AP", "epoch"):
+        with pytest.raises(InputError, match="a best model cannot be chosen by"):
+            less_is_better(measure)
 
 
 @pytest.mark.slow

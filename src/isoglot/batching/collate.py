@@ -14,12 +14,13 @@ from isoglot.batching.roles import Role
 from isoglot.batching.steps import Batch, StepSampler
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.batching.versions import Versions, lowest, spread
+from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
 
 __all__ = ["StepCollator", "StepDataset"]
 
 NEGATIVES, OTHERS = 10, 11  # names of the random series
-NONE = np.empty(0, np.int32)
+NO_LANGUAGE = -1
 
 
 class Switcher(Protocol):
@@ -54,7 +55,7 @@ class StepCollator:
         collate: sentence-transformers' data collator of the model: it tokenises, with prompts and routes.
         tokens: caches of all query texts and of all document texts, which then take the place of `collate`.
         versions: add to every text one version of it in another language, where there is one: the English one, or
-            of an English text any.
+            of an English text any. Where queries find their translations, never one that is also on the other side.
         negatives: hard negatives added for each query, of those that the collection has for it.
         switcher: replaces words of queries and documents by translations.
     """
@@ -78,6 +79,7 @@ class StepCollator:
         self._hard = hard_negative_rows(collection) if negatives else None
         self._versions = Versions(collection) if versions or negatives else None
         self._adds_versions = versions
+        self._translations = _find_translations(collection)
         self._english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
 
     def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
@@ -108,13 +110,12 @@ class StepCollator:
         paired = batch.document_ids is None
         own_ids = ids if batch.document_ids is None else batch.document_ids
         parts = [(Role.QUERY, batch.queries, ids)]
-        if self._adds_versions and paired:
-            parts.append(self._other_queries(batch, ids))
+        others = self._others(batch, ids) if self._adds_versions and paired else []
+        parts += others[:1]
         parts.append((Role.DOCUMENT if paired else Role.UNPAIRED_DOCUMENT, batch.documents, own_ids))
         if self._hard is not None:
             parts.append(self._hard_negatives(batch, ids))
-        if self._adds_versions and paired:
-            parts.append(self._other_documents(batch, ids))
+        parts += others[1:]
         columns: list[np.ndarray] = []
         sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         for role, rows, query_ids in parts:
@@ -127,26 +128,35 @@ class StepCollator:
         queries, documents = (np.concatenate(side) for side in sides)
         return queries, documents, np.concatenate(columns).astype(np.int64)
 
-    def _other_queries(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
-        assert self._versions is not None
-        language = self.sampler.collection.query_language
-        rows, owner = self._versions.queries(ids)
-        chosen = self._choose(batch, 0, rows, owner, language[rows], language[batch.queries])
-        return Role.OTHER_QUERY, rows[chosen], ids[owner[chosen]]
+    def _others(self, batch: Batch, ids: np.ndarray) -> list[tuple[Role, np.ndarray, np.ndarray]]:
+        """Choose a version of every query, and one of every document, in another language than its own.
 
-    def _other_documents(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
+        Where queries find their translations, a query and a document of one id and language are one text, which a
+        term would compare with itself: there all that is chosen differs in language from all else of its id.
+        """
         assert self._versions is not None
-        language = self.sampler.collection.document_language
+        collection = self.sampler.collection
+        asked, answered = collection.query_language[batch.queries], collection.document_language[batch.documents]
+        apart = self._translations[ids]
+        rows, owner = self._versions.queries(ids)
+        language = collection.query_language[rows]
+        chosen = self._choose(batch, 0, language, owner, asked, np.where(apart, answered, NO_LANGUAGE))
+        versions = np.full(len(ids), NO_LANGUAGE)
+        versions[owner[chosen]] = language[chosen]
+        queries = (Role.OTHER_QUERY, rows[chosen], ids[owner[chosen]])
+
         rows, owner = self._versions.documents(ids)
-        chosen = self._choose(batch, 1, rows, owner, language[rows], language[batch.documents])
-        return Role.OTHER_DOCUMENT, rows[chosen], ids[owner[chosen]]
+        language = collection.document_language[rows]
+        taken = (np.where(apart, one, NO_LANGUAGE) for one in (asked, versions))
+        chosen = self._choose(batch, 1, language, owner, answered, *taken)
+        return [queries, (Role.OTHER_DOCUMENT, rows[chosen], ids[owner[chosen]])]
 
     def _choose(
-        self, batch: Batch, side: int, rows: np.ndarray, owner: np.ndarray, language: np.ndarray, own: np.ndarray
+        self, batch: Batch, side: int, language: np.ndarray, owner: np.ndarray, *taken: np.ndarray
     ) -> np.ndarray:
-        """Choose of each owner's texts one in another language than its own (B,): English first, else any."""
-        other = np.flatnonzero(language != own[owner])
-        keys = generator(self.sampler.seed, OTHERS, side, batch.step).random(len(rows)) - self._english[language]
+        """Choose of each owner's texts one in none of the languages taken, each (B,): English first, else any."""
+        other = np.flatnonzero(np.all([language != one[owner] for one in taken], axis=0))
+        keys = generator(self.sampler.seed, OTHERS, side, batch.step).random(len(owner)) - self._english[language]
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
@@ -254,3 +264,12 @@ class StepCollator:
 
 def _named(side: str, features: dict[str, Any]) -> dict[str, Any]:
     return {f"{side}_{key}": value for key, value in features.items()}
+
+
+def _find_translations(collection: Collection) -> np.ndarray:
+    """Return of every query id (G,) whether it looks for its translations: of joined collections some may."""
+    found = np.full(len(collection.query_ids), collection.finds_translations)
+    for part in collection.parts if isinstance(collection, JoinedCollection) else ():
+        own = part.collection
+        found[part.first_query_id : part.first_query_id + len(own.query_ids)] = own.finds_translations
+    return found

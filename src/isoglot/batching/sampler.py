@@ -113,9 +113,12 @@ class BatchSampler(StepSampler):
                 continue
             if not len(options):
                 word = "monolingual" if kind == "mono" else "cross-lingual"
+                why = f"has no {word} training pair (a query with a relevant document) in the languages chosen"
+                if kind == "mono" and self.collection.finds_translations:
+                    why = "is a set of translations (translations: true), which finds nothing within a language: "
+                    why += "the strategy for it is cross_lingual"
                 raise InputError(
-                    f"the strategy {self.strategy.name} draws {word} batches, but {self.collection.name} has no "
-                    f"{word} training pair (a query with a relevant document) in the languages chosen"
+                    f"the strategy {self.strategy.name} draws {word} batches, but {self.collection.name} {why}"
                 )
             if self.strategy.by_row(kind):
                 draws[kind] = by_row = self._row_draws(mask & (self.counts > 0), number)

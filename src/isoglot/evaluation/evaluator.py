@@ -20,15 +20,19 @@ __all__ = ["MultilingualEvaluator", "flat_metrics"]
 
 
 def flat_metrics(result: Result) -> dict[str, float]:
-    """Return the scalar values of a result by flat names: `multilingual_AP`, `rank_distance`, ...
+    """Return the scalar values of a result by flat names: `multilingual_AP`, `rank_distance`, …, and averages over
+    query languages as `macro_multilingual_AP`, `macro_rank_distance`, ….
 
     Values that are None are left out, since trainers log numbers only.
     """
+    macro = result.macro or {}
     groups: tuple[tuple[str, dict[str, Any] | None], ...] = (
         ("multilingual_", result.multilingual),
         ("monolingual_", result.monolingual),
         ("cross_lingual_", result.cross_lingual),
         ("", result.bias),
+        ("macro_multilingual_", macro.get("multilingual")),
+        ("macro_", macro.get("bias")),
         ("", result.geometry),
     )
     counts = {"pairs", "queries", "documents"}

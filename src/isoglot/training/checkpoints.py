@@ -21,6 +21,8 @@ from isoglot.errors import InputError
 __all__ = ["CheckpointMixin", "last_checkpoint", "put_in_place", "remove_leftovers"]
 
 OBJECTIVE_FILE = "objective.pt"
+NO_MEASURES = ("epoch", "_time", "runtime", "per_second")
+"""Ends of what the trainer adds to the measures of a validation."""
 SAVING, REMOVING = ".saving-", ".removing-"  # hidden folders: being written, being deleted
 
 
@@ -208,7 +210,7 @@ class CheckpointMixin:
         if wanted is None:
             return False
         if f"eval_{wanted.removeprefix('eval_')}" not in metrics:
-            known = ", ".join(sorted(key.removeprefix("eval_") for key in metrics))
+            known = ", ".join(sorted(key.removeprefix("eval_") for key in metrics if not key.endswith(NO_MEASURES)))
             raise InputError(f"the validation reports no {wanted!r} to choose the best model by; it has {known}")
         best: bool = super()._determine_best_metric(metrics, trial)  # type: ignore[misc]
         if best:

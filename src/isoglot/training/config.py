@@ -96,8 +96,8 @@ class TrainConfig(Strict):
         keep_checkpoints: how many of the last checkpoints are kept while the run lasts.
         validation: collection folder (its split `dev`, if there are several) to measure while training.
         eval_steps: measure it every so many steps; as often as checkpoints are made if not given.
-        best_measure: keep the model that is best on it by this measure, such as `loss` or `multilingual_AP`; the
-            last one if not given.
+        best_measure: keep the model that is best on it by this measure, such as `loss` or `multilingual_AP`, of
+            which `macro_multilingual_AP` is the mean over query languages; the last one if not given.
         patience: stop after so many measurements in a row that were no better by `best_measure`.
         out: folder of the trained model.
     """

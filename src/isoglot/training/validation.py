@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 from torch import nn
 from transformers import TrainerCallback
 
 from isoglot.collections import Collection, load_collection
 from isoglot.collections.loading import NAMED
 from isoglot.errors import InputError
-from isoglot.evaluation import MultilingualEvaluator
+from isoglot.evaluation import MultilingualEvaluator, judged_query_rows, judgments_of
 from isoglot.evaluation.measures import parse_measure
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.config import TrainConfig
@@ -22,25 +24,29 @@ __all__ = ["StopEarly", "TellValidation", "ValidationEvaluator", "less_is_better
 
 logger = logging.getLogger(__name__)
 
-SETTINGS = ("multilingual_", "monolingual_", "cross_lingual_")
+MACRO = "macro_"
+SETTINGS = ("multilingual_", "macro_multilingual_", "monolingual_", "cross_lingual_")
 MEASURES = ("AP", "nDCG@10", "R@10")
 LOSS = "loss"
-LESS_IS_BETTER = (LOSS, "rank_distance", "max_rank", "max_rank_log", "recall_gap@10", "recall_gap@100")
-MORE_IS_BETTER = ("complete@10", "complete@100", "peer@10", "peer@100")
+RANKS = ("rank_distance", "max_rank", "max_rank_log")  # less is better
+FOUND = ("complete@10", "complete@100", "peer@10", "peer@100")  # more is better
+COMPARED = (*RANKS, *FOUND, *(MACRO + name for name in (*RANKS, *FOUND)))
+GAPS = ("recall_gap@10", "recall_gap@100")  # less is better; of languages of documents, so never `macro_`
 
 
 def less_is_better(measure: str) -> bool:
     """Return whether the best model by a measure is the one with the smallest value.
 
     Args:
-        measure: `loss`, or a name that `MultilingualEvaluator` reports: `multilingual_AP`, `rank_distance`, ….
+        measure: `loss`, or a name that `MultilingualEvaluator` reports: `multilingual_AP`, `rank_distance`, …, and
+            `macro_multilingual_AP`, `macro_rank_distance`, …, the means over query languages.
 
     Raises:
         InputError: there is no such measure, or neither more nor less of it is better.
     """
-    if measure in LESS_IS_BETTER:
+    if measure == LOSS or measure in GAPS or measure.removeprefix(MACRO) in RANKS:
         return True
-    if measure not in MORE_IS_BETTER:
+    if measure.removeprefix(MACRO) not in FOUND:
         _rank_measure(measure)
     return False
 
@@ -51,11 +57,43 @@ def _rank_measure(measure: str) -> str:
         if measure.startswith(setting):
             parse_measure(measure.removeprefix(setting))
             return measure.removeprefix(setting)
-    bias = ", ".join(LESS_IS_BETTER + MORE_IS_BETTER)
-    raise InputError(
-        f"a best model cannot be chosen by {measure!r}: choose multilingual_, monolingual_ or cross_lingual_ with "
-        f"a rank measure, such as multilingual_AP, or one of {bias}"
-    )
+    choices = _in_words((*SETTINGS, LOSS, *COMPARED, *GAPS))
+    raise InputError(f"a best model cannot be chosen by {measure!r}: choose {choices}")
+
+
+def _in_words(choices: Iterable[str]) -> str:
+    """Return what can be chosen as a message says it: settings, which go with any rank measure, and measures."""
+    settings = [choice for choice in choices if choice in SETTINGS]
+    measures = ", ".join(choice for choice in choices if choice not in SETTINGS)
+    named = f"{', '.join(settings[:-1])} or {settings[-1]} with a rank measure, such as multilingual_AP"
+    return f"{named}, or one of {measures}" if measures else named
+
+
+def what_is_missing(collection: Collection) -> dict[str, str | None]:
+    """Return of everything that the best model may be chosen by, but the loss, what a collection lacks for it.
+
+    Returns:
+        Setting (`multilingual_`, …) or measure of bias -> why it cannot be measured, or is the same for all models;
+        None where nothing is missing.
+
+    Raises:
+        InputError: no query has a relevant document, so nothing can be measured.
+    """
+    judged = judgments_of(collection, judged_query_rows(collection))
+    language = judged.document_language[judged.documents].astype(np.int64)
+    own = language == collection.query_language[judged.query_rows][judged.queries]
+    size = len(collection.languages)
+    several = np.bincount(np.unique(judged.queries * size + language) // size).max() > 1
+    within = "no query has a relevant document in its own language"
+    if collection.finds_translations:
+        within = "its queries look for their translations"
+    return {
+        **dict.fromkeys(SETTINGS),
+        "monolingual_": None if own.any() else within,
+        "cross_lingual_": None if not own.all() else "no query has a relevant document in another language",
+        **dict.fromkeys(COMPARED, None if several else "no query has relevant documents in two languages"),
+        **dict.fromkeys(GAPS, None if len(np.unique(language)) > 1 else "relevant documents are of one language"),
+    }
 
 
 class ValidationEvaluator(MultilingualEvaluator):
@@ -84,7 +122,8 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
         terms: of its objective, before training; the first InfoNCE among them decides what `loss` is.
 
     Raises:
-        InputError: the collection or the measure cannot be used, or settings of validation are given without one.
+        InputError: the collection or the measure cannot be used, or not together, or settings of validation are
+            given without a collection.
     """
     if config.validation is None:
         for key in ("eval_steps", "best_measure", "patience"):
@@ -105,11 +144,25 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
         language=config.lang,
         lenient=config.lenient,
     )
-    loss = None
-    if config.best_measure == LOSS:
-        contrasts = [term for term in terms if isinstance(term, (InfoNCE, MultiwayInfoNCE))]
-        loss = ValidationLoss(collection, config.batch_size, contrasts[0] if contrasts else InfoNCE())
+    missing = what_is_missing(collection)
+    loss = _loss(config, collection, terms) if config.best_measure == LOSS else None
+    if config.best_measure is not None and loss is None:
+        key = next((one for one in SETTINGS if config.best_measure.startswith(one)), config.best_measure)
+        if missing[key] is not None:
+            choices = [one for one, why in missing.items() if why is None]
+            with suppress(InputError):
+                _loss(config, collection, terms)
+                choices.append(LOSS)
+            raise InputError(
+                f"{collection.name} cannot choose a best model by {config.best_measure!r}, as {missing[key]}: "
+                f"choose {_in_words(choices)}"
+            )
     return ValidationEvaluator(collection, measures, loss)
+
+
+def _loss(config: TrainConfig, collection: Collection, terms: Iterable[nn.Module]) -> ValidationLoss:
+    contrasts = [term for term in terms if isinstance(term, (InfoNCE, MultiwayInfoNCE))]
+    return ValidationLoss(collection, config.batch_size, contrasts[0] if contrasts else InfoNCE())
 
 
 class TellValidation(TrainerCallback):

@@ -10,7 +10,7 @@ from form_samples import SAMPLES, documents, extras, judged, lay_out, queries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from isoglot.batching import BatchSampler, CrossLingual, Hybrid
+from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual
 from isoglot.collections import read_collection
 from isoglot.collections.convert import Reading, convert, read_form
 from isoglot.collections.forms.aligned import language_of
@@ -95,8 +95,9 @@ def test_training_is_across_languages_only(tmp_path: Path):
     collection = read(lay_out(tmp_path, SAMPLES["aligned"]))
     batch = BatchSampler(collection, CrossLingual(), 2)[0]
     assert (collection.query_language[batch.queries] != collection.document_language[batch.documents]).all()
-    with pytest.raises(InputError, match="has no monolingual training pair"):
-        BatchSampler(collection, Hybrid(), 2)
+    for strategy in (Hybrid(), Monolingual()):
+        with pytest.raises(InputError, match=r"translations: true.*the strategy for it is cross_lingual"):
+            BatchSampler(collection, strategy, 2)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,20 @@ def test_splits_are_aligned_each_for_itself(tmp_path: Path):
     assert judged(splits["test"]) == {"test/1": {"Ja", "Yes"}}
 
 
+def test_an_article_that_cannot_be_read_is_that_of_its_own_line_alone(tmp_path: Path):
+    folder = lay_out(tmp_path, SAMPLES["aligned"])
+    path = next(folder.rglob("DOCUMENT_IDS.tsv"))
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"\xff" + first + b"".join(others))
+    with pytest.raises(InputError, match=r"invalid UTF-8 \(DOCUMENT_IDS\.tsv line 1: byte 1\)"):
+        read(folder)
+    kept = extras(read(folder, lenient=True))
+    assert {identifier: value["article"] for (identifier, _), value in kept.items() if value} == {
+        "2": "bbc.1",
+        "3": "bbc.2",
+    }
+
+
 def test_a_second_translation_is_a_document_and_no_query(tmp_path: Path):
     for name, text in {"r.eng.txt": "Yes\n", "r.spa.txt": "Sí\n", "r-2.spa.txt": "Claro\n"}.items():
         (tmp_path / name).write_text(text)
@@ -148,10 +163,29 @@ def test_what_is_not_aligned_is_said(tmp_path: Path):
     (tmp_path / "c.en").write_text("One\n")
     with pytest.raises(InputError, match=r"c\.de has 2 lines and .*c\.en 1: aligned files have the same number"):
         read(tmp_path)
+    (tmp_path / "c.be").write_text("Адзін\n")
+    with pytest.raises(InputError, match=r"c\.be has 1 line and .*c\.de 2: aligned files have the same number"):
+        read(tmp_path)
+    (tmp_path / "c.be").unlink()
     (tmp_path / "c.en").write_text("One\n \n")
     with pytest.raises(InputError, match=r"empty sentence \(c\.en line 2\)"):
         read(tmp_path)
     assert judged(read(tmp_path, lenient=True)) == {"1": {"Eins", "One"}, "2": {"Zwei"}}
+
+
+def test_an_encoding_that_cannot_be_read_is_said_before_anything_else(tmp_path: Path):
+    """With Latin-1 in the last line, the lines that could be read are fewer; that is not what is wrong."""
+    (tmp_path / "c.de").write_text("Ja\nNein\nSchön\n")
+    (tmp_path / "c.en").write_text("Yes\nNo\nFine\n")
+    (tmp_path / "c.fr").write_bytes("Oui\nNon\nÇa va\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"invalid UTF-8 \(c\.fr line 3: byte 1\)"):
+        read(tmp_path)
+    assert judged(read(tmp_path, lenient=True))["3"] == {"Schön", "Fine"}
+    (tmp_path / "c.fr").write_bytes("Oui\nÇa va\n".encode("latin-1"))  # two things wrong: the first comes first
+    with pytest.raises(InputError, match="invalid UTF-8"):
+        read(tmp_path)
+    with pytest.raises(InputError, match=r"c\.de has 3 lines and .*c\.fr 2: aligned"):
+        read(tmp_path, lenient=True)
 
 
 def test_the_published_files(shared_data: Path):

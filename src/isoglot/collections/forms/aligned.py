@@ -11,7 +11,7 @@ from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.collections.forms.fields import Bad, check_text, principal_tag, reporting
-from isoglot.collections.forms.files import files_of, split_of, text_lines
+from isoglot.collections.forms.files import count_lines, files_of, split_of, text_lines
 from isoglot.collections.forms.reading import Reading, Splits
 from isoglot.collections.forms.rows import Rows, content_id
 from isoglot.errors import InputError
@@ -78,17 +78,17 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
     return rows.splits(reading, form="aligned", **{TRANSLATIONS: True})
 
 
-def _articles(source: Path, rows: Rows) -> list[str]:
-    """Return the article of each line; empty where that is not told."""
+def _articles(source: Path, rows: Rows) -> dict[int, str]:
+    """Return the article of each line, from 1; empty where that is not told."""
     path = next((folder / ARTICLES for folder in (source, source.parent) if (folder / ARTICLES).is_file()), None)
-    return [] if path is None else [line.strip() for _, line in text_lines(path, rows.problems)]
+    return {} if path is None else {number: line.strip() for number, line in text_lines(path, rows.problems)}
 
 
-def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], articles: list[str]) -> None:
+def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], articles: dict[int, str]) -> None:
     """Add the sentences of aligned files.
 
     Raises:
-        InputError: they differ in their number of lines.
+        InputError: they differ in their number of lines; first of all what cannot be read, which may be why.
     """
     documents: dict[int, list[str]] = defaultdict(list)  # line -> its documents
     same: dict[str, int] = {}  # document -> the first line that it stands in
@@ -96,23 +96,24 @@ def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], art
     versions: set[tuple[int, str]] = set()
     lengths: dict[int, Path] = {}
     for path, language in files:
-        count = 0
-        for count, sentence in text_lines(path, rows.problems):
-            with reporting(rows.problems, f"{path.name} line {count}"):
+        for line, sentence in text_lines(path, rows.problems):
+            with reporting(rows.problems, f"{path.name} line {line}"):
                 document = content_id(language, check_text(sentence, "sentence"))
                 rows.document(document, language, sentence)
-                documents[count].append(document)
-                groups.join(count, same.setdefault(document, count))
-                if (count, language) in versions:
+                documents[line].append(document)
+                groups.join(line, same.setdefault(document, line))
+                if (line, language) in versions:
                     rows.leave_out("query version beside another translation into its language")
                     continue
-                versions.add((count, language))
-                article = {"article": articles[count - 1]} if count <= len(articles) else None
-                rows.query(split, _query(split, count), language, sentence, article)
-        lengths.setdefault(count, path)
+                versions.add((line, language))
+                article = {"article": articles[line]} if line in articles else None
+                rows.query(split, _query(split, line), language, sentence, article)
+        lengths.setdefault(count_lines(path), path)
     if len(lengths) > 1:
+        rows.problems.finish()
         (one, first), (two, second) = list(lengths.items())[:2]
-        raise InputError(f"{first} has {one:,} lines and {second} {two:,}: aligned files have the same number")
+        lines = "line" if one == 1 else "lines"
+        raise InputError(f"{first} has {one:,} {lines} and {second} {two:,}: aligned files have the same number")
     shared: dict[int, list[str]] = defaultdict(list)
     for line, listed in documents.items():
         shared[groups.of(line)] += listed

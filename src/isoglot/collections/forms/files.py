@@ -15,7 +15,16 @@ from isoglot.collections.problems import Problems
 from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
 
-__all__ = ["default_tag", "files_of", "json_file", "json_lines", "json_records", "split_of", "text_lines"]
+__all__ = [
+    "count_lines",
+    "default_tag",
+    "files_of",
+    "json_file",
+    "json_lines",
+    "json_records",
+    "split_of",
+    "text_lines",
+]
 
 SPLIT_WORD = re.compile(r"(?:^|[._-])(train|training|dev|validation|valid|test)(?=[._-]|$)")
 SPLITS = {"training": "train", "validation": "dev", "valid": "dev"}
@@ -111,6 +120,16 @@ def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
                 yield number, raw.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
                 problems.add("invalid UTF-8", f"{path.name} line {number}", f"byte {error.start + 1}")
+
+
+def count_lines(path: Path) -> int:
+    """Return how many lines a file has, those included that are not UTF-8.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    with _opened(path) as file:
+        return sum(1 for _ in file)
 
 
 def json_lines(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.collections.forms.fields import Bad, check_text, principal_tag, reporting
-from isoglot.collections.forms.files import files_of, text_lines
+from isoglot.collections.forms.files import count_lines, files_of, text_lines
 from isoglot.collections.forms.reading import Reading, Splits
 from isoglot.collections.forms.rows import Rows, content_id
 from isoglot.errors import InputError
@@ -69,9 +69,9 @@ def _add_pair(rows: Rows, versions: dict[tuple[str, str], str], paths: list[Path
         if not path.is_file():
             raise InputError(f"{path} is missing: sentences and translations come in two files")
         sides.append(dict(text_lines(path, rows.problems)))
-    if max(sides[0], default=0) != max(sides[1], default=0):
-        sizes = " and ".join(f"{max(side, default=0):,}" for side in sides)
-        raise Bad("two aligned files differ in their number of lines", sizes)
+    lengths = [count_lines(path) for path in paths]
+    if lengths[0] != lengths[1]:
+        raise Bad("two aligned files differ in their number of lines", f"{lengths[0]:,} and {lengths[1]:,}")
     for number in sorted(sides[0].keys() & sides[1].keys()):
         with reporting(rows.problems, f"{paths[0].stem} line {number}"):
             sentences = [check_text(side[number], "sentence") for side in sides]
