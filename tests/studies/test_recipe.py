@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from isoglot.collections import collection_from_rows
+from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.collections.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
 from isoglot.studies import outline_study
 from isoglot.studies.expand import expand_arms
-from isoglot.studies.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.studies.plan import make_plan
 from isoglot.studies.recipe import Profile
 from isoglot.studies.recipe_files import read_recipe, recipe_names
