@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from isoglot.collections import collection_from_rows, read_collection, write_collection
-from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
+from isoglot.collections import collection_from_rows, negatives, read_collection, write_collection
+from isoglot.collections.negatives import hard_negative_rows, prefix_hard_negatives, with_hard_negatives
 from isoglot.errors import InputError
 
 
@@ -69,3 +69,16 @@ def test_wrong_ones_are_named(collection, listed, message):
 def test_offsets_must_fit_the_queries(collection):
     with pytest.raises(InputError, match="3 query rows"):
         with_hard_negatives(collection, np.array([0, 1]), np.array([1]))
+
+
+def test_a_prefix_is_put_before_them_some_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr(negatives, "STEP", 2)  # large sets list hundreds of millions of ids
+    listed = [["a"], None, None, ["b", "c"], None, None, ["d", 5]]
+    extra = [None if one is None else json.dumps({"hard_negatives": one, "url": "x"}) for one in listed]
+    column = pa.chunked_array([pa.array(extra[:3], pa.string()), pa.array(extra[3:], pa.string())])
+    found = prefix_hard_negatives(pa.table({"extra": column}), "2/")["extra"]
+    assert [one and json.loads(one) for one in found.to_pylist()] == [
+        one and {"hard_negatives": [f"2/{name}" if isinstance(name, str) else name for name in one], "url": "x"}
+        for one in listed
+    ]
+    assert max(map(len, found.chunks)) == 2

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from isoglot.collections import collection_from_rows
+from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.collections.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
 from isoglot.studies import outline_study
 from isoglot.studies.expand import expand_arms
-from isoglot.studies.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.studies.plan import make_plan
 from isoglot.studies.recipe import Profile
 from isoglot.studies.recipe_files import read_recipe, recipe_names
@@ -69,6 +69,7 @@ BAD = [
     (("train", "data"), ["train", "nothing"], "no data source 'nothing'; there is train, test"),
     (("train", "data"), ["train", {"name": "test", "weight": 2}], "all data sets have a weight, or none"),
     (("train", "data"), "nothing", "no data source 'nothing'; there is train, test"),
+    (("train", "data"), ["train", "test", "train"], r"arms.mono: train.data names 'train' twice"),
     (("arms", "mono", "train", "strategy"), "fancy", "no strategy 'fancy'"),
     (("arms", "mono", "sample"), {"budgets": {"de": "few"}}, r"mono.sample.budgets.de"),
     (("arms", "bad name"), {}, "'bad name' cannot be the name of an arm"),
@@ -103,6 +104,29 @@ def test_what_is_wrong_is_said_with_file_and_key(write_recipe, tmp_path, path, v
         outline_study(recipe, tmp_path / "out")
     assert "tiny.yaml" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("on", "tset", r"figures\[0\].on: no profile has an evaluation 'tset'; there is test"),
+        ("measure", "mAP", r"figures\[0\].measure: there is no measure 'mAP'"),
+        ("setting", "bias", r"figures\[0\].measure: bias has no 'AP'; it has rank_distance, "),
+        ("setting", "macro_bias", r"figures\[0\].measure: macro_bias has no 'AP'; it has rank_distance, "),
+        ("setting", "macro_multilingual", None),
+    ],
+)
+def test_published_figures_are_of_what_can_be_measured(write_recipe, tmp_path, key, value, said):
+    figures = {"on": "test", "setting": "multilingual", "measure": "AP", "averaged": "…", "arms": {"mono": 0.5}}
+    path = Path(write_recipe())
+    recipe = yaml.safe_load(path.read_text())
+    recipe["published"] = {"source": "a paper", "figures": [{**figures, key: value}]}
+    path.write_text(yaml.safe_dump(recipe))
+    if said is None:
+        outline_study(str(path), tmp_path / "out")
+        return
+    with pytest.raises(InputError, match=r"tiny\.yaml: published\." + said):
+        outline_study(str(path), tmp_path / "out")
 
 
 def test_arms_have_as_many_trials(write_recipe, tmp_path):

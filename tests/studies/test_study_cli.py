@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import huggingface_hub.constants
+import pytest
 import yaml
 
 from isoglot.cli import main
+from isoglot.studies import runner
 
 
 def test_studies_are_listed_and_shown_as_files_that_can_be_used(capsys, tmp_path):
@@ -52,8 +55,26 @@ def test_bad_input_ends_with_status_2_and_one_sentence(write_recipe, tmp_path, c
         ["study", "run", write_recipe(), "--out", out, "--seeds", "1,1"],
         ["study", "run", write_recipe(), "--out", out, "--arms", "nope"],
         ["study", "run", write_recipe(), "--out", out, "--jobs", "0"],
+        ["study", "run", write_recipe(), "--out", out, "--encoder", str(tmp_path / "no-model")],
         ["study", "run", write_recipe(lambda profile: profile.pop("train")), "--out", out],
     ):
         assert main(arguments) == 2, arguments
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("encoder", ["models/none", "MISSING_FOLDER", "/no/such/folder"])
+def test_an_encoder_that_is_missing_is_told_of_before_data_is_read(monkeypatch, tmp_path, capsys, encoder):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # else it is asked several times
+    monkeypatch.setattr(runner, "resolve_data", lambda *_, **__: pytest.fail("data is read"))
+    command = ["study", "run", "paper", "--profile", "pretrained", "--out", str(tmp_path / "out")]
+    assert main([*command, "--encoder", encoder]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert encoder in line
+
+
+def test_a_minute_is_one(write_recipe, tmp_path, capsys):
+    for minutes, said in ((1, "about 1 minute on"), (2, "about 2 minutes on")):
+        recipe = write_recipe(lambda profile, minutes=minutes: profile.update(minutes=minutes))
+        assert main(["study", "run", recipe, "--out", str(tmp_path / "out"), "--dry-run"]) == 0
+        assert said in capsys.readouterr().out

@@ -204,7 +204,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_weights_of_one_that_was
 
 def test_a_run_is_resumed_with_the_data_sets_it_had_wherever_they_lie_now(pages, abstracts, tmp_path):
     out = tmp_path / "out"
-    run.begin(settings([str(pages), str(abstracts)], out))
+    run.begin(settings([str(pages), str(abstracts)], out), {})
     moved = tmp_path / "moved"
     shutil.copytree(abstracts, moved)
     for data in (
@@ -220,6 +220,44 @@ def test_a_run_is_resumed_with_the_data_sets_it_had_wherever_they_lie_now(pages,
     with pytest.raises(InputError, match=r"data_power 1\.0 \(now 0\.5\)"):
         run.check_out(settings([str(pages), str(abstracts)], out, data_power=0.5), resume=True)
     run.check_out(settings([str(pages), str(moved)], out), resume=True)
+
+
+def test_a_run_is_not_resumed_with_other_contents(pages, abstracts, tmp_path, monkeypatch):
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 9:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    class Stopped(HybridTrainer):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, callbacks=[Stop()], **kwargs)
+
+    rows = [(f"en{n}", "en", "", f"abstract {n} of a paper") for n in range(10)]
+    asked = [(f"q{n}", "en", f"which abstract is {n} ?") for n in range(10)]
+    other = {
+        "judged": collection_from_rows(rows, asked, [(f"q{n}", f"en{(n + 1) % 10}", 1) for n in range(10)]),
+        "texts": collection_from_rows(
+            [(name, tag, "", text + " on zebras") for name, tag, _, text in rows],
+            asked,
+            [(f"q{n}", f"en{n}", 1) for n in range(10)],
+        ),
+    }
+    for name, collection in other.items():
+        write_collection(collection, tmp_path / name)
+    moved = tmp_path / "moved"
+    shutil.copytree(abstracts, moved)
+    for sets in ([str(abstracts)], [str(pages), str(abstracts)]):
+        out = tmp_path / f"out-{len(sets)}"
+        with monkeypatch.context() as patched:
+            patched.setattr(run, "HybridTrainer", Stopped)
+            with pytest.raises(TrainingStopped):
+                train(settings(sets, out, strategy="monolingual"))
+        for name in other:
+            with pytest.raises(InputError) as caught:
+                train(settings([*sets[:-1], str(tmp_path / name)], out, strategy="monolingual"), resume=True)
+            assert f"now in data set {len(sets)}, {tmp_path / name}: resume it with the data" in str(caught.value)
+        train(settings([*sets[:-1], str(moved)], out, strategy="monolingual"), resume=True)
+        assert record(out)["resumed_from_step"] in (9, 10)
 
 
 def test_nothing_left_is_an_error_and_negatives_of_one_set_are_enough(pages, abstracts, tmp_path):

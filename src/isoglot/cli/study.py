@@ -68,7 +68,8 @@ def _announce(outline: Outline) -> None:
         f"{len(outline.runs)} runs{finished}, measured on {', '.join(one.name for one in plan.evaluations)}"
     )
     if outline.minutes is not None:
-        typer.echo(f"All of it takes about {outline.minutes:g} minutes on two cores.")
+        unit = "minute" if outline.minutes == 1 else "minutes"
+        typer.echo(f"All of it takes about {outline.minutes:g} {unit} on two cores.")
     if outline.cost is not None:
         assumed = (
             f" ({', '.join(outline.cost.assumed)}: size taken to be XLM-R base's)" if outline.cost.assumed else ""

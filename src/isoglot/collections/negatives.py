@@ -136,16 +136,21 @@ def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
     """
     if "extra" not in queries.column_names:
         return queries
-    rows = _rows_with_some(queries["extra"])
-    if not len(rows):
-        return queries
-    extra = queries["extra"].to_pylist()
-    for row in rows.tolist():
-        record = json.loads(extra[row])
-        if isinstance(listed := record.get(KEY), list):
-            record[KEY] = [prefix + one if isinstance(one, str) else one for one in listed]
-            extra[row] = json.dumps(record, ensure_ascii=True, sort_keys=True)
-    return queries.set_column(queries.column_names.index("extra"), "extra", pa.array(extra, pa.string()))
+    blocks = []
+    for start in range(0, queries.num_rows, STEP):
+        block = queries["extra"].slice(start, STEP)
+        rows = _rows_with_some(block)
+        if len(rows):
+            texts = block.to_pylist()
+            for row in rows.tolist():
+                record = json.loads(texts[row])
+                if isinstance(listed := record.get(KEY), list):
+                    record[KEY] = [prefix + one if isinstance(one, str) else one for one in listed]
+                    texts[row] = json.dumps(record, ensure_ascii=True, sort_keys=True)
+            block = pa.chunked_array([pa.array(texts, pa.string())])
+        blocks += block.chunks
+    extra = pa.chunked_array(blocks, pa.string())
+    return queries.set_column(queries.column_names.index("extra"), "extra", extra)
 
 
 def _rows_with_some(column: pa.ChunkedArray) -> IntArray:

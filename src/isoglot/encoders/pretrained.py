@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
@@ -16,9 +18,60 @@ from isoglot.encoders.freezing import freeze_weights
 from isoglot.encoders.lora import add_lora
 from isoglot.errors import InputError
 
-__all__ = ["POOLINGS", "load_encoder"]
+__all__ = ["POOLINGS", "check_encoder", "load_encoder"]
 
 POOLINGS = ("mean", "cls", "max")
+
+
+GIVE = (
+    "Give the name of a model on the Hugging Face hub (when connected to it) or a folder that "
+    "sentence-transformers or transformers saved"
+)
+ORGANISATION = "sentence-transformers"
+"""On the hub, of the names that have none."""
+
+
+def check_encoder(name: str, *, hub: bool = True) -> None:
+    """See that there is an encoder of a name, from its small files; it is not loaded.
+
+    Args:
+        name: a model on the Hugging Face hub, or a folder.
+        hub: look there too, for a name that is no folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    _check_local(name)
+    if not hub or Path(name).exists():
+        return
+    names = [name] if "/" in name else [name, f"{ORGANISATION}/{name}"]
+    files = [(one, file) for one in names for file in ("modules.json", "config.json")]
+    if any(isinstance(try_to_load_from_cache(*each), str) for each in files):
+        return
+    reason = "it has neither modules.json nor config.json"
+    for each in files:
+        try:
+            hf_hub_download(*each)
+            return
+        except LocalEntryNotFoundError:  # not connected: the other files would only be waited for
+            reason = "it is not reached, and nothing of this name was downloaded before"
+            break
+        except EntryNotFoundError:
+            pass
+        except Exception as error:
+            reason = str(error)
+    said = " ".join(reason.split())[:300].rstrip(".")
+    raise InputError(f"the model {name} is no folder and cannot be had from the Hugging Face hub: {said}. {GIVE}")
+
+
+def _check_local(source: str) -> None:
+    """See that what can only be a folder is there, and that a folder holds a model."""
+    folder = Path(source)
+    looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1
+    if folder.exists():
+        _check_folder(folder)
+    elif looks_local and "/" in source:
+        raise InputError(f"the model folder {source} does not exist")
 
 
 def load_encoder(
@@ -73,12 +126,7 @@ def load_encoder(
     if attention is not None:
         check_attention(attention)
     source = str(name)
-    folder = Path(source)
-    looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1
-    if folder.exists():
-        _check_folder(folder)
-    elif looks_local and "/" in source:
-        raise InputError(f"the model folder {source} does not exist")
+    _check_local(source)
     kwargs: dict[str, Any] = {"device": device, "trust_remote_code": trust_remote_code}
     loading: dict[str, Any] = {"use_safetensors": True}
     if attention is not None:
@@ -96,10 +144,7 @@ def load_encoder(
         raise
     except Exception as error:
         first = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"the model {source} cannot be loaded: {first[:300]}. Give the name of a model on the Hugging Face hub "
-            "(when connected to it) or a folder that sentence-transformers or transformers saved"
-        ) from error
+        raise InputError(f"the model {source} cannot be loaded: {first[:300]}. {GIVE}") from error
     if max_length is not None:
         if max_length < 1:
             raise InputError(f"max_length must be at least 1, not {max_length}")

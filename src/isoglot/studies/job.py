@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from isoglot.studies.fingerprint import hash_of
+from isoglot.collections.fingerprint import hash_of
 from isoglot.studies.plan import ArmPlan, effective, settings_of, training_sets
 from isoglot.studies.recipe import DataSource, Evaluation, LexiconSource, Overrides
 

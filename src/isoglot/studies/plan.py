@@ -178,7 +178,7 @@ def make_plan(
         said = f"the encoder is {encoder}, in place of the recipe's"
         plan.notes.append(said + (f"; it has no {', '.join(sorted(dropped))}" if dropped else ""))
     _check_names(profile, known, place)
-    check_published(recipe.published, profile, known, place)
+    check_published(recipe, profile, known, where, place)
     _check_stages(plan, place)
     return plan
 
@@ -210,7 +210,12 @@ def _plan_arm(profile: Profile, name: str, arm: Arm, place: str, encoder: str | 
     planned = ArmPlan(name, arm, trained, tuple(stages), trials)
     for settings in trials or ({},):
         for stage in planned.with_settings(settings):
-            settings_of(stage, place, trained)
+            named = [one.name for one in settings_of(stage, place, trained).data]
+            twice = [name for name in named if named.count(name) > 1]
+            if twice:
+                raise InputError(
+                    f"{place}: train.data names {twice[0]!r} twice: name it once, with a weight if need be"
+                )
     for kind, named, known in (
         ("data source", [*planned.sets, *planned.sources], profile.data),
         ("lexicon", planned.lexicons, profile.lexicons),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from isoglot.encoders import check_encoder
 from isoglot.errors import InputError
 from isoglot.result_files import write_result_file
 from isoglot.studies.analysis.arm_results import ArmResults, read_arm
@@ -146,6 +147,8 @@ def _set_up(
 ) -> _Made:
     path = recipe_path(name)
     plan = make_plan(read_recipe(name), profile, str(name), encoder=encoder, seeds=seeds, arms=arms)
+    if encoder is not None and encoder not in ("static", "scratch"):  # before the data, which may take long
+        check_encoder(encoder, hub=by_name)
     own = name not in recipe_names()
     folders = [*([path.resolve().parent] if own else []), data_root()]
     data = resolve_data(plan, folders, by_name=by_name)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from sentence_transformers import SentenceTransformer
 
+from isoglot.collections import Collection, JoinedCollection
+from isoglot.collections.fingerprint import collection_fingerprint, hash_of
 from isoglot.errors import InputError
-from isoglot.training.checkpoints import SAVING, put_in_place, remove_leftovers
+from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
 from isoglot.training.checks import unused
 from isoglot.training.config import TrainConfig, read_config
 
-__all__ = ["CHECKPOINTS", "RECORD_FILE", "begin", "check_out", "finish"]
+__all__ = ["CHECKPOINTS", "RECORD_FILE", "begin", "check_data", "check_out", "data_contents", "finish"]
 
 CHECKPOINTS = "checkpoints"
 CONFIG_FILE = "isoglot-training.yaml"
 RECORD_FILE = "isoglot-training.json"
+DATA_FILE = "data.json"  # with the checkpoints, since it matters as long as these do
 MODEL_FILE = "modules.json"  # sentence-transformers' own; here the last one to appear
 
 MAY_CHANGE = {"data", "target", "validation", "lenient", "out", "save_steps", "keep_checkpoints", "cache"}
@@ -69,15 +73,62 @@ def _same_but_for_paths(started: TrainConfig, config: TrainConfig) -> bool:
     return mixtures[0] == mixtures[1] and not moved
 
 
-def begin(config: TrainConfig) -> None:
-    """Make the folder of a run, remove what killed processes left in it, and write the settings."""
+def data_contents(config: TrainConfig, collection: Collection, target: Collection | None) -> dict[str, str]:
+    """Return what a run reads: number and name of each data set, and the target -> hash of all it holds.
+
+    Args:
+        config: the run.
+        collection: what it trains on, as it is sampled.
+        target: of its domain batches.
+    """
+    parts = (
+        [one.collection for one in collection.parts] if isinstance(collection, JoinedCollection) else [collection]
+    )
+    names = [one.name for one in config.data]
+    if len(names) != len(parts):  # a collection that was given to `train`
+        names = [one.name for one in parts]
+    sets = {
+        f"data set {number}, {name}": one for number, (name, one) in enumerate(zip(names, parts, strict=True), 1)
+    }
+    if target is not None:
+        sets[f"target {config.target}"] = target
+    return {name: hash_of([collection_fingerprint(one), one.finds_translations]) for name, one in sets.items()}
+
+
+def check_data(out: str | Path, contents: Mapping[str, str]) -> None:
+    """See that a run that is resumed reads what its last checkpoint was trained on, wherever that lies now.
+
+    Args:
+        out: folder of the run.
+        contents: what `data_contents` returns.
+
+    Raises:
+        InputError: a data set has other texts, ids, languages or judgments.
+    """
+    noted = Path(out) / CHECKPOINTS / DATA_FILE
+    if last_checkpoint(noted.parent) is None or not noted.is_file():
+        return
+    before = json.loads(noted.read_text(encoding="utf-8"))
+    changed = [name for (name, now), old in zip(contents.items(), before, strict=False) if now != old]
+    if changed:
+        raise InputError(
+            f"{out} was started with other texts or judgments than are now in {'; '.join(changed)}: resume it with "
+            "the data it had, or start anew in another --out"
+        )
+
+
+def begin(config: TrainConfig, contents: Mapping[str, str]) -> None:
+    """Make the folder of a run, remove what killed processes left in it, and write the settings and the hashes of
+    what the data sets hold (`data_contents`)."""
     out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
+    checkpoints = out / CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     text = yaml.safe_dump(_effective(config), sort_keys=False, allow_unicode=True)
-    written = out / f"{SAVING}{CONFIG_FILE}"
-    written.write_text(text, encoding="utf-8")
-    put_in_place(written, out / CONFIG_FILE)
+    for path, content in ((out / CONFIG_FILE, text), (checkpoints / DATA_FILE, json.dumps([*contents.values()]))):
+        written = path.with_name(SAVING + path.name)
+        written.write_text(content, encoding="utf-8")
+        put_in_place(written, path)
 
 
 def finish(out: Path, model: SentenceTransformer, record: dict[str, Any]) -> None:

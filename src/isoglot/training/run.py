@@ -23,7 +23,7 @@ from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
 from isoglot.training.data import load_data
-from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_out, finish
+from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_data, check_out, data_contents, finish
 from isoglot.training.record import count_encoded, describe
 from isoglot.training.sampled import sample_training_data
 from isoglot.training.signals import StopOnSignal, TrainingStopped
@@ -124,6 +124,9 @@ def train(
     target = None
     if config.target is not None:
         target = load_target(config.target, language=config.lang, lenient=config.lenient)
+    contents = data_contents(config, collection, target) if first else {}
+    if resume:
+        check_data(out, contents)
     switcher: Any = None
     if config.code_switch is not None:
         switcher = config.code_switch.make(collection, config.seed, config.lenient)
@@ -162,7 +165,7 @@ def train(
         trainer.add_callback(make(trainer))
     checkpoint = last_checkpoint(args.output_dir) if resume else None
     if first:
-        begin(config)
+        begin(config, contents)
     seconds = {"setup": time.perf_counter() - start}
     start = time.perf_counter()
     with StopOnSignal() as stop, _one_line_for_small_pairs():

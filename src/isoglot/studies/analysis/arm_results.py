@@ -8,15 +8,13 @@ from typing import Any
 
 from isoglot.evaluation import Result
 from isoglot.studies.analysis.frame import Frame, figure_of_seeds
-from isoglot.studies.analysis.measures import PER_QUERY_BIAS, SIGNED, column_of
+from isoglot.studies.analysis.measures import OF_SEEDS, PER_QUERY_BIAS, SIGNED, column_of
 from isoglot.studies.job import Job, Workshop, read_run
 from isoglot.studies.recipe import Evaluation
 
 __all__ = ["ArmResults", "along_figures", "estimates_of", "read_arm"]
 
 SETTINGS = ("monolingual", "cross_lingual", "multilingual")
-OF_SEEDS = ("recall_gap@10", "recall_gap@100")
-"""Measures of bias that are no means over queries."""
 
 
 @dataclass

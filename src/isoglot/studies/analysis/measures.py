@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["PER_QUERY_BIAS", "SIGNED", "better_of", "column_of"]
+__all__ = ["OF_SEEDS", "PER_QUERY_BIAS", "SIGNED", "better_of", "column_of"]
 
 PER_QUERY_BIAS = (
     *("rank_distance", "max_rank", "max_rank_log", "complete@10", "complete@100"),
@@ -12,8 +12,11 @@ PER_QUERY_BIAS = (
 )
 """Measures of bias that are means over queries, and so can be tested by queries."""
 
+OF_SEEDS = ("recall_gap@10", "recall_gap@100")
+"""Measures of bias that are no means over queries."""
+
 LOW = (
-    *("rank_distance", "max_rank", "max_rank_log", "own_language_share@10", "recall_gap@10", "recall_gap@100"),
+    *("rank_distance", "max_rank", "max_rank_log", "own_language_share@10", *OF_SEEDS),
     *("alignment", "uniformity", "language_identification"),
 )
 HIGH = ("complete@10", "complete@100", "peer@10", "peer@100", "rank_correlation", "parallel_accuracy", "cka")

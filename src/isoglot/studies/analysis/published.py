@@ -6,25 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.studies.recipe import Beside, Profile, Published
+from isoglot.studies.analysis.measures import OF_SEEDS, PER_QUERY_BIAS
+from isoglot.studies.recipe import Beside, Profile, Published, PublishedFigures, Recipe
 
 __all__ = ["check_published", "published_beside"]
 
 RANKED = ("monolingual", "cross_lingual", "multilingual", "macro_multilingual")
 
 
-def check_published(published: Published | None, profile: Profile, arms: Mapping[str, Any], place: str) -> None:
+def check_published(recipe: Recipe, profile: Profile, arms: Mapping[str, Any], where: str, place: str) -> None:
     """See that published figures and what a profile sets them beside exist.
 
     Args:
-        published: of the recipe.
+        recipe: the recipe.
         profile: the profile.
         arms: all of its arms, by name.
+        where: what messages call the recipe.
         place: what messages call the profile.
 
     Raises:
-        InputError: there are none, an arm is not in the profile or not in the source, or a measure is not measured.
+        InputError: there are none, one is of no evaluation of any profile or of an unknown measure, an arm is not
+            in the profile or not in the source, or a measure is not measured.
     """
+    published = recipe.published
+    evaluations = {one.name: None for each in recipe.profiles.values() for one in each.evaluate}
+    for at, one in enumerate(published.figures if published is not None else ()):
+        key = f"{where}: published.figures[{at}]"
+        if one.on not in evaluations:
+            raise InputError(
+                f"{key}.on: no profile has an evaluation {one.on!r}; there is {', '.join(evaluations)}"
+            )
+        _check_measure(one, f"{key}.measure")
     beside = profile.published
     if beside is None:
         return
@@ -40,6 +52,21 @@ def check_published(published: Published | None, profile: Profile, arms: Mapping
     for one in published.figures:
         if one.setting in RANKED and one.measure not in measured.get(one.on, [one.measure]):
             raise InputError(f"{place}.evaluate: {one.on} does not measure {one.measure!r}, which is published")
+
+
+def _check_measure(figures: PublishedFigures, place: str) -> None:
+    """See that a measure is one that `estimates_of` tells in its setting."""
+    from isoglot.evaluation.measures import parse_measure
+
+    if figures.setting in RANKED:
+        try:
+            parse_measure(figures.measure)
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from None
+        return
+    known = PER_QUERY_BIAS if figures.setting == "macro_bias" else (*PER_QUERY_BIAS, *OF_SEEDS)
+    if figures.measure not in known:
+        raise InputError(f"{place}: {figures.setting} has no {figures.measure!r}; it has {', '.join(known)}")
 
 
 def published_beside(

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.collections import Collection
+from isoglot.collections.collection import Collection
 
 __all__ = ["collection_fingerprint", "files_fingerprint", "hash_of"]
 
@@ -34,18 +34,43 @@ def _column(column: pa.ChunkedArray) -> str:
         if pa.types.is_string(part.type) or pa.types.is_large_string(part.type):
             size = pc.fill_null(pc.binary_length(part), -1)
             lengths.update(np.asarray(size.to_numpy()).astype(np.int64).tobytes())
-            values.update("".join(text for text in part.to_pylist() if text is not None).encode())
+            for chunk in part.chunks:
+                values.update(_texts(chunk))
+        elif pa.types.is_integer(part.type) and not part.null_count:  # as below, without Python's numbers
+            digits = pc.cast(part, pa.string()).combine_chunks()
+            listed = pa.ListArray.from_arrays(pa.array([0, len(digits)], pa.int32()), digits)
+            values.update(pc.binary_join(listed, ", ")[0].as_buffer())
+            values.update(b",")
         else:
             values.update(json.dumps(part.to_pylist(), sort_keys=True, default=str).encode()[1:-1] + b",")
     return values.hexdigest() + lengths.hexdigest()
 
 
+def _texts(chunk: pa.Array) -> memoryview:
+    """Return the bytes of texts, one after the other: what Arrow holds, not a copy."""
+    chunk = pc.fill_null(chunk, "")  # what lies behind a text that is not there can be anything
+    _, offsets, data = chunk.buffers()
+    if not len(chunk) or data is None:
+        return memoryview(b"")
+    kind = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
+    at = np.frombuffer(offsets, kind)[chunk.offset : chunk.offset + len(chunk) + 1]
+    return memoryview(data)[at[0] : at[-1]]
+
+
 def collection_fingerprint(collection: Collection) -> str:
-    """Return a hash of a collection's documents, queries and judgments, in their order; not of its name."""
+    """Return a hash of a collection's documents, queries and judgments, in their order; not of its name.
+
+    A column `extra` with nothing in it is none: a set has it when one that it is joined with has.
+    """
+    tables = (collection.documents, collection.queries, collection.judgments)
     return hash_of(
         [
-            {name: _column(table[name]) for name in sorted(table.column_names)}
-            for table in (collection.documents, collection.queries, collection.judgments)
+            {
+                name: _column(table[name])
+                for name in sorted(table.column_names)
+                if name != "extra" or table[name].null_count < len(table)
+            }
+            for table in tables
         ]
     )
 
