@@ -7,6 +7,7 @@ in training.
 
     python benchmarks/strategies.py    # four kinds of batches, two of them with both pairings; 3 seeds; test
     python benchmarks/strategies.py --ablations --split dev --seeds 1
+    python benchmarks/strategies.py --taus --split dev     # how languages are drawn, by both pairings
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from sentence_transformers import SentenceTransformerTrainingArguments
@@ -27,7 +28,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import PrinterCallback
 
-from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual, Multiway, Strategy
+from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual, Multiway, Pairing, Strategy
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection, read_collection
 from isoglot.encoders import static_encoder, train_tokenizer
@@ -81,6 +82,12 @@ ABLATIONS: dict[str, Recipe] = {
     "multiway, alpha = 0.75": (Multiway(), lambda: MultiwayInfoNCE(alpha=0.75)),
     "multiway, symmetric": (Multiway(), lambda: MultiwayInfoNCE(symmetric=True)),
     "multiway, per pair": (Multiway(), lambda: MultiwayInfoNCE(form="per_pair")),
+}
+TAUS: dict[str, Recipe] = {
+    f"{rule.name} by {pairing}, tau = {tau:g}": (rule(tau=tau, pairing=pairing), InfoNCE)
+    for rule in (Hybrid, CrossLingual)
+    for pairing in get_args(Pairing)
+    for tau in (0.0, 0.3, 0.5, 1.0)
 }
 
 
@@ -150,9 +157,12 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--ablations", action="store_true", help="variants of hybrid and multiway batches")
+    parser.add_argument(
+        "--taus", action="store_true", help="hybrid and cross-lingual batches by how languages are drawn"
+    )
     parser.add_argument("--arms", help="only these, separated by semicolons")
     options = parser.parse_args(given)
-    arms = ABLATIONS if options.ablations else ARMS
+    arms = TAUS if options.taus else ABLATIONS if options.ablations else ARMS
     if options.arms:
         arms = {name.strip(): arms[name.strip()] for name in options.arms.split(";")}
     data, test = read_collection(options.data / "train"), read_collection(options.data / options.split)
