@@ -92,7 +92,7 @@ def write_small(name: str, encoders: dict[str, str], folder: Path) -> Path:
     profile["seeds"] = SEEDS.get(name, [0])
     for grid in profile.get("grids", []):
         if "alpha" in grid["over"]:
-            grid["over"]["alpha"] = [0.0, 0.5, 1.0]
+            grid["over"]["alpha"] = [0.0, 0.4, 0.5, 0.6, 1.0]
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump({**recipe, "profiles": {"benchmark": profile}}, sort_keys=False), "utf-8")
     return path
