@@ -4,6 +4,7 @@ published; and what is said of published figures."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_the_pretrained_profile_trains_the_encoder_that_is_given_on_several_sets
     ours = arms["hybrid"]["estimates"]["xquad-r"]["macro_bias"]["rank_distance"]
     assert (one["published_arm"], one["published"], one["ours"]) == ("xlmr-hybrid", 286.6, ours["mean"])
     page = (tmp_path / "out" / "study.html").read_text(encoding="utf-8")
+    assert "[[" not in re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
     for wanted in ("Beside the published figures", "not comparable", "287", "arXiv 2408.10536, tables"):
         assert wanted in page, wanted
 

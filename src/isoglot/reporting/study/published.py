@@ -32,7 +32,7 @@ def published_of(result: Mapping[str, Any]) -> dict[str, Any] | None:
         setting = one["setting"].removeprefix(MACRO)
         measure = measure_of(key_of(setting, one["measure"]))
         known = one["low"] is not None and one["high"] is not None
-        interval = f" [{interval_text(one['low'], one['high'], measure.form)}]" if known else ""
+        interval = " " + interval_text(one["low"], one["high"], measure.form) if known else ""
         name = one["measure"] if setting != "bias" else measure.label
         retrieval = setting != "bias"
         cells = [
