@@ -87,6 +87,9 @@ def write_small(folder: Path) -> Path:
     profile = recipe["profiles"]["pretrained"]
     profile["train"] |= {"steps": 3, "batch_size": 6, "freeze": 1, "save_steps": 0, "learning_rate": 0.01}
     profile["seeds"] = [0]
+    measured = {one["name"] for one in profile["evaluate"]}
+    figures = [one for one in recipe["published"]["figures"] if one["on"] in measured]
+    recipe["published"] = recipe["published"] | {"figures": figures}
     path = folder / "paper.yaml"
     path.write_text(yaml.safe_dump({**recipe, "profiles": {"pretrained": profile}}, sort_keys=False), "utf-8")
     return path
