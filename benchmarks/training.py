@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -129,14 +129,18 @@ def ours(options: argparse.Namespace, collection: Collection, model: SentenceTra
 
 
 def peer(options: argparse.Namespace, collection: Collection, model: SentenceTransformer, folder: str) -> Any:
-    datasets = {}
+    texts = {}
     for a in collection.languages:
         for b in collection.languages:
             queries, documents = collection.pairs(a, b)
             if len(queries) and (a != b or options.pairing == "batch"):
-                texts = {"query": collection.query_texts(queries), "document": collection.document_texts(documents)}
-                datasets[f"{a}-{b}"] = Dataset.from_dict(texts)
-    train_dataset = concatenate_datasets(list(datasets.values())) if options.pairing == "row" else datasets
+                columns = (collection.query_texts(queries), collection.document_texts(documents))
+                texts[f"{a}-{b}"] = dict(zip(("query", "document"), columns, strict=True))
+    if options.pairing == "row":  # one table, since rows of many small ones are slow to gather
+        together = {side: [text for one in texts.values() for text in one[side]] for side in ("query", "document")}
+        train_dataset = Dataset.from_dict(together)
+    else:
+        train_dataset = {name: Dataset.from_dict(one) for name, one in texts.items()}
     if options.peer_loss == "cached":
         loss = CachedMultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE, mini_batch_size=MINI_BATCH)
     else:
