@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, load_collection, sample_collection, write_collection
-from isoglot.errors import InputError
+from isoglot.errors import InputError, IsoglotError
 from isoglot.training import read_config, run, train
 from isoglot.training.checks import check_settings
 from isoglot.training.sampled import sample_training_data
@@ -113,9 +113,13 @@ def test_the_settings_stand_beside_the_model_and_resuming_keeps_to_them(data, tm
         yaml.safe_dump(SMALL | {"data": str(data), "out": str(out), "default_budget": 3, "sample": {"de": 1}})
     )
     flags = ["--budget", "swa=10", "--budget", "EN=all", "--default-budget", "20", "--hold-out-languages", "th"]
+
+    def cut_short(*_: object) -> None:
+        raise IsoglotError("as if killed at the very end")
+
     with monkeypatch.context() as patched:
-        patched.setattr(run, "finish", lambda *_: None)  # as if killed at the very end
-        assert main(["train", str(written), *flags, "--sample-seed", "2"]) == 0
+        patched.setattr(run, "finish", cut_short)
+        assert main(["train", str(written), *flags, "--sample-seed", "2"]) == 1
     assert (
         "training on a sample of pages: 60 of its 120 queries, 60 of its 120 documents" in capsys.readouterr().err
     )
