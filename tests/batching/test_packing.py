@@ -30,17 +30,22 @@ def claims_of(query_index, conflicts):
     return [{int(one), *conflicts.claims[ends[one] : ends[one + 1]].tolist()} for one in query_index]
 
 
+def check_packed(placed, unplaced, claims, capacity):
+    """No batch holds more than it takes, or rows that conflict; rows without a batch are those that are named."""
+    for batch, room in enumerate(capacity):
+        rows = np.flatnonzero(placed == batch)
+        assert len(rows) <= room
+        assert not any(claims[one] & claims[other] for one, other in combinations(rows, 2))
+    assert sorted(np.flatnonzero(placed < 0)) == sorted(unplaced)
+
+
 @settings(max_examples=300, deadline=None)
 @given(problems())
 def test_no_rows_of_a_batch_conflict_and_none_is_left_out_that_has_a_place(problem):
     query_index, conflicts, capacity, seed = problem
     placed, unplaced = pack(query_index, conflicts, capacity, np.random.default_rng(seed))
     claims = claims_of(query_index, conflicts)
-    for batch, room in enumerate(capacity):
-        rows = np.flatnonzero(placed == batch)
-        assert len(rows) <= room
-        assert not any(claims[one] & claims[other] for one, other in combinations(rows, 2))
-    assert sorted(np.flatnonzero(placed < 0)) == sorted(unplaced)
+    check_packed(placed, unplaced, claims, capacity)
     for row in unplaced:
         for batch in np.flatnonzero(np.bincount(placed[placed >= 0], minlength=len(capacity)) < capacity):
             assert any(claims[row] & claims[other] for other in np.flatnonzero(placed == batch))
@@ -52,11 +57,7 @@ def test_packing_with_bounded_work_never_lets_rows_conflict_and_leaves_out_no_ro
     query_index, conflicts, capacity, seed = problem
     placed, unplaced = pack(query_index, conflicts, capacity, np.random.default_rng(seed), thorough=False)
     claims = claims_of(query_index, conflicts)
-    for batch, room in enumerate(capacity):
-        rows = np.flatnonzero(placed == batch)
-        assert len(rows) <= room
-        assert not any(claims[one] & claims[other] for one, other in combinations(rows, 2))
-    assert sorted(np.flatnonzero(placed < 0)) == sorted(unplaced)
+    check_packed(placed, unplaced, claims, capacity)
     full = not (np.bincount(placed[placed >= 0], minlength=len(capacity)) < capacity).any()
     for row in unplaced:
         assert full or any(claims[row] & claims[other] for other in range(len(claims)) if other != row)

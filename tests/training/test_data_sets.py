@@ -168,19 +168,23 @@ def everything(tmp_path) -> dict:
     }
 
 
+class Stop(TrainerCallback):
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == 9:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Stopped(HybridTrainer):
+    """Is asked to stop at its ninth step."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, callbacks=[Stop()], **kwargs)
+
+
 @pytest.mark.parametrize("kind", ["plain", "weights", "everything"])
 def test_a_run_that_is_stopped_and_resumed_ends_with_the_weights_of_one_that_was_not(
     kind, pages, abstracts, tmp_path, monkeypatch
 ):
-    class Stop(TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs):
-            if state.global_step == 9:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    class Stopped(HybridTrainer):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, callbacks=[Stop()], **kwargs)
-
     data = [str(pages), str(abstracts)]
     if kind == "weights":
         data = [{"name": one, "weight": weight} for one, weight in zip(data, (1, 3), strict=True)]
@@ -223,15 +227,6 @@ def test_a_run_is_resumed_with_the_data_sets_it_had_wherever_they_lie_now(pages,
 
 
 def test_a_run_is_not_resumed_with_other_contents(pages, abstracts, tmp_path, monkeypatch):
-    class Stop(TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs):
-            if state.global_step == 9:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    class Stopped(HybridTrainer):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, callbacks=[Stop()], **kwargs)
-
     rows = [(f"en{n}", "en", "", f"abstract {n} of a paper") for n in range(10)]
     asked = [(f"q{n}", "en", f"which abstract is {n} ?") for n in range(10)]
     other = {

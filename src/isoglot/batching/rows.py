@@ -109,10 +109,12 @@ class RowDraws:
             target: (L, L) share of the rows.
             often: in which share of the batches an id, or a document, may come up at most.
         """
+        of_ids = texts.weigh(weights)
+        ids = np.flatnonzero(of_ids > 0).astype(np.int32)
+        offsets, claims = self._conflicts.of_rows(ids)
+        claims = np.unique(claims, return_inverse=True)[1]
         for _ in range(BALANCING):
-            of_ids = texts.weigh(weights)
-            ids = np.flatnonzero(of_ids > 0).astype(np.int32)
-            rates, batches = _rates(of_ids[ids], ids, self._conflicts, self._batch_size, often)
+            rates, batches = _rates(of_ids[ids], offsets, claims, self._batch_size, often)
             if often < 1 and rates.sum() < NEARLY * min(batches * self._batch_size, len(ids)):
                 return  # batches would be smaller for it
             drawn = texts.expect(weights, ids, rates / of_ids[ids])
@@ -124,6 +126,7 @@ class RowDraws:
                 return
             ratio = np.divide(target, drawn, out=np.ones_like(target), where=drawn > 0)
             weights = weights * np.clip(ratio, 0.5, 2.0)
+            of_ids = texts.weigh(weights)
 
     def _offsets(self) -> np.ndarray:
         """Return where in a row of its own each id starts (n,), in [0, 1): ids that share documents one after the
@@ -238,29 +241,27 @@ class _Texts:
 
 
 def _rates(
-    weights: np.ndarray, ids: np.ndarray, conflicts: Conflicts, batch_size: int, often: float
+    weights: np.ndarray, offsets: np.ndarray, claims: np.ndarray, batch_size: int, often: float
 ) -> tuple[np.ndarray, int]:
     """Return how often ids come up in a pass (n,), and the batches of one.
 
     Args:
         weights: (n,), above 0.
-        ids: (n,) query id indices.
-        conflicts: which may not meet.
+        offsets: (n + 1,), as `_capped` takes them.
+        claims: numbers from 0 on without a gap, likewise.
         batch_size: rows asked for.
         often: in which share of the batches one may come up at most, where ids weigh differently.
     """
-    n = len(ids)
+    n = len(weights)
     batches = math.ceil(n / batch_size)
-    offsets, claims = conflicts.of_rows(ids)
-    of_claims = np.unique(claims, return_inverse=True)[1]
     if np.allclose(weights, weights[0], rtol=1e-9):
-        heaviest = int(np.bincount(of_claims).max())
+        heaviest = int(np.bincount(claims).max())
         if heaviest <= batches:
             return _equal_rates(n, batch_size, heaviest)
-        most = _capped(np.ones(n), batches * batch_size, offsets, of_claims, batches).sum() / batches
+        most = _capped(np.ones(n), batches * batch_size, offsets, claims, batches).sum() / batches
         if n / heaviest >= NEARLY * most:
             return np.ones(n), heaviest
-    return _capped(weights, batches * batch_size, offsets, of_claims, often * batches), batches
+    return _capped(weights, batches * batch_size, offsets, claims, often * batches), batches
 
 
 def _equal_rates(n: int, batch_size: int, heaviest: int) -> tuple[np.ndarray, int]:
