@@ -85,7 +85,7 @@ def write_input(folder: Path, options: argparse.Namespace) -> None:
 
 
 def ours(source: Path, out: Path) -> Any:
-    from isoglot.collections.convert import convert
+    from isoglot.data.convert import convert
 
     return convert(source, "parquet", out)
 

@@ -40,9 +40,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 from sentence_transformers.util import dot_score
 
-from isoglot.benchmarks.selection import keep_languages, keep_queries
 from isoglot.collections import Collection
-from isoglot.collections.lareqa import read_lareqa
+from isoglot.data.forms.lareqa import read_lareqa
+from isoglot.data.mteb.selection import keep_languages, keep_queries
 from isoglot.encoders import load_encoder, static_encoder
 from isoglot.evaluation import embed_collection, evaluate_embeddings
 from isoglot.evaluation.result import Result
@@ -195,8 +195,8 @@ def run_mteb(tables: Tables) -> tuple[Cost, Figures]:
     from mteb.models import ModelMeta
     from mteb.types import PromptType
 
-    from isoglot.benchmarks import local_task
-    from isoglot.benchmarks.library import quietly
+    from isoglot.data.mteb import local_task
+    from isoglot.data.mteb.library import quietly
 
     collection = tables.collection
     texts = {

@@ -19,7 +19,7 @@ import pandas  # noqa: F401 - imported before instrumentation, which would slow 
 import pyarrow.parquet  # noqa: F401
 
 with atheris.instrument_imports(include=["isoglot.collections"]):
-    from isoglot.collections.convert import Reading, read_form
+    from isoglot.data.convert import Reading, read_form
 from isoglot.errors import InputError
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from isoglot.batching import Strategy as Strategy
     from isoglot.collections import Collection as Collection
     from isoglot.collections import collection_from_rows as collection_from_rows
-    from isoglot.collections import find_leakage as find_leakage
     from isoglot.collections import join_collections as join_collections
-    from isoglot.collections import load_collection as load_collection
     from isoglot.collections import read_collection as read_collection
-    from isoglot.collections import sample_collection as sample_collection
     from isoglot.collections import write_collection as write_collection
+    from isoglot.data import find_leakage as find_leakage
+    from isoglot.data import load_collection as load_collection
+    from isoglot.data import sample_collection as sample_collection
     from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from isoglot.evaluation import evaluate_bm25 as evaluate_bm25
     from isoglot.evaluation import evaluate_embeddings as evaluate_embeddings
     from isoglot.evaluation import evaluate_run as evaluate_run
+    from isoglot.evaluation import mine_hard_negatives as mine_hard_negatives
     from isoglot.evaluation import read_embeddings as read_embeddings
-    from isoglot.mining import mine_hard_negatives as mine_hard_negatives
     from isoglot.objectives import DistributionAlignment as DistributionAlignment
     from isoglot.objectives import DomainContrast as DomainContrast
     from isoglot.objectives import EmbeddedBatch as EmbeddedBatch
@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from isoglot.objectives import LanguageAdversary as LanguageAdversary
     from isoglot.objectives import LanguageContrast as LanguageContrast
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
-    from isoglot.objectives import Objective as Objective
     from isoglot.objectives import ReverseTraining as ReverseTraining
     from isoglot.objectives import SemanticContrast as SemanticContrast
     from isoglot.training import HybridTrainer as HybridTrainer
+    from isoglot.training.execution import Objective as Objective
 
 __version__ = version("isoglot")
 
@@ -65,22 +65,22 @@ _ROOMS = {
         *("Monolingual", "Multiway", "Schedule", "Strategy"),
     ),
     "collections": (
-        *("Collection", "collection_from_rows", "find_leakage", "join_collections", "load_collection"),
-        *("read_collection", "sample_collection", "write_collection"),
+        *("Collection", "collection_from_rows", "join_collections", "read_collection", "write_collection"),
     ),
+    "data": ("find_leakage", "load_collection", "sample_collection"),
     "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
         *("MultilingualEvaluator", "Result", "compare_all", "evaluate", "evaluate_bm25", "evaluate_embeddings"),
-        *("evaluate_run", "read_embeddings"),
+        *("evaluate_run", "mine_hard_negatives", "read_embeddings"),
     ),
-    "mining": ("mine_hard_negatives",),
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "InfoNCE", "KLAlignment"),
-        *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE", "Objective"),
+        *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
         *("ReverseTraining", "SemanticContrast"),
     ),
     "training": ("HybridTrainer",),
+    "training.execution": ("Objective",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.batching.code_switching import CodeSwitcher
-from isoglot.collections.lexicon import lexicon_from_pairs
+from isoglot.data.lexicons.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
 
 EN_DE = lexicon_from_pairs("en", "de", [("the", "der"), ("dog", "Hund"), ("house", "Haus"), ("house", "Heim")])

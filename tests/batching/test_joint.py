@@ -284,7 +284,7 @@ def test_other_errors_are_those_of_one_set():
 
 
 def test_a_joined_sample_of_which_a_set_has_nothing_left():
-    from isoglot.collections import sample_collection
+    from isoglot.data import sample_collection
 
     joined = join_collections([pages(10, name="whole"), pages(10, ("fr",), name="gone")])
     sampler = JointSampler(sample_collection(joined, {}, hold_out=["fr"]), Hybrid(), 4)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.collections import Collection, collection_from_rows
-from isoglot.collections.tags import canonical_tag, language_name
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag, language_name
 
 TAGS = ("en", "de", "th", "zh-TW")
 

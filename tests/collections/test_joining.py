@@ -12,15 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.batching import Hybrid, JointSampler
-from isoglot.collections import (
-    collection_from_rows,
-    join_collections,
-    load_collection,
-    sample_collection,
-    write_collection,
-)
+from isoglot.collections import collection_from_rows, join_collections, write_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
+from isoglot.data import load_collection, sample_collection
 from isoglot.errors import InputError
 from isoglot.studies.views import translations_view
 

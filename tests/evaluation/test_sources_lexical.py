@@ -11,10 +11,10 @@ import pytest
 from evaluation_helpers import judge
 
 from isoglot.collections import collection_from_rows
-from isoglot.collections.words import words_of
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate_bm25, rank_scores
 from isoglot.evaluation.sources.lexical import K1, B
+from isoglot.languages.words import words_of
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.collections import collection_from_rows
-from isoglot.collections.sampling import sample_collection
+from isoglot.data.sampling import sample_collection
 from isoglot.evaluation import evaluate_embeddings, evaluate_run, judgments_of, rank_scores
 from isoglot.evaluation.embed import judged_query_rows
-from isoglot.mining.hard_negatives import mine_embeddings
+from isoglot.evaluation.hard_negatives import mine_embeddings
 
 TAGS = ("de", "en", "sw")
 

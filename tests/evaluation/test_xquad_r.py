@@ -13,7 +13,7 @@ from evaluation_helpers import ranking
 
 from isoglot.collections import Collection
 from isoglot.collections.building import only_judged
-from isoglot.collections.lareqa import read_lareqa
+from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.evaluation import evaluate_embeddings
 
 MEASURES = ("AP", "nDCG@10", "R@100", "RR@10")

@@ -17,9 +17,9 @@ import numpy as np
 from form_samples import afriqa_line, as_json, as_lines, lay_out, mkqa_line, squad_file, squad_question
 
 from isoglot.collections import collection_from_rows
-from isoglot.collections.catalogue import find_entry
 from isoglot.collections.negatives import with_hard_negatives
 from isoglot.collections.parts import write_splits
+from isoglot.data.catalogue import find_entry
 
 WORDS = 60
 MLQA = ("ar", "de", "en", "es", "hi", "vi", "zh")

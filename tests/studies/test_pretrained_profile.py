@@ -15,7 +15,7 @@ from form_samples import squad_file, squad_question
 
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, write_collection
-from isoglot.collections.lareqa import read_lareqa
+from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.errors import InputError
 from isoglot.studies.analysis.published import published_beside
 from isoglot.studies.recipe import Beside, Published

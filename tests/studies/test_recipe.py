@@ -11,7 +11,7 @@ import yaml
 
 from isoglot.collections import collection_from_rows
 from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
-from isoglot.collections.lexicon import lexicon_from_pairs
+from isoglot.data.lexicons.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
 from isoglot.studies import outline_study
 from isoglot.studies.expand import expand_arms

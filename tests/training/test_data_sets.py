@@ -16,8 +16,9 @@ from transformers import TrainerCallback
 
 from isoglot.batching import BatchSampler, Hybrid, JointSampler
 from isoglot.cli import main
-from isoglot.collections import collection_from_rows, join_collections, load_collection, write_collection
+from isoglot.collections import collection_from_rows, join_collections, write_collection
 from isoglot.collections.negatives import with_hard_negatives
+from isoglot.data import load_collection
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, read_config, run, train

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from isoglot.training import deferred
+from isoglot.training.cpu import deferred
 
 
 def weights(folder) -> bytes:

@@ -15,7 +15,8 @@ from transformers import TrainerCallback
 
 from isoglot.cli import main
 from isoglot.errors import InputError
-from isoglot.training import HybridTrainer, deferred, read_config, run, train
+from isoglot.training import HybridTrainer, read_config, run, train
+from isoglot.training.cpu import deferred
 from isoglot.training.signals import StopOnSignal, TrainingStopped
 
 
@@ -181,7 +182,7 @@ def test_the_model_that_is_best_on_the_validation_collection_is_saved(data, tmp_
     best = min(results, key=results.get)
     assert best < 18
     assert record["best"] == {"step": best, "measure": "rank_distance", "value": results[best]}
-    from isoglot.collections import load_collection
+    from isoglot.data import load_collection
     from isoglot.evaluation import evaluate
 
     saved = SentenceTransformer(str(tmp_path / "out"), device="cpu")

@@ -9,7 +9,8 @@ import yaml
 from sentence_transformers import SentenceTransformer
 
 from isoglot.cli import main
-from isoglot.collections import collection_from_rows, load_collection, sample_collection, write_collection
+from isoglot.collections import collection_from_rows, write_collection
+from isoglot.data import load_collection, sample_collection
 from isoglot.errors import InputError, IsoglotError
 from isoglot.training import read_config, run, train
 from isoglot.training.checks import check_settings

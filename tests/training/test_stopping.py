@@ -16,8 +16,9 @@ from sentence_transformers import SentenceTransformer
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState
 
 from isoglot.cli import main
-from isoglot.collections import collection_from_rows, load_collection, write_collection
-from isoglot.collections.loading import load_worldfacts
+from isoglot.collections import collection_from_rows, write_collection
+from isoglot.data import load_collection
+from isoglot.data.catalogue.loading import load_worldfacts
 from isoglot.encoders import scratch_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import embed_collection, evaluate, evaluate_embeddings

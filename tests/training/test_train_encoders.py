@@ -90,7 +90,7 @@ def test_every_encoder_trains_saves_loads_and_is_measured(kind, strategy, more, 
 
 def test_precision_changes_a_transformer_and_memory_does_not(data, tmp_path, monkeypatch):
     # the library's dropout draws the same masks in both precisions
-    monkeypatch.setattr("isoglot.objectives.embedding.quick_dropout", lambda model: nullcontext())
+    monkeypatch.setattr("isoglot.training.execution.embedding.quick_dropout", lambda model: nullcontext())
     flags = ("--data", data, "--encoder", "scratch", "--dimensions", 64, "--layers", 1, "--steps", 2, "--quiet")
     weights = {}
     for name, more in {"plain": (), "bf16": ("--bf16",), "little": ("--memory", "1")}.items():
@@ -138,11 +138,11 @@ def test_a_static_encoder_starts_from_a_pretrained_one_and_resumes(data, pretrai
     pytest.importorskip(
         "model2vec.distill", reason="needs model2vec and skeletoken: pip install 'isoglot[distill]'"
     )
-    from isoglot.collections import load_collection
+    from isoglot.data import load_collection
     from isoglot.encoders import distil_static
-    from isoglot.training.deferred import KEY
+    from isoglot.training.cpu.deferred import KEY
 
-    monkeypatch.setattr("isoglot.training.deferred.SMALLEST", 0)
+    monkeypatch.setattr("isoglot.training.cpu.deferred.SMALLEST", 0)
     start, size = pretrained_folders["mbert"], {"dimensions": 16, "vocabulary": 120}
     flags = ["train", "--data", data, "--encoder", "static", "--from", start, "--quiet"]
     flags += ["--dimensions", size["dimensions"], "--vocabulary", size["vocabulary"]]

@@ -19,8 +19,9 @@ from isoglot.collections import collection_from_rows, write_collection
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator, evaluate
-from isoglot.objectives import InfoNCE, Objective
+from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer, read_config, train
+from isoglot.training.execution import Objective
 
 WORDS = {"en": "page number about", "de": "Seite Nummer über", "th": "หน้า ที่ เรื่อง"}
 NUMBERS = {

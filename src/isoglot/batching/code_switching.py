@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 from isoglot.batching.draws import generator
-from isoglot.collections.lexicon import Lexicon
-from isoglot.collections.words import fold_word, word_pattern
+from isoglot.data.lexicons.lexicon import Lexicon
 from isoglot.errors import InputError
+from isoglot.languages.words import fold_word, word_pattern
 
 __all__ = ["CodeSwitcher", "Side"]
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from isoglot.batching.schedule import Schedule
 from isoglot.collections import Collection
-from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 
 __all__ = [
     "STRATEGIES",

@@ -37,8 +37,8 @@ def read_tag(text: str, option: str) -> str:
     Raises:
         InputError: the text is none.
     """
-    from isoglot.collections.tags import canonical_tag
     from isoglot.errors import InputError
+    from isoglot.languages.tags import canonical_tag
 
     try:
         return canonical_tag(text)

@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set that `isog
 
 def _summary(entry: Any) -> dict[str, Any]:
     """Return what `data list` says of a data set, and whether its name stands for a copy that is here."""
-    from isoglot.collections.catalogue.copies import copy_of
+    from isoglot.data.catalogue.copies import copy_of
 
     return {
         "name": entry.name,
@@ -61,7 +61,7 @@ def _languages(tags: list[str]) -> str:
 @app.command(name="list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")] = False) -> None:
     """List the data sets that can be had by name."""
-    from isoglot.collections.catalogue import all_entries
+    from isoglot.data.catalogue import all_entries
 
     summaries = [_summary(entry) for entry in all_entries()]
     if as_json:
@@ -78,8 +78,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stan
 
 def _checksum(entry: Any, file: Any) -> str:
     """Return what is known of a file's checksum, and from where."""
-    from isoglot.collections.catalogue.checksums import read_record
-    from isoglot.collections.catalogue.data_folder import download_folder
+    from isoglot.data.catalogue.checksums import read_record
+    from isoglot.data.catalogue.data_folder import download_folder
 
     if file.checksum:
         origin = "stated by the publisher" if entry.checksums == "stated" else "computed from the publisher's file"
@@ -110,8 +110,8 @@ def info(
     name: Name, as_json: Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")] = False
 ) -> None:
     """Say everything that is known of a data set: licence, citation, files and their checksums."""
-    from isoglot.collections.catalogue import find_entry
-    from isoglot.collections.catalogue.copies import copy_of
+    from isoglot.data.catalogue import find_entry
+    from isoglot.data.catalogue.copies import copy_of
 
     entry = find_entry(name)
     files = [
@@ -163,9 +163,9 @@ def get(
     lenient: Lenient = False,
 ) -> None:
     """Get a data set by its name and write it as a collection folder."""
-    from isoglot.collections.catalogue import find_entry
-    from isoglot.collections.catalogue.copies import copy_of
-    from isoglot.collections.catalogue.getting import Wanted, get_data, wanted_languages
+    from isoglot.data.catalogue import find_entry
+    from isoglot.data.catalogue.copies import copy_of
+    from isoglot.data.catalogue.getting import Wanted, get_data, wanted_languages
     from isoglot.errors import InputError
 
     entry = find_entry(name)

@@ -30,10 +30,11 @@ def build(
     form: Annotated[str, typer.Option(help="jsonl or parquet.")] = "jsonl",
 ) -> None:
     """Build the embedded collection worldfacts from Unicode CLDR."""
-    from isoglot.collections import load_worldfacts, write_collection
-    from isoglot.collections.loading import NAMED
-    from isoglot.collections.tags import canonical_tag
+    from isoglot.collections import write_collection
+    from isoglot.data import load_worldfacts
+    from isoglot.data.catalogue.loading import NAMED
     from isoglot.errors import InputError
+    from isoglot.languages.tags import canonical_tag
 
     if name not in NAMED:
         raise InputError(f"nothing called {name!r} can be built; there is {', '.join(NAMED)}")
@@ -79,7 +80,7 @@ def convert(
     ] = None,
 ) -> None:
     """Convert a data set into a collection, or a collection into its other form."""
-    from isoglot.collections.convert import convert as convert_collection
+    from isoglot.data.convert import convert as convert_collection
 
     written = convert_collection(
         source,

@@ -125,9 +125,9 @@ def _measure_model(
 
 def _run_benchmark(source: str, task: str, flags: dict[str, Any], lang: str | None, split: str | None) -> None:
     """Measure a model on a task of mteb, by mteb's own metrics."""
-    from isoglot.benchmarks import evaluate_mteb
     from isoglot.encoders import load_encoder
     from isoglot.errors import InputError
+    from isoglot.evaluation.mteb import evaluate_mteb
 
     allowed = (
         "--json",
@@ -250,7 +250,7 @@ def evaluate(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
-    from isoglot.collections import load_collection
+    from isoglot.data import load_collection
     from isoglot.errors import InputError
     from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 
@@ -285,7 +285,7 @@ def evaluate(
         given = {"--json": json_file, "--html": html_file, "--figures": figures, "--measures": measures, **flags}
         return _run_benchmark(model, data.removeprefix("mteb:"), given, lang, split)
     if is_task:
-        from isoglot.benchmarks import collection_from_mteb
+        from isoglot.data.mteb import collection_from_mteb
 
         collection = collection_from_mteb(data.removeprefix("mteb:"), split, languages=_tags(lang))
     else:

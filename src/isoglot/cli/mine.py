@@ -18,8 +18,8 @@ __all__ = ["mine"]
 
 def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Collection]:
     """Load what is to be mined, and with it the other splits, if they share its documents."""
-    from isoglot.collections.loading import load_splits
     from isoglot.collections.parts import share_documents
+    from isoglot.data.catalogue.loading import load_splits
     from isoglot.errors import InputError
 
     splits = load_splits(source, language=lang, lenient=lenient)
@@ -76,7 +76,7 @@ def mine(
     from isoglot.encoders import load_encoder
     from isoglot.errors import InputError
     from isoglot.evaluation.embed import check_device
-    from isoglot.mining import check_mining, mine_hard_negatives
+    from isoglot.evaluation.hard_negatives import check_mining, mine_hard_negatives
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")

@@ -27,7 +27,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="Also write what was f
 
 
 def _load(source: str, split: str | None, prefer: str, lang: str | None, lenient: bool) -> Any:
-    from isoglot.collections import load_collection
+    from isoglot.data import load_collection
 
     return load_collection(source, split=split, prefer_split=prefer, language=lang, lenient=lenient)
 
@@ -45,11 +45,11 @@ def check(
 ) -> None:
     """Read a collection strictly and say what is wrong with it (exit status 2), or what is odd about it."""
     from isoglot.collections.building import only_judged
-    from isoglot.collections.loading import load_splits
     from isoglot.collections.parts import share_documents
-    from isoglot.collections.quality.near import refuse_threshold
-    from isoglot.collections.quality.report import quality_findings
-    from isoglot.collections.quality.sentences import finding_sentences
+    from isoglot.data.catalogue.loading import load_splits
+    from isoglot.data.quality.near import refuse_threshold
+    from isoglot.data.quality.report import quality_findings
+    from isoglot.data.quality.sentences import finding_sentences
     from isoglot.result_files import write_result_file
 
     refuse_threshold(near)
@@ -89,10 +89,10 @@ def stats(
     html_file: Annotated[Path | None, typer.Option("--html", help="Also write a page here.")] = None,
 ) -> None:
     """Show sizes per language, text lengths, language pairs and repeated or oddly tagged texts of a collection."""
-    from isoglot.collections.quality.near import refuse_threshold
-    from isoglot.collections.quality.report import quality_findings
-    from isoglot.collections.quality.sentences import finding_sentences
-    from isoglot.collections.stats import collection_stats, length_histograms, stats_table
+    from isoglot.data.quality.near import refuse_threshold
+    from isoglot.data.quality.report import quality_findings
+    from isoglot.data.quality.sentences import finding_sentences
+    from isoglot.data.stats import collection_stats, length_histograms, stats_table
     from isoglot.result_files import write_result_file
 
     refuse_threshold(near)
@@ -140,9 +140,9 @@ def leakage(
     json_file: Json = None,
 ) -> int:
     """Find the queries and documents of TEST that TRAIN has too (exit status 1), or none (exit status 0)."""
-    from isoglot.collections import find_leakage
-    from isoglot.collections.quality.near import refuse_threshold
-    from isoglot.collections.quality.sentences import leakage_sentences
+    from isoglot.data import find_leakage
+    from isoglot.data.quality.near import refuse_threshold
+    from isoglot.data.quality.sentences import leakage_sentences
     from isoglot.result_files import write_result_file
 
     refuse_threshold(near)
@@ -188,7 +188,8 @@ def sample(
     """Draw a training sample with so many queries of each language; larger samples hold the smaller ones."""
     import numpy as np
 
-    from isoglot.collections import sample_collection, write_collection
+    from isoglot.collections import write_collection
+    from isoglot.data import sample_collection
     from isoglot.errors import InputError
 
     if form not in ("jsonl", "parquet"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from isoglot.benchmarks import BenchmarkResult
     from isoglot.evaluation import Result
+    from isoglot.evaluation.mteb_result import BenchmarkResult
     from isoglot.studies import Estimate
 
 __all__ = ["benchmark_table", "estimates_table", "result_table"]

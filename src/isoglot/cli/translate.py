@@ -13,7 +13,7 @@ from isoglot.cli.progress import text_progress
 from isoglot.cli.state import console, state
 
 if TYPE_CHECKING:
-    from isoglot.collections.translation.report import PairReport
+    from isoglot.data.translation.report import PairReport
 
 __all__ = ["translate"]
 
@@ -80,8 +80,8 @@ def translate(
 
     A run that was killed goes on where it was when the same command is given again.
     """
-    from isoglot.collections.loading import load_splits, refuse_missing
-    from isoglot.collections.translation.options import check_options, refuse_dtype, refuse_missing_model
+    from isoglot.data.catalogue.loading import load_splits, refuse_missing
+    from isoglot.data.translation.options import check_options, refuse_dtype, refuse_missing_model
     from isoglot.errors import InputError
 
     # what can be said at once is said before PyTorch is imported, and before the data is read
@@ -104,12 +104,7 @@ def translate(
         raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
 
     from isoglot.cache_folder import default_cache
-    from isoglot.collections.translation import (
-        load_translator,
-        translate_collection,
-        translation_store,
-        write_translation,
-    )
+    from isoglot.data.translation import load_translator, translate_collection, translation_store, write_translation
     from isoglot.evaluation.embed import check_device
 
     if device is not None:

@@ -19,8 +19,8 @@ from isoglot.collections.prepared import Shelf, is_large
 from isoglot.collections.problems import Problems
 from isoglot.collections.qrels import read_qrels
 from isoglot.collections.rows import Keep, keep_in_memory
-from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 
 __all__ = ["folder_name", "read_collection", "read_splits", "share_prepared", "splits_of"]
 

@@ -24,7 +24,7 @@ from isoglot.collections.blocks import LONGEST, line_blocks, numbered_lines
 from isoglot.collections.mapped import release_pages
 from isoglot.collections.problems import Problems
 from isoglot.collections.rows import Keep, keep_in_memory, without_empty
-from isoglot.collections.tags import canonical_tag
+from isoglot.languages.tags import canonical_tag
 
 __all__ = ["read_texts", "write_texts"]
 

@@ -17,8 +17,8 @@ from isoglot.collections.blank import blank
 from isoglot.collections.mapped import release_pages
 from isoglot.collections.problems import Problems
 from isoglot.collections.rows import Keep, keep_in_memory, without_empty
-from isoglot.collections.tags import canonical_tag
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 
 __all__ = [
     "check_parquet_qrels",

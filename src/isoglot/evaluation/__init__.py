@@ -4,6 +4,7 @@ from isoglot.evaluation.comparison import Compared, compare_all
 from isoglot.evaluation.embed import embed_collection, judged_query_rows
 from isoglot.evaluation.evaluate import evaluate, evaluate_embeddings
 from isoglot.evaluation.evaluator import MultilingualEvaluator
+from isoglot.evaluation.hard_negatives import HardNegatives, mine_embeddings, mine_hard_negatives
 from isoglot.evaluation.measures import DEFAULT_MEASURES
 from isoglot.evaluation.ranks import Judgments, Ranks, judgments_of, rank_embeddings, rank_scores
 from isoglot.evaluation.result import Result
@@ -15,6 +16,7 @@ __all__ = [
     "DEFAULT_MEASURES",
     "Compared",
     "Comparison",
+    "HardNegatives",
     "Judgments",
     "MultilingualEvaluator",
     "Ranks",
@@ -29,6 +31,8 @@ __all__ = [
     "evaluate_run",
     "judged_query_rows",
     "judgments_of",
+    "mine_embeddings",
+    "mine_hard_negatives",
     "rank_embeddings",
     "rank_scores",
     "read_embeddings",

@@ -1,4 +1,4 @@
-"""Objectives: terms that score the embeddings of a batch, and their weighted sum."""
+"""Objectives: terms that score the embeddings of a batch."""
 
 from isoglot.objectives.adversary import LanguageAdversary
 from isoglot.objectives.alignment import DistributionAlignment
@@ -6,7 +6,6 @@ from isoglot.objectives.batch import EmbeddedBatch, Texts
 from isoglot.objectives.domain import DomainContrast
 from isoglot.objectives.infonce import InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
-from isoglot.objectives.objective import Objective
 from isoglot.objectives.ranking import KLAlignment
 from isoglot.objectives.registry import TERMS, term
 from isoglot.objectives.reverse import ReverseTraining
@@ -24,7 +23,6 @@ __all__ = [
     "LanguageAdversary",
     "LanguageContrast",
     "MultiwayInfoNCE",
-    "Objective",
     "ReverseTraining",
     "SemanticContrast",
     "Temperature",

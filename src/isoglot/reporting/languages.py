@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from isoglot.collections.tags import language_name
+from isoglot.languages.tags import language_name
 
 __all__ = ["name_and_tag", "name_of", "order_of"]
 

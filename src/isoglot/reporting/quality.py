@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.collections.quality.sentences import finding_sentences
+from isoglot.data.quality.sentences import finding_sentences
 from isoglot.reporting.facts import making
 from isoglot.reporting.figures.counts import length_heatmap, pair_count_heatmap
 from isoglot.reporting.languages import name_of

@@ -17,7 +17,8 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 from transformers import PrinterCallback
 
 from isoglot.batching import strategy
-from isoglot.collections import Collection, load_worldfacts
+from isoglot.collections import Collection
+from isoglot.data import load_worldfacts
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from isoglot.collections import Collection, load_collection, load_worldfacts
-from isoglot.collections.catalogue.copies import copy_of, named
-from isoglot.collections.convert import Reading, Splits, read_form
-from isoglot.collections.lexicon import Lexicon, read_lexicons
-from isoglot.collections.lexicon_induction import induce_lexicons
-from isoglot.collections.loading import holds_collection
-from isoglot.collections.tags import canonical_tag
-from isoglot.collections.wordnet import wordnet_lexicons
+from isoglot.collections import Collection
+from isoglot.data import load_collection, load_worldfacts
+from isoglot.data.catalogue.copies import copy_of, named
+from isoglot.data.catalogue.loading import holds_collection
+from isoglot.data.convert import Reading, Splits, read_form
+from isoglot.data.lexicons.induction import induce_lexicons
+from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
+from isoglot.data.lexicons.wordnet import wordnet_lexicons
 from isoglot.errors import InputError, IsoglotError
+from isoglot.languages.tags import canonical_tag
 from isoglot.studies.recipe import DataSource, LexiconSource
 from isoglot.studies.views import first_articles, keep_languages, switched_view, translations_view
 
@@ -210,13 +211,13 @@ def _worldfacts(source: DataSource) -> Collection:
 
 
 def _mteb(source: DataSource) -> Collection:
-    from isoglot.benchmarks.library import require_mteb
+    from isoglot.data.mteb.library import require_mteb
 
     try:
         require_mteb()
     except InputError as error:
         raise Absent(str(error)) from None
-    from isoglot.benchmarks import collection_from_mteb
+    from isoglot.data.mteb import collection_from_mteb
 
     try:
         return collection_from_mteb(

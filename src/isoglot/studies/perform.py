@@ -63,7 +63,7 @@ class Bench:
         collection = self.joined[names] if len(names) > 1 else self.library.load(names[0])
         if job.sample is None:
             return collection
-        from isoglot.collections.sampling import sample_collection
+        from isoglot.data.sampling import sample_collection
 
         return sample_collection(
             collection,

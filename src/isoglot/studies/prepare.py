@@ -11,8 +11,8 @@ from typing import Any
 
 from isoglot.collections import Collection
 from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
-from isoglot.collections.lexicon import write_lexicon
 from isoglot.collections.writing import write_collection
+from isoglot.data.lexicons.lexicon import write_lexicon
 from isoglot.errors import InputError
 from isoglot.studies.library import Absent, Library, Unseen
 from isoglot.studies.plan import Plan, training_sets

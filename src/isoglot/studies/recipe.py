@@ -100,7 +100,7 @@ class LexiconSource(Strict):
 
 
 class Sample(Strict):
-    """A part of the training data: see `isoglot.collections.sampling.sample_collection`.
+    """A part of the training data: see `isoglot.data.sampling.sample_collection`.
 
     Attributes:
         budgets: language -> how many of its queries.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from isoglot.collections.catalogue import entry_names, find_entry
+from isoglot.data.catalogue import entry_names, find_entry
 from isoglot.studies.analysis.arm_results import ArmResults, along_figures, estimates_of
 from isoglot.studies.analysis.comparable import check_comparable
 from isoglot.studies.analysis.decisive import weigh_all

@@ -13,10 +13,10 @@ from isoglot.batching import CodeSwitcher
 from isoglot.collections import Collection
 from isoglot.collections.building import only_judged
 from isoglot.collections.collection import TRANSLATIONS
-from isoglot.collections.lexicon import Lexicon
-from isoglot.collections.sampling import select_rows
-from isoglot.collections.tags import canonical_tag
+from isoglot.data.lexicons.lexicon import Lexicon
+from isoglot.data.sampling import select_rows
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 
 __all__ = ["first_articles", "keep_languages", "switched_view", "translations_view"]
 

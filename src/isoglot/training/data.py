@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isoglot.collections import Collection, join_collections, load_collection
-from isoglot.collections.loading import refuse_missing
+from isoglot.collections import Collection, join_collections
+from isoglot.data import load_collection
+from isoglot.data.catalogue.loading import refuse_missing
 from isoglot.training.config import TrainConfig
 
 __all__ = ["load_data"]

@@ -19,10 +19,10 @@ from pydantic import (
 from isoglot.batching import CodeSwitcher
 from isoglot.batching.code_switching import Side
 from isoglot.collections import Collection
-from isoglot.collections.lexicon import Lexicon, read_lexicons
-from isoglot.collections.tags import canonical_tag
-from isoglot.collections.wordnet import wordnet_lexicons
+from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
+from isoglot.data.lexicons.wordnet import wordnet_lexicons
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 from isoglot.objectives import Term, term
 
 __all__ = [

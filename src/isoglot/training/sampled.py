@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from isoglot.collections import Collection
-from isoglot.collections.sampling import sample_collection
+from isoglot.data.sampling import sample_collection
 from isoglot.training.config import TrainConfig
 
 __all__ = ["sample_training_data"]

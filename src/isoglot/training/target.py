@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from isoglot.collections import Collection, load_collection
+from isoglot.collections import Collection
 from isoglot.collections.building import TEXT_COLUMNS, build_collection
 from isoglot.collections.folder import _read_texts, _text_file, folder_name
-from isoglot.collections.loading import NAMED, _is_lareqa
 from isoglot.collections.problems import Problems
-from isoglot.collections.tags import canonical_tag
+from isoglot.data import load_collection
+from isoglot.data.catalogue.loading import NAMED, _is_lareqa
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 
 __all__ = ["load_target"]
 

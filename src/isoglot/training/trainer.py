@@ -25,9 +25,10 @@ from isoglot.batching.prefetch import PrefetchLoader
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Objective
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.checkpoints import CheckpointMixin
-from isoglot.training.deferring import DeferringMixin
+from isoglot.training.cpu.deferring import DeferringMixin
+from isoglot.training.execution import Objective
 from isoglot.training.watch import WatchMixin
 
 __all__ = ["HybridTrainer"]

@@ -11,8 +11,9 @@ import numpy as np
 from torch import nn
 from transformers import TrainerCallback
 
-from isoglot.collections import Collection, load_collection
-from isoglot.collections.loading import NAMED
+from isoglot.collections import Collection
+from isoglot.data import load_collection
+from isoglot.data.catalogue.loading import NAMED
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator, judged_query_rows, judgments_of
 from isoglot.evaluation.measures import parse_measure

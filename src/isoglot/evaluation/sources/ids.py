@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.tags import canonical_tag
+from isoglot.languages.tags import canonical_tag
 
 __all__ = ["document_rows", "few", "query_names", "query_rows", "why_unknown"]
 

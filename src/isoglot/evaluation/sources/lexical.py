@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.words import words_of
 from isoglot.errors import InputError
 from isoglot.evaluation.bias.summary import TOP
 from isoglot.evaluation.clock import Clock
@@ -22,6 +21,7 @@ from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
 from isoglot.evaluation.summary import result_of_ranks
+from isoglot.languages.words import words_of
 
 __all__ = ["K1", "B", "evaluate_bm25"]
 

@@ -36,7 +36,7 @@ def check_zero_shot(
         What the result file holds: `evaluation`, `claimed`, `holds`, `against` (what was found, by training
         source), `sentence` and `unlabelled`.
     """
-    from isoglot.collections import find_leakage
+    from isoglot.data import find_leakage
 
     against = {}
     for name, collection in trained:

@@ -1,6 +1,0 @@
-"""The catalogue: data sets by name, with licence, citation and checksums, downloaded when asked for."""
-
-from isoglot.collections.catalogue.entry import Entry
-from isoglot.collections.catalogue.listing import all_entries, entry_names, find_entry
-
-__all__ = ["Entry", "all_entries", "entry_names", "find_entry"]

@@ -1,0 +1,213 @@
+"""The LAReQA form: SQuAD JSON with sentence breaks, one file per language (XQuAD-R, MLQA-R).
+
+Source: Roy et al., "LAReQA: Language-agnostic answer retrieval from a multilingual pool", arXiv 2004.05484;
+https://github.com/google-research-datasets/lareqa.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+
+from isoglot.collections.building import build_collection
+from isoglot.collections.collection import Collection
+from isoglot.collections.folder import folder_name
+from isoglot.collections.problems import Problems
+from isoglot.data.forms.fields import Bad, shown, take
+from isoglot.data.forms.squad_json import paragraphs
+from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
+
+__all__ = ["Candidates", "read_lareqa"]
+
+Candidates = Literal["sentence", "sentence+context", "paragraph"]
+
+
+@dataclass
+class _Rows:
+    """What has been read so far: the columns of each table, and where each row came from."""
+
+    columns: dict[str, dict[str, list[Any]]] = field(
+        default_factory=lambda: {
+            "documents": {"_id": [], "lang": [], "title": [], "text": []},
+            "queries": {"_id": [], "lang": [], "text": []},
+            "qrels": {"query-id": [], "corpus-id": [], "score": []},
+        }
+    )
+    places: dict[str, list[str]] = field(default_factory=lambda: {"documents": [], "queries": [], "qrels": []})
+
+    questions: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, table: str, place: str, *values: Any) -> None:
+        for column, value in zip(self.columns[table].values(), values, strict=True):
+            column.append(value)
+        self.places[table].append(place)
+
+    def table(self, name: str) -> pa.Table:
+        kinds = {"score": pa.int32()}
+        arrays = {key: pa.array(value, kinds.get(key, pa.string())) for key, value in self.columns[name].items()}
+        return pa.table(arrays)
+
+
+def read_lareqa(
+    source: str | Path,
+    candidates: Candidates = "sentence",
+    *,
+    language: str | None = None,
+    lenient: bool = False,
+) -> Collection:
+    """Read a collection in the LAReQA form.
+
+    Each paragraph has `context`, `qas` (questions with `id`, `question` and `answers`) and `sentence_breaks`:
+    [start, end) offsets in characters of its sentences. A question's id is shared by its translations, so the
+    sentence (or paragraph) that holds its answer is relevant in every language that has the question. The
+    answer's place is the start of the first answer; it may run on into the next sentence. Other answers must
+    be right too, but make nothing relevant.
+
+    Document ids are `<language>/<article>/<paragraph>/<sentence>`, counted from 0, without the last part
+    where paragraphs are retrieved. With `sentence`, XQuAD-R has the 13,014 candidates its authors report.
+
+    Args:
+        source: a folder with a file `<language>.json` for each language, or one such file.
+        candidates: what is retrieved: each `sentence`; each sentence with its paragraph (`sentence+context`:
+            the text is the sentence, a line break, then the whole paragraph, as in the paper, where
+            the encoder reads a sentence in its context); or each `paragraph`.
+        language: tag of the texts of a single file; without it, and in a folder, the file's name is the tag.
+        lenient: leave bad paragraphs and questions out and say how many, instead of failing. A file that is
+            no JSON at all is an error all the same.
+
+    Raises:
+        InputError: there is no such file, a file's name is no language, it is not JSON of this form, sentence
+            breaks overlap or lie outside the paragraph, or an answer lies outside it or in no sentence.
+    """
+    if candidates not in get_args(Candidates):
+        raise InputError(f"--candidates {candidates!r} is none of {', '.join(get_args(Candidates))}")
+    source = Path(source)
+    files = _files(source, language)
+    problems = Problems(str(source), lenient)
+    rows = _Rows()
+    for tag, path in files.items():
+        for article, paragraph, place, content in paragraphs(path, problems):
+            try:
+                _add_paragraph(rows, problems, candidates, tag, f"{tag}/{article}/{paragraph}", place, content)
+            except Bad as bad:
+                problems.add(bad.reason, place, bad.case)
+    if not lenient:
+        problems.finish()
+    for kind in ("documents", "queries"):
+        if not rows.places[kind]:
+            raise InputError(f"{source} holds no {'paragraphs' if kind == 'documents' else 'questions'}")
+    collection = build_collection(
+        rows.table("documents"),
+        rows.table("queries"),
+        rows.table("qrels"),
+        name=folder_name(source) if source.is_dir() else f"{source.resolve().parent.name}/{source.stem}",
+        problems=problems,
+        locate=lambda table, row: rows.places[table][row],
+        metadata={"candidates": candidates},
+    )
+    collection.dropped.update(problems.finish())
+    return collection
+
+
+def _files(source: Path, language: str | None) -> dict[str, Path]:
+    """Return the files to read by canonical language tag."""
+    if source.is_dir():
+        if language is not None:
+            raise InputError(f"{source} is a folder: its file names give the languages; leave --lang out")
+        paths = sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
+        if not paths:
+            raise InputError(f"{source} has no files named <language>.json, such as de.json")
+    elif source.is_file():
+        paths = [source]
+    else:
+        raise InputError(f"{source} is missing: expected a folder with a file <language>.json per language")
+    files: dict[str, Path] = {}
+    for path in paths:
+        try:
+            tag = canonical_tag(path.stem if language is None else language)
+        except ValueError as error:
+            where = f"{path}: its name does not say the language" if language is None else "--lang"
+            raise InputError(f"{where}: {error}; a file is named like de.json or zh-CN.json") from None
+        if tag in files:
+            raise InputError(f"{files[tag]} and {path} are both of the language {tag}; keep one")
+        files[tag] = path
+    return files
+
+
+def _sentences(context: str, breaks: list[Any]) -> list[tuple[int, int]]:
+    """Return the sentence breaks of a paragraph, checked: in order, apart, within it and around some text."""
+    last = 0
+    for number, span in enumerate(breaks):
+        case = f"{shown(span)} of sentence {number}"
+        if not isinstance(span, list) or len(span) != 2 or any(type(offset) is not int for offset in span):
+            raise Bad("a sentence break is not [start, end]", case)
+        start, end = span
+        if not 0 <= start < end <= len(context):
+            raise Bad("sentence breaks out of range", f"{case}, the paragraph has {len(context)} characters")
+        if start < last:
+            raise Bad("sentence breaks overlap or are out of order", f"{case}, the one before ends at {last}")
+        if not context[start:end].strip():
+            raise Bad("a sentence is empty", case)
+        last = end
+    return [(start, end) for start, end in breaks]
+
+
+def _answer_sentence(answers: list[Any], context: str, sentences: list[tuple[int, int]]) -> int:
+    """Return the number of the sentence in which the first answer begins, having checked all answers."""
+    found = []
+    for answer in answers:
+        text = take(answer, "text", str)
+        start = take(answer, "answer_start", int)
+        if not 0 <= start <= start + len(text) <= len(context):
+            case = f"{text[:40]!r} at {start}, the paragraph has {len(context)} characters"
+            raise Bad("an answer outside its paragraph", case)
+        start += len(text) - len(text.lstrip())  # spaces between sentences belong to neither
+        holding = [number for number, (begin, end) in enumerate(sentences) if begin <= start < end]
+        if not holding:
+            raise Bad("an answer in no sentence", f"{text[:40]!r} at {start}")
+        found += holding
+    if not found:
+        raise Bad("a question without an answer")
+    return found[0]
+
+
+def _add_paragraph(
+    rows: _Rows, problems: Problems, candidates: Candidates, tag: str, name: str, place: str, content: Any
+) -> None:
+    """Add a paragraph's candidates and questions; report questions that are bad.
+
+    Raises:
+        Bad: the paragraph as a whole is.
+    """
+    context = take(content, "context", str)
+    sentences = _sentences(context, take(content, "sentence_breaks", list))
+    questions = take(content, "qas", list)
+    if candidates == "paragraph":
+        rows.add("documents", place, name, tag, "", context)
+    else:
+        after = f"\n{context}" if candidates == "sentence+context" else ""
+        for number, (start, end) in enumerate(sentences):
+            where = f"{place} sentence {number}"
+            rows.add("documents", where, f"{name}/{number}", tag, "", context[start:end] + after)
+    for number, entry in enumerate(questions):
+        where = f"{place} question {number}"
+        try:
+            identifier = take(entry, "id", str)
+            where = f"{place} question {identifier!r}"
+            if any(character in identifier for character in "\t\r\n"):
+                raise Bad("an id holds a tab or line break", repr(identifier))
+            if (identifier, tag) in rows.questions:
+                raise Bad("duplicate question id")
+            question = take(entry, "question", str)
+            sentence = _answer_sentence(take(entry, "answers", list), context, sentences)
+        except Bad as bad:
+            problems.add(bad.reason, where, bad.case)
+            continue
+        document = name if candidates == "paragraph" else f"{name}/{sentence}"
+        rows.questions.add((identifier, tag))
+        rows.add("queries", where, identifier, tag, question)
+        rows.add("qrels", where, identifier, document, 1)

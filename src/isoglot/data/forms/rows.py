@@ -1,0 +1,196 @@
+"""What a reader of a form has found so far, as tables that become collections."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from isoglot.collections.building import build_collection
+from isoglot.collections.folder import folder_name
+from isoglot.collections.problems import Problems
+from isoglot.data.forms.fields import Bad
+from isoglot.data.forms.reading import Reading, Splits, only_split
+from isoglot.errors import InputError
+
+__all__ = ["Rows", "content_id"]
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 65_536  # rows held as Python objects at a time
+DOCUMENT = ("_id", "lang", "title", "text", "extra")
+QUERY = ("_id", "lang", "text", "extra")
+
+
+def content_id(tag: str, *parts: str) -> str:
+    """Return a document id that a text has wherever it occurs: its language and 64 bits of its SHA-256."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{tag}/{digest[:16]}"
+
+
+class _Table:
+    """Rows of text columns, turned into Arrow as they come."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.schema = pa.schema([(column, pa.string()) for column in columns])
+        self.rows: list[tuple[str | None, ...]] = []
+        self.batches: list[pa.RecordBatch] = []
+
+    def add(self, *row: str | None) -> None:
+        self.rows.append(row)
+        if len(self.rows) == CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = zip(*self.rows, strict=True)
+        arrays = [pa.array(values, pa.string()) for values in columns]
+        self.batches.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
+        self.rows = []
+
+    def finish(self) -> pa.Table:
+        if self.rows:
+            self._flush()
+        table = pa.Table.from_batches(self.batches, schema=self.schema)
+        if "extra" in table.column_names and table["extra"].null_count == table.num_rows:
+            table = table.drop_columns("extra")
+        return table
+
+
+class Rows:
+    """Collects documents, query versions and judgments, each once, and turns them into collections.
+
+    A document or a query version may be given again, as published files repeat them; with another text it is bad.
+
+    Args:
+        source: what is being read.
+        lenient: leave bad rows out and say how many, instead of failing.
+
+    Attributes:
+        problems: what is wrong.
+        left_out: what is sound and has no place in a collection, by reason: told, and no error.
+    """
+
+    def __init__(self, source: Path, lenient: bool = False) -> None:
+        self.source = source
+        self.problems = Problems(str(source), lenient)
+        self.left_out: Counter[str] = Counter()
+        self._documents = _Table(DOCUMENT)
+        self._queries: dict[str | None, _Table] = {}
+        self._judgments: dict[str | None, _Table] = {}
+        # texts by their hashes: a collection may hold millions
+        self._known_documents: dict[str, int] = {}
+        self._known_queries: dict[tuple[str, str], int] = {}
+        self._judged: set[tuple[str | None, str, str]] = set()
+        self._asked: set[tuple[str | None, str, str]] = set()
+
+    def document(
+        self, identifier: str, tag: str, text: str, title: str = "", extra: dict[str, Any] | None = None
+    ) -> None:
+        """Add a document.
+
+        Raises:
+            Bad: there is one of this id with another text.
+        """
+        content = hash((tag, title, text))
+        if identifier in self._known_documents:
+            if self._known_documents[identifier] != content:
+                raise Bad("a document id with two texts", repr(identifier))
+            return
+        self._known_documents[identifier] = content
+        self._documents.add(identifier, tag, title, text, _dumped(extra))
+
+    def has_document(self, identifier: str) -> bool:
+        """Tell whether there is a document of this id."""
+        return identifier in self._known_documents
+
+    def query(
+        self, split: str | None, identifier: str, tag: str, text: str, extra: dict[str, Any] | None = None
+    ) -> None:
+        """Add a language version of a query.
+
+        Raises:
+            Bad: there is one of this id and language with another text.
+        """
+        if self._known_queries.setdefault((identifier, tag), hash(text)) != hash(text):
+            raise Bad("a query id with two texts in one language", f"{identifier!r} in {tag}")
+        if (split, identifier, tag) not in self._asked:
+            self._asked.add((split, identifier, tag))
+            self._queries.setdefault(split, _Table(QUERY)).add(identifier, tag, text, _dumped(extra))
+
+    def judge(self, split: str | None, query: str, document: str) -> None:
+        """Say that a document is relevant to a query id."""
+        if (split, query, document) not in self._judged:
+            self._judged.add((split, query, document))
+            self._judgments.setdefault(split, _Table(("query-id", "corpus-id"))).add(query, document)
+
+    def leave_out(self, reason: str) -> None:
+        """Count something that is left out by the rules of the form."""
+        self.left_out[reason] += 1
+
+    def documents(self) -> pa.Table:
+        """Return the documents alone: `_id`, `lang`, `title`, `text`, and `extra` if some have it."""
+        return self._documents.finish()
+
+    def splits(self, reading: Reading, **metadata: Any) -> Splits:
+        """Return the collections, their documents shared.
+
+        Args:
+            reading: how the source is read; its split is picked here.
+            metadata: what `collection.yaml` is to say beside what was left out.
+
+        Raises:
+            InputError: there were problems and the reading is strict, nothing is left, there is no such split, or
+                only some of the files belong to a split.
+        """
+        if not reading.lenient:
+            self.problems.finish()
+        judged = {split: table for split, table in self._queries.items() if split in self._judgments}
+        documents = self.documents()
+        if not documents.num_rows or not judged:
+            dropped = self.problems.finish()
+            rest = {**self.left_out, **dropped}
+            told = "; ".join(f"{count:,} × {reason}" for reason, count in rest.items())
+            raise InputError(
+                f"{self.source} holds no question with a relevant document{f' (left out: {told})' if told else ''}"
+            )
+        if None in judged and len(judged) > 1:
+            raise InputError(
+                f"{self.source}: the names of some files tell a split ({', '.join(sorted(filter(None, judged)))}), "
+                "those of others do not; convert them apart"
+            )
+        if self.left_out:
+            told = "; ".join(f"{count:,} × {reason}" for reason, count in self.left_out.items())
+            logger.info("%s: left out %s", self.source, told)
+            metadata["left_out"] = dict(self.left_out)
+        order = {"train": 0, "dev": 1, "test": 2}
+        collections: Splits = {}
+        for split in sorted(judged, key=lambda split: (order.get(split or "", 3), split or "")):
+            qrels = self._judgments[split].finish()
+            collections[split] = build_collection(
+                documents,
+                judged[split].finish(),
+                qrels.append_column("score", pa.array([1] * qrels.num_rows, pa.int32())),
+                name=_name(self.source),
+                problems=self.problems,
+                locate=lambda table, row: f"{table}, row {row + 1}",
+                metadata=dict(metadata),
+            )
+        dropped = self.problems.finish()
+        for collection in collections.values():
+            collection.dropped.update(dropped)
+        return only_split(collections, reading.split, self.source)
+
+
+def _dumped(extra: dict[str, Any] | None) -> str | None:
+    return json.dumps(extra, ensure_ascii=True, sort_keys=True) if extra else None
+
+
+def _name(source: Path) -> str:
+    if source.is_dir():
+        return folder_name(source)
+    return f"{source.resolve().parent.name}/{source.name.split('.')[0]}"

@@ -1,0 +1,135 @@
+"""SQuAD JSON: a user's own, XQuAD (`xquad.de.json`) and MLQA (`test-context-de-question-en.json`).
+
+Sources: Rajpurkar et al., "SQuAD: 100,000+ questions for machine comprehension of text", arXiv 1606.05250, and
+"Know what you don't know", arXiv 1806.03822; Artetxe et al. (XQuAD), arXiv 1910.11856; Lewis et al. (MLQA),
+arXiv 1910.07475.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoglot.data.forms.fields import Bad, identifier, reporting, take
+from isoglot.data.forms.files import default_tag, files_of, split_of
+from isoglot.data.forms.reading import Reading, Splits
+from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.squad_json import articles
+from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
+
+__all__ = ["read_squad"]
+
+MLQA = re.compile(r"^(dev|test)-context-([A-Za-z_-]+)-question-([A-Za-z_-]+)\.json(\.gz)?$")
+LANGUAGE = re.compile(r"^(?:.*\.)?([A-Za-z]{2,3}(?:[_-][A-Za-z]{2,4})?)\.json(?:\.gz)?$")
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file, and what its name tells: its split, the language of its paragraphs and of its questions."""
+
+    path: Path
+    split: str | None
+    context: str
+    question: str
+
+
+def read_squad(source: Path, reading: Reading) -> Splits:
+    """Read SQuAD JSON, version 1.1 or 2.0, of one or of several languages.
+
+    Each paragraph (`context`) is a document, whatever number of files it occurs in; its id is its language and a
+    fingerprint of its text. A question's id is shared by its translations, as XQuAD and MLQA publish them, so the
+    paragraphs that answer it are relevant in every language. Questions marked `is_impossible` have no relevant
+    document and are left out. The article's title is kept beside the document, not in it: XQuAD's titles are
+    English in every language.
+
+    Args:
+        source: a file, or a folder of files, which may lie in folders in it. A file's name tells its language
+            (`de.json`, `xquad.de.json`), those of paragraphs and questions (`test-context-de-question-en.json`) and
+            the split (`train-v1.1.json`); where it tells no language, `reading.language` does. One file has no
+            splits.
+        reading: how.
+
+    Raises:
+        InputError: sentences are asked for, which this form does not mark, no language is told, or a file is not of
+            this form or has bad entries.
+    """
+    if reading.candidates not in (None, "paragraph"):
+        raise InputError(
+            f"--candidates {reading.candidates}: SQuAD files mark no sentences, so their paragraphs are what is "
+            "retrieved; XQuAD-R and MLQA-R mark them (--form lareqa)"
+        )
+    rows = Rows(source, reading.lenient)
+    for file in _files(source, reading.language):
+        for place, article in articles(file.path):
+            with reporting(rows.problems, place):
+                title = article.get("title") if isinstance(article, dict) else None
+                for number, paragraph in enumerate(take(article, "paragraphs", list)):
+                    where = f"{place} paragraph {number}"
+                    with reporting(rows.problems, where):
+                        _add_paragraph(rows, file, where, title, paragraph)
+    return rows.splits(reading, form="squad", candidates="paragraph")
+
+
+def _add_paragraph(rows: Rows, file: _File, place: str, title: Any, paragraph: Any) -> None:
+    """Add a paragraph and its questions; questions that are bad are reported.
+
+    Raises:
+        Bad: the paragraph as a whole is.
+    """
+    context = take(paragraph, "context", str)
+    questions = take(paragraph, "qas", list)
+    document = content_id(file.context, context)
+    rows.document(document, file.context, context, extra={"article": title} if isinstance(title, str) else None)
+    for number, entry in enumerate(questions):
+        where = f"{place} question {number}"
+        with reporting(rows.problems, where):
+            query = identifier(entry, "id")
+            question = take(entry, "question", str)
+            if "is_impossible" in entry and take(entry, "is_impossible", bool):
+                rows.leave_out("unanswerable question")
+                continue
+            answers = [take(answer, "text", str) for answer in take(entry, "answers", list)]
+            if not answers:
+                raise Bad("a question without an answer that is not marked as unanswerable", repr(query))
+            rows.query(file.split, query, file.question, question)
+            rows.judge(file.split, query, document)
+
+
+def _files(source: Path, language: str | None) -> list[_File]:
+    """Return the files to read with what their names tell.
+
+    Raises:
+        InputError: there is none, or a name does not tell the language and it is not given.
+    """
+    paths = files_of(source, lambda path: path.name.endswith((".json", ".json.gz")), "xquad.de.json or train.json")
+    return [_describe(path, language, alone=path == source) for path in paths]
+
+
+def _describe(path: Path, language: str | None, alone: bool) -> _File:
+    split = split_of(path)
+    if found := MLQA.match(path.name):
+        context, question = (_registered(path, found[part]) for part in (2, 3))
+        return _File(path, None if alone else split, context, question)
+    found = LANGUAGE.match(path.name)
+    named = None
+    if found and split_of(Path(found[1])) is None:  # dev is a split here, not the language Domung
+        try:
+            named = canonical_tag(found[1])
+        except ValueError:
+            named = None
+    if language is not None or named is None:
+        given = default_tag(language, path)
+        if named is not None and named != given and not alone:
+            raise InputError(f"{path} is of the language {named} by its name; leave --lang out")
+        named = given
+    return _File(path, None if alone else split, named, named)
+
+
+def _registered(path: Path, code: str) -> str:
+    try:
+        return canonical_tag(code)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None

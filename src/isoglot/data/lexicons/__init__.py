@@ -1,0 +1,1 @@
+"""Lexicons: word translations, read, taken from wordnets, or induced from parallel text."""

@@ -1,0 +1,117 @@
+"""Lexicons from wordnets: words of the same synset translate each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, product
+from pathlib import Path
+
+import langcodes
+
+from isoglot.collections.jsonl import _lines
+from isoglot.collections.problems import Problems
+from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs
+from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
+from isoglot.languages.words import without_vowel_signs, word_pattern
+
+__all__ = ["read_wordnet", "wordnet_lexicons"]
+
+
+def read_wordnet(path: str | Path, *, lenient: bool = False) -> tuple[str, dict[str, list[str]]]:
+    """Read a tab file of the Open Multilingual Wordnet (Bond and Foster 2013).
+
+    Its first line is `# name <TAB> language <TAB> …`; others are `synset <TAB> type <TAB> word`. Lemmas are read;
+    roots, broken plurals, definitions and examples are passed over.
+
+    Args:
+        path: the file, such as `wn-data-pol.tab`.
+        lenient: leave bad lines out and say how many, instead of failing.
+
+    Returns:
+        The language's canonical tag, and synset -> words in the order of the file.
+
+    Raises:
+        InputError: the file is missing, does not name its language, or a line is bad (with its number).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"the wordnet {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    problems = Problems(str(path), lenient)
+    tag: str | None = None
+    synsets: dict[str, list[str]] = {}
+    for number, line in _lines(path, problems):
+        fields = line.split("\t")
+        if number == 1:
+            tag = _language(path, fields)
+            continue
+        if line.startswith("#"):
+            continue
+        word = without_vowel_signs(fields[-1].replace("_", " ").strip())
+        if len(fields) < 3 or not word:
+            problems.add("not a synset, a type and a word", f"{path.name} line {number}", repr(line[:80]))
+        elif len(fields) == 3 and fields[1].split(":")[-1] == "lemma":
+            synsets.setdefault(fields[0], []).append(word)
+    problems.finish()
+    if tag is None or not synsets:
+        raise InputError(f"the wordnet {path} holds no lemma")
+    return tag, synsets
+
+
+def _language(path: Path, header: Sequence[str]) -> str:
+    try:
+        if not header[0].startswith("#"):
+            raise ValueError
+        tag = canonical_tag(header[1])
+    except (IndexError, ValueError):
+        raise InputError(
+            f"{path} line 1 does not name the language: expected '# name', a tab and a language code"
+        ) from None
+    # wordnets name the individual language where texts name the macrolanguage: cmn is zh, arb is ar
+    return langcodes.standardize_tag(tag, macro=True) if len(tag.split("-")[0]) == 3 else tag
+
+
+def _join(first: dict[str, list[str]], second: dict[str, list[str]]) -> Iterator[list[tuple[str, str]]]:
+    """Yield the pairs of words that share a synset: of the first and the second language, then the other way round.
+    Of each word first those with which it shares the most synsets."""
+    shared: Counter[tuple[str, str]] = Counter()
+    for synset in first.keys() & second.keys():
+        shared.update(product(first[synset], second[synset]))
+    for pairs in (shared, {pair[::-1]: count for pair, count in shared.items()}):
+        yield [pair for _, pair in sorted((-count, pair) for pair, count in pairs.items()) if not _letter(pair[0])]
+
+
+def _letter(word: str) -> bool:
+    match = word_pattern().match(word) if len(word) == 1 else None
+    return match is not None and match[1] is None
+
+
+def wordnet_lexicons(paths: Iterable[str | Path], *, lenient: bool = False) -> list[Lexicon]:
+    """Join wordnets on their synsets: a lexicon of each ordered pair of their languages.
+
+    A word's translations are the words that share a synset with it, most shared synsets first, then by alphabet.
+    Single letters, which wordnets list as symbols and texts hold as function words, are not translated.
+
+    Args:
+        paths: two or more tab files, each of another language.
+        lenient: leave bad lines out and say how many, instead of failing.
+
+    Raises:
+        InputError: as for `read_wordnet`; there are fewer than two files, or two of one language.
+    """
+    wordnets: dict[str, dict[str, list[str]]] = {}
+    for path in paths:
+        tag, synsets = read_wordnet(path, lenient=lenient)
+        if tag in wordnets:
+            raise InputError(f"{path} is another wordnet of {tag}: give one file of each language")
+        wordnets[tag] = synsets
+    if len(wordnets) < 2:
+        raise InputError("a lexicon needs the wordnets of two languages: give two tab files or more")
+    return [
+        lexicon_from_pairs(source, target, pairs)
+        for first, second in combinations(sorted(wordnets), 2)
+        for (source, target), pairs in zip(
+            ((first, second), (second, first)), _join(wordnets[first], wordnets[second]), strict=True
+        )
+    ]

@@ -1,0 +1,221 @@
+"""`Translator`: a model of transformers that translates lists of texts, in batches of like length."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+
+from isoglot.data.translation.generation import GenerationSettings, generate
+from isoglot.data.translation.schemes import Scheme
+from isoglot.data.translation.sentences import Piece, join_pieces, split_text
+from isoglot.errors import InputError
+
+__all__ = ["BATCH_TOKENS", "CPU_TOKENS", "Translates", "Translator"]
+
+logger = logging.getLogger(__name__)
+
+BATCH_TOKENS = 16_384
+"""Padded source tokens of a batch, beams counting as so many texts."""
+CPU_TOKENS = 2048
+
+WINDOW = 1024
+"""Texts that are sorted by length together: what is lost when a run is killed is a part of these."""
+
+
+class Translates(Protocol):
+    """What translates: `Translator`, or a service behind the same methods."""
+
+    name: str
+
+    def check(self, source: str, target: str) -> None:
+        """Raise InputError if it does not translate from this language into that one."""
+
+    def context(self, source: str, target: str) -> str:
+        """Return what besides the text decides a translation, for the key that it is kept by."""
+
+    def translate(self, texts: Sequence[str], source: str, target: str) -> Iterator[list[tuple[int, str]]]:
+        """Yield (position, translation) of texts as they are done, each text once, in any order."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `collection.yaml` says of it."""
+
+
+class Translator:
+    """Translates with an encoder-decoder of transformers.
+
+    Args:
+        name: what the model is called in reports.
+        tokenizer: its tokenizer.
+        scheme: how it is told the languages.
+        load: loads the model; called when the first text is translated.
+        fingerprint: tells the model from others.
+        settings: how translations are written.
+        longest: most tokens that it writes.
+        batch_tokens: most padded source tokens of a batch; by device if None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tokenizer: Any,
+        scheme: Scheme,
+        load: Callable[[], Any],
+        *,
+        fingerprint: str,
+        settings: GenerationSettings,
+        longest: int,
+        batch_tokens: int | None = None,
+    ) -> None:
+        self.name = name
+        self.tokenizer = tokenizer
+        self.scheme = scheme
+        self.fingerprint = fingerprint
+        self.settings = settings
+        self.longest = longest
+        self._load = load
+        self._batch_tokens = batch_tokens
+        tokenizer.padding_side = "right"
+
+    @cached_property
+    def model(self) -> Any:
+        """The model, loaded when it is first asked for."""
+        return self._load()
+
+    @property
+    def batch_tokens(self) -> int:
+        """Most padded source tokens of a batch."""
+        if self._batch_tokens is not None:
+            return self._batch_tokens
+        return CPU_TOKENS if self.model.device.type == "cpu" else BATCH_TOKENS
+
+    def check(self, source: str, target: str) -> None:
+        """Check that the model translates between two languages.
+
+        Raises:
+            InputError: it does not read the source or does not write the target; names the closest that it does.
+        """
+        self.codes(source, target)
+
+    def codes(self, source: str, target: str) -> tuple[str | None, str]:
+        """Return the model's codes of two languages; None for a source that it is not told.
+
+        Raises:
+            InputError: as for `check`.
+        """
+        return self.scheme.source_code(source, self.name), self.scheme.target_code(target, self.name)
+
+    def context(self, source: str, target: str) -> str:
+        """Return what besides the text decides a translation: model, settings, languages."""
+        codes = self.codes(source, target)
+        return json.dumps([self.fingerprint, asdict(self.settings), source, target, codes], sort_keys=True)
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, family, fingerprint and settings of the model."""
+        model = {"name": self.name, "family": self.scheme.name, "fingerprint": self.fingerprint}
+        return {**model, **asdict(self.settings)}
+
+    def translate(self, texts: Sequence[str], source: str, target: str) -> Iterator[list[tuple[int, str]]]:
+        """Translate texts, the longest first; texts that are too long are cut into sentences.
+
+        Args:
+            texts: the texts (n,), none of them blank.
+            source: canonical tag of their language.
+            target: canonical tag of the language wanted.
+
+        Yields:
+            (position, translation) of the texts that are done, batch by batch.
+
+        Raises:
+            InputError: as for `check`.
+        """
+        source_code, target_code = self.codes(source, target)
+        if self.scheme.marks_source:
+            self.tokenizer.src_lang = source_code
+        prefix = f"{self.scheme.prefixes[target_code]} " if self.scheme.prefixes is not None else ""
+        first = None
+        if self.scheme.first_tokens is not None:
+            first = self.tokenizer.convert_tokens_to_ids(self.scheme.first_tokens[target_code])
+        self._check_prefix(prefix)
+
+        def fits(text: str) -> bool:
+            return self._lengths([prefix + text])[0] <= self.settings.max_length
+
+        lengths: list[int] = []
+        for start in range(0, len(texts), WINDOW):
+            lengths += self._lengths([prefix + text for text in texts[start : start + WINDOW]])
+        order = sorted(range(len(texts)), key=lambda row: -lengths[row])
+        for start in range(0, len(order), WINDOW):
+            window = order[start : start + WINDOW]
+            pieces = {
+                row: split_text(texts[row], source, fits)
+                if lengths[row] > self.settings.max_length
+                else [Piece(texts[row], "")]
+                for row in window
+            }
+            yield from self._translate_pieces(pieces, prefix, first, target)
+
+    def _check_prefix(self, prefix: str) -> None:
+        """Make sure that the tokenizer keeps the code of the target language as one token."""
+        token = prefix.strip()
+        if token and self.tokenizer.convert_tokens_to_ids(token) not in self._ids([f"{prefix}a"])[0]:
+            raise InputError(
+                f"the tokenizer of {self.name} takes the language code {token} apart: the model's files do not "
+                "belong together, or this version of transformers reads them wrongly"
+            )
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        found: list[list[int]] = self.tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]
+        return found
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        return [len(ids) for ids in self._ids(texts)]
+
+    def _translate_pieces(
+        self, pieces: dict[int, list[Piece]], prefix: str, first: int | None, target: str
+    ) -> Iterator[list[tuple[int, str]]]:
+        """Translate the pieces of some texts; yield the texts of which the last piece is done."""
+        places = [(row, number) for row, parts in pieces.items() for number in range(len(parts))]
+        ids = self._ids([prefix + pieces[row][number].text for row, number in places])
+        done: dict[int, dict[int, str]] = {row: {} for row in pieces}
+        for batch in self._batches([len(one) for one in ids]):
+            translations = self._generate([ids[at] for at in batch], first)
+            finished = []
+            for at, translation in zip(batch, translations, strict=True):
+                row, number = places[at]
+                done[row][number] = translation
+                if len(done[row]) == len(pieces[row]):
+                    parts = [done[row][part] for part in range(len(pieces[row]))]
+                    finished.append((row, join_pieces(parts, pieces[row], target)))
+            if finished:
+                yield finished
+
+    def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
+        """Cut texts, longest first, into batches that are full at so many padded tokens."""
+        order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
+        start = 0
+        while start < len(order):
+            count = max(1, self.batch_tokens // (max(lengths[order[start]], 1) * self.settings.beams))
+            yield order[start : start + count]
+            start += count
+
+    def _generate(self, ids: list[list[int]], first: int | None) -> list[str]:
+        """Translate tokenized texts; in halves where they do not fit in the device's memory together."""
+        inputs = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt", verbose=False)
+        inputs = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        try:
+            written = generate(self.model, inputs, first, self.longest)
+        except torch.OutOfMemoryError:
+            if len(ids) == 1:
+                raise
+            logger.warning("out of memory: a batch of %d texts is translated in halves", len(ids))
+            torch.cuda.empty_cache()
+            half = len(ids) // 2
+            return self._generate(ids[:half], first) + self._generate(ids[half:], first)
+        kept = [[token for token in row if token != first] for row in written]
+        return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]

@@ -1,0 +1,1 @@
+"""Language knowledge: tags, scripts, words, and which language a text is in."""

@@ -1,0 +1,198 @@
+"""Embedding the texts of a batch: in chunks of similar length, within a memory budget, in one process or
+several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from torch import Tensor, nn
+
+from isoglot.training.cpu.bags import TokenVectors, bag_means
+from isoglot.training.cpu.dropout import quick_dropout
+from isoglot.training.cpu.lookup import adding_in_place, word_embedding
+from isoglot.training.execution.chunks import cut_chunks, padded
+from isoglot.training.execution.gather import agreed, gather_embeddings, share_of_process, world_size
+from isoglot.training.execution.gradient_cache import RandomState, embed_chunks, exchanging
+from isoglot.training.execution.memory import available_memory, count_saved
+
+__all__ = ["BatchEmbedder"]
+
+Features = Mapping[str, Any]
+
+# Padded tokens of a chunk, the least whose activations must fit into memory. On a CPU large enough for its matrix
+# products, small enough that activations stay in its caches; a GPU wants more to be busy.
+CHUNK_TOKENS = {"cpu": 1024, "cuda": 8192}
+SHARE_OF_MEMORY = 0.5
+
+
+class BatchEmbedder:
+    """Embeds flat token ids with an encoder.
+
+    A static encoder takes all texts in one pass. For others, texts are sorted by length and cut into chunks. The
+    activations of as many chunks as the memory budget holds are kept for the backward pass; those of the others are
+    forgotten and computed again (gradient caching).
+
+    Args:
+        memory: bytes that activations may take; half of what is free at the first step if None.
+        chunk_tokens: most tokens of a chunk, padding included; chosen by device if None.
+
+    Attributes:
+        texts: texts embedded so far by all processes.
+        tokens: their tokens, without padding.
+        padded_tokens: the tokens computed for them by this process, with padding; recomputation not counted.
+        recomputed: chunks whose activations were not kept, so far.
+        vectors: where the token vectors of a static encoder come from in training; its weights if None.
+    """
+
+    def __init__(self, memory: int | None = None, chunk_tokens: int | None = None) -> None:
+        self.memory = memory
+        self.chunk_tokens = chunk_tokens
+        self.texts = self.tokens = self.padded_tokens = self.recomputed = 0
+        self._bytes_a_token = 0.0
+        self._budget: float | None = None
+        self.vectors: TokenVectors | None = None
+
+    def __call__(self, model: nn.Module, features: Sequence[Features]) -> Tensor:
+        """Return the embeddings (N, d) of all texts, in order.
+
+        Args:
+            model: the encoder, perhaps wrapped for several processes.
+            features: each holds `input_ids` (T,), the token ids of all its texts one after the other, `offsets`
+                (n,), where each text starts, and perhaps `prompt_length`.
+        """
+        counts = [len(part["offsets"]) for part in features]
+        starts = np.concatenate([[0], np.cumsum([len(part["input_ids"]) for part in features])])
+        ids = torch.cat([part["input_ids"] for part in features])
+        offsets = torch.cat(
+            [part["offsets"] + int(start) for part, start in zip(features, starts[:-1], strict=True)]
+        )
+        lengths = np.diff(offsets.cpu().numpy(), append=len(ids))
+        prompts = np.repeat([int(part.get("prompt_length", 0)) for part in features], counts)
+        self.texts += len(lengths)
+        self.tokens += len(ids)
+        mine = share_of_process(len(lengths))
+        if not len(mine):  # a process without a text still takes part in the exchange
+            mine = np.zeros(1, np.int64)
+        if _is_static(model):
+            embeddings = self._bags(model, ids, offsets, lengths, mine)
+        else:
+            embeddings = self._chunks(model, ids, offsets, lengths, prompts, mine)
+        if world_size() > 1:
+            embeddings = gather_embeddings(embeddings, len(lengths))
+        return embeddings
+
+    def state(self) -> dict[str, float]:
+        """Return what was measured at the first step.
+
+        With several processes, which activations are kept decides the order in which gradients are added up, so a
+        run that continues must go on as it began, whatever memory is free then.
+        """
+        return {} if self._budget is None else {"bytes_a_token": self._bytes_a_token, "budget": self._budget}
+
+    def restore(self, state: dict[str, float]) -> None:
+        """Go on with what was measured earlier."""
+        if state and self.memory is None:
+            self._bytes_a_token, self._budget = state["bytes_a_token"], state["budget"]
+
+    def _bags(
+        self, model: nn.Module, ids: Tensor, offsets: Tensor, lengths: np.ndarray, mine: np.ndarray
+    ) -> Tensor:
+        """Embed bags of tokens, which need no padding: one pass, so that the gradient of the whole vocabulary is
+        filled once."""
+        if len(mine) < len(lengths):
+            rows = torch.from_numpy(mine).to(ids.device)
+            long = torch.from_numpy(lengths).to(ids.device)
+            kept = torch.zeros(len(lengths), dtype=torch.bool, device=ids.device)
+            kept[rows] = True
+            ids = ids[torch.repeat_interleave(kept, long)]
+            offsets = torch.cumsum(long[rows], 0) - long[rows]
+        self.padded_tokens += len(ids)
+        features: dict[str, Any] = {"input_ids": ids, "offsets": offsets}
+        if (
+            isinstance(model, SentenceTransformer)
+            and model[0].embedding.mode == "mean"
+            and ids.device.type == "cpu"
+            and torch.is_grad_enabled()
+        ):
+            features["sentence_embedding"] = bag_means(model[0].embedding.weight, ids, offsets, self.vectors)
+            for module in list(model)[1:]:
+                features = module(features)
+        else:
+            features = model(features)
+        embeddings: Tensor = features["sentence_embedding"]
+        return embeddings
+
+    def _chunks(
+        self,
+        model: nn.Module,
+        ids: Tensor,
+        offsets: Tensor,
+        lengths: np.ndarray,
+        prompts: np.ndarray,
+        mine: np.ndarray,
+    ) -> Tensor:
+        device = ids.device
+        pad = _pad_token(model)
+        limit = self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
+        chunks = [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]
+
+        words = word_embedding(model) if isinstance(model, SentenceTransformer) else None
+
+        def run(chunk: np.ndarray) -> Tensor:
+            inputs: dict[str, Any] = padded(ids, offsets, lengths, chunk, pad)
+            if prompts[chunk[0]]:
+                inputs["prompt_length"] = int(prompts[chunk[0]])
+            with adding_in_place(words), quick_dropout(model):
+                embeddings: Tensor = model(inputs)["sentence_embedding"]
+            return embeddings
+
+        runs = [partial(run, chunk) for chunk in chunks]
+        sizes = np.array([len(chunk) * max(int(lengths[chunk].max()), 1) for chunk in chunks])
+        self.padded_tokens += int(sizes.sum())
+        kept = len(runs)
+        if torch.is_grad_enabled():
+            kept = self._keep(model, runs, sizes, device)
+        self.recomputed += len(runs) - kept
+        if kept == len(runs) and exchanging(model) is not None:
+            embeddings = torch.cat([one() for one in runs])
+        else:
+            embeddings = embed_chunks(runs, kept, model, device)
+        order = np.argsort(np.concatenate(chunks), kind="stable")
+        return embeddings[torch.from_numpy(order).to(device)]
+
+    def _keep(
+        self, model: nn.Module, runs: Sequence[Callable[[], Tensor]], sizes: np.ndarray, device: torch.device
+    ) -> int:
+        """Return how many chunks' activations fit the memory budget; the first step measures, on the first chunk,
+        what a token takes."""
+        if self._budget is None:
+            wrapper = exchanging(model)
+            alone = nullcontext() if wrapper is None else wrapper.no_sync()
+            with RandomState(device).again(), alone, count_saved(model) as saved:
+                runs[0]()
+            free = self.memory or SHARE_OF_MEMORY * available_memory(device)
+            self._bytes_a_token, self._budget = agreed(saved.total / max(int(sizes[0]), 1), float(free), device)
+        needed = np.cumsum(sizes) * self._bytes_a_token
+        return int(np.searchsorted(needed, self._budget, side="right"))
+
+
+def _inner(model: Any) -> Any:
+    """Return the encoder inside wrappers for several processes or compilation."""
+    while not isinstance(model, SentenceTransformer):
+        model = model.module if hasattr(model, "module") else model._orig_mod
+    return model
+
+
+def _is_static(model: nn.Module) -> bool:
+    return isinstance(_inner(model)[0], StaticEmbedding)
+
+
+def _pad_token(model: nn.Module) -> int:
+    return int(getattr(_inner(model).tokenizer, "pad_token_id", 0) or 0)

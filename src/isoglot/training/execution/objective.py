@@ -1,0 +1,170 @@
+"""`Objective`: a weighted sum of terms, in the form of a sentence-transformers loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from isoglot.batching.roles import Role
+from isoglot.errors import InputError
+from isoglot.objectives.batch import EmbeddedBatch, Texts
+from isoglot.objectives.term import Term
+from isoglot.training.execution.embedding import BatchEmbedder
+
+__all__ = ["Objective"]
+
+
+class Objective(nn.Module):
+    """Embeds a batch and adds up its terms; usable wherever sentence-transformers takes a loss.
+
+    Args:
+        model: the encoder being trained.
+        terms: one term, or several with their weights.
+        languages: number of languages of the collection.
+        english: language index of English, if the collection has it.
+        memory: bytes that activations may take before they are computed again in the backward pass; half of what
+            is free at the first step if None.
+        chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
+
+    Attributes:
+        names: what the terms are called in logs: by their class, and the second one of a class `Name_2`.
+        progress: share of the training that is done, in [0, 1]; the trainer sets it.
+        embedder: embeds, and counts texts and tokens.
+
+    Raises:
+        InputError: no term is given, or a weight is not a finite number.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        terms: nn.Module | Mapping[nn.Module, float],
+        *,
+        languages: int = 1,
+        english: int | None = None,
+        memory: int | None = None,
+        chunk_tokens: int | None = None,
+    ) -> None:
+        super().__init__()
+        weighted = {terms: 1.0} if isinstance(terms, nn.Module) else dict(terms)
+        if not weighted:
+            raise InputError("an objective needs at least one term")
+        for term, weight in weighted.items():
+            if not math.isfinite(weight):
+                raise InputError(f"the weight of {type(term).__name__} must be a finite number, not {weight}")
+        self.model = model
+        self.terms = nn.ModuleList(weighted)
+        self.weights: Sequence[float] = tuple(weighted.values())
+        kinds = [type(term).__name__ for term in weighted]
+        earlier = [kinds[:number].count(kind) for number, kind in enumerate(kinds)]
+        self.names = tuple(f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, earlier, strict=True))
+        self.progress = 0.0
+        self.embedder = BatchEmbedder(memory, chunk_tokens)
+        self._last: tuple[Tensor, Tensor, float] | None = None
+        for term in self.terms:
+            if isinstance(term, Term):
+                if term.wants_english:
+                    term.english = english
+                term.prepare(int(model.get_embedding_dimension() or 0), languages)
+
+    @property
+    def last_batch(self) -> EmbeddedBatch | None:
+        """The embeddings of the last batch, without gradients; None before the first one."""
+        return None if self._last is None else _batch(*self._last)
+
+    @property
+    def needs_versions(self) -> bool:
+        """Whether a term compares language versions of a text."""
+        return any(getattr(term, "needs_versions", False) for term in self.terms)
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor] | Tensor:
+        """Return the loss of a batch: a scalar, or, of several terms, each one's weighted share by name.
+
+        Args:
+            sentence_features: the encoder's inputs for N queries and for M documents.
+            labels: (N + M, 5) integers for queries and documents in this order: `Role`, language, id, query id that
+                it belongs to (-1 for none), whether it is target-domain text.
+        """
+        features = list(sentence_features)
+        if all("offsets" in part for part in features):
+            embeddings = self.embedder(self.model, features)
+        else:
+            embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
+        batch = _batch(embeddings, labels, self.progress)
+        shares: dict[str, Tensor] = {}
+        for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
+            if not isinstance(term, Term) or term.applies(batch):
+                shares[name] = weight * term(batch)
+        self._last = (embeddings.detach(), labels, self.progress)
+        if not shares:  # a kind of batch that no term looks at
+            return 0.0 * embeddings.sum()
+        if len(self.terms) == 1:
+            return next(iter(shares.values()))
+        return shares
+
+    def get_extra_state(self) -> dict[str, float]:
+        """Return what a run that continues must know besides parameters and buffers."""
+        return self.embedder.state()
+
+    def set_extra_state(self, state: dict[str, float]) -> None:
+        """Restore it."""
+        self.embedder.restore(state)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the learning rates of terms that have their own: a pattern of parameter names -> rate."""
+        return {
+            rf"^terms\.{number}\.": term.learning_rate
+            for number, term in enumerate(self.terms)
+            if isinstance(term, Term) and term.learning_rate is not None and any(True for _ in term.parameters())
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return what the terms want logged, `Name_measure` -> value."""
+        return {
+            f"{name}_{measure}": value
+            for name, term in zip(self.names, self.terms, strict=True)
+            if isinstance(term, Term)
+            for measure, value in term.metrics().items()
+        }
+
+
+def _batch(embeddings: Tensor, labels: Tensor, progress: float) -> EmbeddedBatch:
+    """Sort the texts of a batch by their roles."""
+    # Texts of a role mostly follow each other. Pieces cut from a tensor, and put together again only where they
+    # must be, make a quicker backward pass than rows picked from it.
+    found, sizes = labels[:, 0].unique_consecutive(return_counts=True)
+    runs = list(zip(found.tolist(), embeddings.split(sizes.tolist()), labels.split(sizes.tolist()), strict=True))
+
+    def of(*roles: Role) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return embeddings, languages, ids and query ids of the texts of these roles."""
+        chosen = [run[1:] for one in roles for run in runs if run[0] == one] or [(embeddings[:0], labels[:0])]
+        texts, numbers = (one[0] if len(one) == 1 else torch.cat(one) for one in zip(*chosen, strict=True))
+        return texts, *numbers[:, 1:4].unbind(dim=1)
+
+    def others(one: Role) -> Texts | None:
+        texts, language, _, query_id = of(one)
+        return Texts(texts, language, query_id) if len(texts) else None
+
+    queries, query_language, _, query_id = of(Role.QUERY)
+    documents, document_language, document_id, owner = of(Role.UNPAIRED_DOCUMENT)
+    paired = not len(documents)
+    if paired:
+        documents, document_language, document_id, owner = of(Role.DOCUMENT, Role.NEGATIVE)
+    return EmbeddedBatch(
+        queries,
+        documents,
+        query_language,
+        document_language,
+        query_id,
+        document_id,
+        owner,
+        paired=paired,
+        other_queries=others(Role.OTHER_QUERY),
+        other_documents=others(Role.OTHER_DOCUMENT),
+        domain=bool(labels[:, 4].any()),
+        progress=progress,
+    )
