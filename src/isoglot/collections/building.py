@@ -12,10 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import (
+    IdIndex,
+    Keep,
+    keep_in_memory,
+    number_rows,
+    one_chunk,
+    repeated,
+    take_from,
+    take_rows,
+    without_rows,
+)
 from isoglot.collections.collection import Collection
-from isoglot.collections.ids import IdIndex, number_rows, repeated
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import Keep, keep_in_memory, one_chunk, take_from, take_rows, without_rows
 from isoglot.languages.tags import canonical_tag
 
 __all__ = ["Texts", "add_judgments", "build_collection", "collection_from_rows", "index_texts", "only_judged"]

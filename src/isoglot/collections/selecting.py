@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.rows import take_rows
 
 __all__ = ["take_part"]
 

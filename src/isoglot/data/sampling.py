@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import hard_negative_rows, has_hard_negatives, with_hard_negatives
-from isoglot.collections.rows import take_rows
 from isoglot.errors import InputError
 
 __all__ = ["sample_collection", "select_rows"]

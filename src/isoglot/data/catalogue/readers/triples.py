@@ -12,10 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from isoglot.collections.arrow import IdIndex, one_chunk
 from isoglot.collections.collection import Collection
-from isoglot.collections.ids import IdIndex
 from isoglot.collections.negatives import with_hard_negatives
-from isoglot.collections.rows import one_chunk
 
 __all__ = ["with_triples"]
 
