@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from isoglot.collections.building import only_judged
 from isoglot.collections.collection import Collection
 from isoglot.collections.parts import collection_folders, read_folders, share_documents, write_splits
+from isoglot.collections.select import only_judged
 from isoglot.collections.writing import new_folder
 from isoglot.data.catalogue.entry import Built, Entry, FormReader, IrDatasetsReader, MtebReader, Wordnets
 from isoglot.data.catalogue.fetching import Wanted, fetch, folder_of, laid_out

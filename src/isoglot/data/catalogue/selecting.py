@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from isoglot.collections import select
 from isoglot.collections.collection import Collection
-from isoglot.collections.selecting import take_part
 from isoglot.errors import InputError
 
 __all__ = ["keep_languages"]
@@ -26,12 +26,10 @@ def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Coll
     if wanted is None:
         return collection
     wanted = tuple(wanted)
-    kept = np.array(
-        [any(tag == want or tag.startswith(f"{want}-") for want in wanted) for tag in collection.languages]
-    )
-    if kept.all():
+    kept = [tag for tag in collection.languages if any(f"{tag}-".startswith(f"{want}-") for want in wanted)]
+    if len(kept) == len(collection.languages):
         return collection
-    chosen = take_part(collection, kept[collection.document_language], kept[collection.query_language])
+    chosen = select.keep_languages(collection, kept)
     if chosen.judgments.num_rows and not (len(chosen.languages) == 1 and chosen.finds_translations):
         return chosen
     asked = ", ".join(wanted)
@@ -45,15 +43,16 @@ def keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Coll
     raise InputError(f"{collection.name}: {problem}{remedy}")
 
 
-def _answering(collection: Collection, kept: np.ndarray) -> list[str]:
+def _answering(collection: Collection, kept: list[str]) -> list[str]:
     """Return the languages in which queries of some languages are answered, other than these; the usual one first.
 
     Args:
         collection: the collection.
-        kept: (L,) which languages the queries are in.
+        kept: the languages that the queries are in.
     """
+    among = np.isin(collection.languages, kept)
     asked = np.zeros(len(collection.query_ids), bool)
-    asked[collection.query_index[kept[collection.query_language]]] = True
+    asked[collection.query_index[among[collection.query_language]]] = True
     document = collection.judgments["document"].to_numpy()[asked[collection.judgments["query"].to_numpy()]]
-    counts = np.bincount(collection.document_language[document], minlength=len(kept))
-    return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not kept[at]]
+    counts = np.bincount(collection.document_language[document], minlength=len(among))
+    return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not among[at]]

@@ -23,8 +23,9 @@ import pyarrow.compute as pc
 
 from isoglot.cache_folder import default_cache
 from isoglot.collections.arrow import Keep, keep_in_memory, map_table, write_arrow
-from isoglot.collections.building import Texts, add_judgments, index_texts, only_judged
+from isoglot.collections.building import Texts, add_judgments, index_texts
 from isoglot.collections.problems import Problems
+from isoglot.collections.select import only_judged
 from isoglot.data.catalogue.download import why_unreachable
 from isoglot.data.catalogue.entry import Entry, IrDatasetsReader
 from isoglot.data.catalogue.readers.triples import with_triples
