@@ -129,7 +129,8 @@ def letters_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _letter_of(scripts: tuple[str, ...]) -> regex.Pattern[str]:
-    names = "".join(rf"\p{{scx={SCRIPTS[script]}}}" for script in scripts)  # with letters that scripts share, as ー
+    kana = "".join(rf"\p{{scx={SCRIPTS[script]}}}" for script in scripts if script in ("Hira", "Kana"))  # with ー
+    names = _within(scripts) + kana
     return regex.compile(f"[{names}]")
 
 
