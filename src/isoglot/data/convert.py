@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from isoglot.collections.folder import share_prepared
-from isoglot.collections.parts import collection_folders, write_splits
+from isoglot.collections.folder import collection_folders, share_cached
+from isoglot.collections.writing import write_splits
 from isoglot.data.catalogue.loading import load_splits
 from isoglot.data.forms.afriqa import read_afriqa
 from isoglot.data.forms.aligned import read_aligned
@@ -125,5 +125,5 @@ def convert(
     splits = read_form(source, form, reading)
     write_splits(splits, to, form="parquet" if form == "parquet" else "jsonl")
     if split is None and FORMS[form] is _folder and None in collection_folders(Path(source)):
-        share_prepared(source, to, language=language)
+        share_cached(source, to, language=language)
     return splits

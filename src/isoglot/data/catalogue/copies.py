@@ -9,8 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection
-from isoglot.collections.parts import collection_folders, read_folders
+from isoglot.collections.folder import collection_folders, read_collection, read_folders
 from isoglot.data.catalogue.entry import Entry, Wordnets
 from isoglot.data.catalogue.getting import Wanted, get_data, read_data
 from isoglot.data.catalogue.listing import entry_names, find_entry

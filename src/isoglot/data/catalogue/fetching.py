@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoglot.collections import problems
-from isoglot.collections.parts import collection_folders
+from isoglot.collections.folder import collection_folders
 from isoglot.data.catalogue.checksums import checksum_of
 from isoglot.data.catalogue.data_folder import download_folder
 from isoglot.data.catalogue.download import DownloadError, Notify, download

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.parts import collection_folders, read_folders, share_documents, write_splits
+from isoglot.collections.folder import collection_folders, read_folders
 from isoglot.collections.select import only_judged
+from isoglot.collections.writing import share_documents, write_splits
 from isoglot.data.catalogue.entry import Built, Entry, FormReader, IrDatasetsReader, MtebReader, Wordnets
 from isoglot.data.catalogue.fetching import Wanted, fetch, folder_of, laid_out
 from isoglot.data.catalogue.matching import refuse_another

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection, read_splits
-from isoglot.collections.parts import collection_folders, read_folders
+from isoglot.collections.folder import collection_folders, read_collection, read_folders, read_splits
 from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.errors import InputError
 

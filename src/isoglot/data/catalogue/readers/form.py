@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
-from isoglot.collections.parts import only_split_of
+from isoglot.collections.folder import only_split_of
 from isoglot.data.catalogue.entry import Entry, FormReader
 from isoglot.data.convert import Reading, Splits, read_form
 from isoglot.errors import InputError
