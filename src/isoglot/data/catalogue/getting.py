@@ -21,6 +21,7 @@ from isoglot.data.catalogue.staging import find_files
 from isoglot.data.convert import Splits
 from isoglot.data.lexicons.lexicon import Lexicon, write_lexicon
 from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
@@ -93,8 +94,6 @@ def _read(entry: Entry, wanted: Wanted, folders: dict[str | None, Path]) -> tupl
     if isinstance(reader, Built):
         if wanted.source is not None:
             raise InputError(f"{entry.name} is built by isoglot and has no files: leave --from out")
-        from isoglot.data.catalogue.loading import load_worldfacts
-
         built = load_worldfacts(wanted.languages)
         return {split: built[split] for split in built}, []
     if folders:

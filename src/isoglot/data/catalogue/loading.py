@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection, read_splits
 from isoglot.collections.parts import collection_folders, read_folders
 from isoglot.data.forms.lareqa import read_lareqa
+from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
 
-__all__ = ["NAMED", "holds_collection", "load_collection", "load_splits", "load_worldfacts", "refuse_missing"]
+__all__ = ["NAMED", "holds_collection", "load_collection", "load_splits", "refuse_missing"]
 
 NAMED = ("worldfacts",)
-
-
-def load_worldfacts(languages: tuple[str, ...] | None = None) -> dict[str, Collection]:
-    """Build the embedded default collection.
-
-    Args:
-        languages: only these; all if None.
-
-    Returns:
-        Split ("train", "test") -> collection. The splits share their documents; their queries differ.
-
-    Raises:
-        InputError: a language that worldfacts does not have.
-    """
-    from isoglot.data.worldfacts import build_worldfacts
-
-    tables = build_worldfacts(languages)
-    return {
-        split: collection_from_rows(
-            tables.documents,
-            tables.queries[split],
-            tables.qrels[split],
-            name=f"worldfacts/{split}",
-            metadata=dict(tables.metadata),
-        )
-        for split in tables.queries
-    }
 
 
 def _is_lareqa(folder: Path) -> bool:
