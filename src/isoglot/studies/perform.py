@@ -22,8 +22,8 @@ from isoglot.cache_folder import default_cache
 from isoglot.collections import Collection, join_collections
 from isoglot.encoders import load_encoder, static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
+from isoglot.measures import PER_QUERY_BIAS, SETTINGS
 from isoglot.studies.along import AlongTraining, encoded_tokens, read_along
-from isoglot.studies.analysis.measures import PER_QUERY_BIAS
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
 from isoglot.studies.plan import effective, training_sets
@@ -33,8 +33,6 @@ from isoglot.training.output import MODEL_FILE, RECORD_FILE
 from isoglot.versions import versions
 
 __all__ = ["Bench", "perform"]
-
-SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 
 
 @dataclass
