@@ -11,7 +11,8 @@ from isoglot.collections.building import TEXT_COLUMNS, build_collection
 from isoglot.collections.folder import _read_texts, _text_file, folder_name
 from isoglot.collections.problems import Problems
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import NAMED, _is_lareqa
+from isoglot.data.catalogue.loading import named
+from isoglot.data.forms.lareqa import is_lareqa
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
@@ -30,7 +31,7 @@ def load_target(name: str, *, language: str | None = None, lenient: bool = False
         InputError: there is no such folder, or its documents are not as they should be.
     """
     folder = Path(name)
-    if (name in NAMED and not folder.exists()) or _is_lareqa(folder):
+    if (not folder.exists() and named(name)) or is_lareqa(folder):
         return load_collection(name, prefer_split="train", lenient=lenient)
     if not folder.is_dir():
         raise InputError(f"the target {name} is {'a file, not a folder' if folder.exists() else 'missing'}")
