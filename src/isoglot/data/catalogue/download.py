@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 from isoglot.errors import InputError, IsoglotError
+from isoglot.files import new_file
 
 __all__ = ["DownloadError", "Notify", "checksum_of", "download", "read_record", "record_path", "why_unreachable"]
 
@@ -49,10 +48,8 @@ def record_path(path: Path) -> Path:
 
 def _record(path: Path) -> None:
     """Record the checksum of a download."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with new_file(record_path(path)) as file:
         file.write(f"{checksum_of(path).removeprefix('sha256:')}  {path.name}\n")
-    Path(temporary).replace(record_path(path))
 
 
 def read_record(path: Path) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import lzma
-import os
 import shutil
 import tarfile
 import tempfile
@@ -17,13 +16,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from isoglot.cache_folder import default_cache
 from isoglot.collections.parts import collection_folders
 from isoglot.data.catalogue.download import DownloadError, Notify, checksum_of, download
 from isoglot.data.catalogue.entry import Entry, File
 from isoglot.errors import InputError
+from isoglot.files import data_folder
 
-__all__ = ["Wanted", "data_folder", "download_folder", "fetch", "find_files", "folder_of", "laid_out"]
+__all__ = ["Wanted", "download_folder", "fetch", "find_files", "folder_of", "laid_out"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +47,6 @@ class Wanted:
     source: Path | None = None
     lenient: bool = False
     notify: Notify | None = None
-
-
-def data_folder() -> Path:
-    """Return the folder of data sets, $ISOGLOT_DATA or one in the cache; `NAME/` is what a name stands for."""
-    given = os.environ.get("ISOGLOT_DATA")
-    return Path(given).expanduser() if given else default_cache() / "data"
 
 
 def download_folder(name: str) -> Path:

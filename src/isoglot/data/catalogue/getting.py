@@ -19,7 +19,6 @@ from isoglot.collections.parts import (
     write_splits,
 )
 from isoglot.collections.selecting import take_part
-from isoglot.collections.writing import new_folder
 from isoglot.data.catalogue.entry import Built, Entry, FormReader, IrDatasetsReader, MtebReader, Wordnets
 from isoglot.data.catalogue.files import Wanted, fetch, find_files, folder_of, laid_out
 from isoglot.data.catalogue.irds import read_ir_datasets
@@ -30,6 +29,7 @@ from isoglot.data.lexicons.lexicon import Lexicon, write_lexicon
 from isoglot.data.lexicons.wordnet import wordnet_lexicons
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
+from isoglot.files import new_folder
 from isoglot.languages.tags import canonical_tag
 
 __all__ = ["Got", "get_data", "read_data", "wanted_languages"]

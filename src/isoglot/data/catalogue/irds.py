@@ -26,7 +26,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.cache_folder import default_cache
 from isoglot.collections.building import Texts, add_judgments, index_texts, only_judged
 from isoglot.collections.collection import Collection
 from isoglot.collections.ids import IdIndex
@@ -38,6 +37,7 @@ from isoglot.data.catalogue.download import why_unreachable
 from isoglot.data.catalogue.entry import Entry, IrDatasetsReader
 from isoglot.data.forms.reading import Splits
 from isoglot.errors import InputError, IsoglotError
+from isoglot.files import default_cache
 
 __all__ = ["read_ir_datasets", "write_from_home"]
 

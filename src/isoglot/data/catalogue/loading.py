@@ -11,12 +11,13 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
 from isoglot.collections.parts import collection_folders, read_folders
 from isoglot.data.catalogue.entry import Built, Entry, Wordnets, entry_names, find_entry
-from isoglot.data.catalogue.files import Wanted, data_folder
+from isoglot.data.catalogue.files import Wanted
 from isoglot.data.catalogue.getting import get_data, read_data
 from isoglot.data.forms.read import load_folder, load_folder_splits
 from isoglot.data.forms.reading import Splits
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
+from isoglot.files import data_folder
 
 __all__ = ["copy_of", "is_here", "load_collection", "load_splits", "named", "refuse_missing"]
 
