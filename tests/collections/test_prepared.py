@@ -16,8 +16,8 @@ from folder_helpers import assert_same, parquet_folder, raw_folder, settings_of
 
 from isoglot.collections import folder as folder_module
 from isoglot.collections import read_collection, write_collection
+from isoglot.collections.arrow import map_table, release_pages, write_arrow
 from isoglot.collections.folder import read_splits
-from isoglot.collections.mapped import map_table, release_pages, write_arrow
 from isoglot.collections.prepared import UNUSED_DAYS
 from isoglot.data.convert import convert
 from isoglot.errors import InputError

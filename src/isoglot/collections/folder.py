@@ -11,14 +11,14 @@ import pyarrow as pa
 import yaml
 from numpy.typing import NDArray
 
-from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, index_texts, only_judged
+from isoglot.collections.arrow import Keep, keep_in_memory
+from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, index_texts
 from isoglot.collections.collection import TRANSLATIONS, Collection
-from isoglot.collections.jsonl import read_texts
+from isoglot.collections.jsonl import read_qrels, read_texts
 from isoglot.collections.parquet import check_parquet_qrels, read_parquet, read_parquet_texts
 from isoglot.collections.prepared import Shelf, is_large
 from isoglot.collections.problems import Problems
-from isoglot.collections.qrels import read_qrels
-from isoglot.collections.rows import Keep, keep_in_memory
+from isoglot.collections.select import only_judged
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 

@@ -13,10 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from isoglot.collections.blank import blank
-from isoglot.collections.mapped import release_pages
+from isoglot.collections.arrow import Keep, blank, keep_in_memory, release_pages, without_empty
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import Keep, keep_in_memory, without_empty
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 

@@ -10,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from isoglot.collections.arrow import take_from, take_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.jsonl import write_texts
+from isoglot.collections.jsonl import write_qrels, write_texts
 from isoglot.collections.parquet import write_parquet
-from isoglot.collections.qrels import write_qrels
-from isoglot.collections.rows import take_from, take_rows
 from isoglot.files import new_folder
 
 __all__ = ["write_collection"]

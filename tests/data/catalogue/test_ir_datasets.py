@@ -11,9 +11,9 @@ import tarfile
 
 import pytest
 
-from isoglot.collections.building import only_judged
 from isoglot.collections.folder import read_splits
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.select import only_judged
 from isoglot.data.catalogue import all_entries, find_entry, irds
 from isoglot.data.catalogue.entry import IrDatasetsReader
 from isoglot.data.catalogue.files import Wanted

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from isoglot.collections.building import only_judged
+from isoglot.collections import select
 from isoglot.collections.collection import Collection
 from isoglot.collections.parts import (
     collection_folders,
@@ -18,7 +18,6 @@ from isoglot.collections.parts import (
     share_documents,
     write_splits,
 )
-from isoglot.collections.selecting import take_part
 from isoglot.data.catalogue.entry import Built, Entry, FormReader, IrDatasetsReader, MtebReader, Wordnets
 from isoglot.data.catalogue.files import Wanted, fetch, find_files, folder_of, laid_out
 from isoglot.data.catalogue.irds import read_ir_datasets
@@ -149,7 +148,7 @@ def read_data(entry: Entry, wanted: Wanted) -> tuple[Splits, tuple[str, ...]]:
     found: Splits = {}
     for split, one in splits.items():
         name = f"{entry.name}/{split}" if separate else entry.name
-        one = one if split is None else only_judged(one)  # no split has the queries of another
+        one = one if split is None else select.only_judged(one)  # no split has the queries of another
         part = _keep_languages(replace(one, name=name), wanted.languages)
         if folders or (wanted.source is not None and isinstance(entry.reader, FormReader)):
             refuse_another(entry, split, part, wanted.source, published=not folders)
@@ -244,10 +243,10 @@ def _keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Col
     if wanted is None:
         return collection
     wanted = tuple(wanted)
-    kept = np.array([_speaks(tag, wanted) for tag in collection.languages])
-    if kept.all():
+    kept = [tag for tag in collection.languages if _speaks(tag, wanted)]
+    if len(kept) == len(collection.languages):
         return collection
-    chosen = take_part(collection, kept[collection.document_language], kept[collection.query_language])
+    chosen = select.keep_languages(collection, kept)
     if chosen.judgments.num_rows and not (len(chosen.languages) == 1 and chosen.finds_translations):
         return chosen
     asked = ", ".join(wanted)
@@ -261,15 +260,16 @@ def _keep_languages(collection: Collection, wanted: Iterable[str] | None) -> Col
     raise InputError(f"{collection.name}: {problem}{remedy}")
 
 
-def _answering(collection: Collection, kept: np.ndarray) -> list[str]:
+def _answering(collection: Collection, kept: list[str]) -> list[str]:
     """Return the languages in which queries of some languages are answered, other than these; the usual one first.
 
     Args:
         collection: the collection.
-        kept: (L,) which languages the queries are in.
+        kept: the languages that the queries are in.
     """
+    among = np.isin(collection.languages, kept)
     asked = np.zeros(len(collection.query_ids), bool)
-    asked[collection.query_index[kept[collection.query_language]]] = True
+    asked[collection.query_index[among[collection.query_language]]] = True
     document = collection.judgments["document"].to_numpy()[asked[collection.judgments["query"].to_numpy()]]
-    counts = np.bincount(collection.document_language[document], minlength=len(kept))
-    return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not kept[at]]
+    counts = np.bincount(collection.document_language[document], minlength=len(among))
+    return [collection.languages[at] for at in np.argsort(-counts, kind="stable") if counts[at] and not among[at]]

@@ -26,13 +26,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.collections.building import Texts, add_judgments, index_texts, only_judged
+from isoglot.collections.arrow import IdIndex, map_table, one_chunk, write_arrow
+from isoglot.collections.building import Texts, add_judgments, index_texts
 from isoglot.collections.collection import Collection
-from isoglot.collections.ids import IdIndex
-from isoglot.collections.mapped import map_table, write_arrow
 from isoglot.collections.negatives import with_hard_negatives
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import one_chunk
+from isoglot.collections.select import only_judged
 from isoglot.data.catalogue.download import why_unreachable
 from isoglot.data.catalogue.entry import Entry, IrDatasetsReader
 from isoglot.data.forms.reading import Splits
