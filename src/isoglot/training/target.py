@@ -7,8 +7,8 @@ from pathlib import Path
 from isoglot.collections import Collection
 from isoglot.collections.folder import collection_folders, read_documents
 from isoglot.data import load_collection
-from isoglot.data.catalogue.copies import named
-from isoglot.data.catalogue.loading import NAMED, holds_collection
+from isoglot.data.catalogue.loading import named
+from isoglot.data.forms.read import holds_collection
 from isoglot.errors import InputError
 
 __all__ = ["load_target"]
@@ -33,6 +33,6 @@ def load_target(name: str, *, language: str | None = None, lenient: bool = False
         return load_collection(name, prefer_split="train", language=language, lenient=lenient)
     if folder.is_dir():
         return read_documents(folder, language=language, lenient=lenient)
-    if name not in NAMED and named(name) is None:
+    if named(name) is None:
         raise InputError(f"the target {name} is missing")
     return load_collection(name, prefer_split="train", language=language, lenient=lenient)
