@@ -11,8 +11,7 @@ from typing import Any
 
 from isoglot.data.forms.fields import Bad, identifier, reporting, take, texts
 from isoglot.data.forms.files import files_of, json_lines, split_of
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 
 __all__ = ["read_dureader"]
 
@@ -37,13 +36,13 @@ def read_dureader(source: Path, reading: Reading) -> Splits:
     Raises:
         InputError: there is no such file, or it is not of this form or has bad lines.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "search.train.json"):
         split = None if path == source else split_of(path)
         for place, entry in json_lines(path, rows.problems):
             with reporting(rows.problems, place):
                 _add_question(rows, split, entry)
-    return rows.splits(reading, form="dureader", candidates="paragraph")
+    return rows.splits(form="dureader", candidates="paragraph")
 
 
 def _add_question(rows: Rows, split: str | None, entry: Any) -> None:
@@ -64,9 +63,7 @@ def _add_question(rows: Rows, split: str | None, entry: Any) -> None:
         rows.leave_out("question without a page selected for an answer")
         return
     answers = texts(entry, "answers") if "answers" in entry else []
-    rows.query(split, query, LANGUAGE, question, {"answers": answers} if answers else None)
-    for document in relevant:
-        rows.judge(split, query, document)
+    rows.query(split, query, LANGUAGE, question, {"answers": answers} if answers else None, relevant)
 
 
 def _add_page(rows: Rows, page: Any) -> list[Any]:

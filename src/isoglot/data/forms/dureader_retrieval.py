@@ -14,8 +14,7 @@ from typing import Any
 from isoglot.collections.negatives import KEY
 from isoglot.data.forms.fields import Bad, check_text, identifier, reporting, shown, take
 from isoglot.data.forms.files import files_of, json_file, json_lines, split_of, text_lines
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
 __all__ = ["read_dureader_retrieval"]
@@ -49,7 +48,7 @@ def read_dureader_retrieval(source: Path, reading: Reading) -> Splits:
     Raises:
         InputError: there is no such file, or it is not of this form or has bad lines.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
 
     def wanted(path: Path) -> bool:
         return bool(QUESTIONS.match(path.name) or PASSAGES.match(path.name)) or path.name == PAIRS
@@ -65,7 +64,7 @@ def read_dureader_retrieval(source: Path, reading: Reading) -> Splits:
             for place, entry in json_lines(path, rows.problems):
                 with reporting(rows.problems, place):
                     _add_question(rows, split, entry)
-    return rows.splits(reading, form="dureader-retrieval")
+    return rows.splits(form="dureader-retrieval")
 
 
 def _add_passages(rows: Rows, parts: list[Path]) -> dict[str, str]:
@@ -108,9 +107,7 @@ def _add_question(rows: Rows, split: str | None, entry: Any) -> None:
     if not relevant:
         rows.leave_out("question without a relevant passage")
         return
-    rows.query(split, query, LANGUAGE, question)
-    for document in relevant:
-        rows.judge(split, query, document)
+    rows.query(split, query, LANGUAGE, question, relevant=relevant)
 
 
 def _add_pairs(rows: Rows, split: str | None, path: Path, ids: dict[str, str]) -> None:
@@ -131,6 +128,4 @@ def _add_pairs(rows: Rows, split: str | None, path: Path, ids: dict[str, str]) -
     for question, relevant in positives.items():
         query = f"train/{content_id(LANGUAGE, question).partition('/')[2]}"
         hard = [document for document in negatives[question] if document not in relevant]
-        rows.query(split, query, LANGUAGE, question, {KEY: hard} if hard else None)
-        for document in relevant:
-            rows.judge(split, query, document)
+        rows.query(split, query, LANGUAGE, question, {KEY: hard} if hard else None, relevant)

@@ -14,6 +14,7 @@ from isoglot.languages.tags import canonical_tag
 
 __all__ = [
     "Bad",
+    "check_id",
     "check_text",
     "identifier",
     "optional_text",
@@ -64,6 +65,17 @@ def check_text(text: str, what: str) -> str:
         raise Bad("half a surrogate pair in a text", what) from None
     if not text.strip():
         raise Bad(f"empty {what}")
+    return text
+
+
+def check_id(text: str) -> str:
+    """Return a text that is an id.
+
+    Raises:
+        Bad: it holds a tab or line break.
+    """
+    if any(character in text for character in "\t\r\n"):
+        raise Bad("an id holds a tab or line break", shown(text))
     return text
 
 
@@ -123,10 +135,7 @@ def identifier(entry: Any, key: str) -> str:
     """
     if isinstance(entry, dict) and isinstance(entry.get(key), int):
         return str(take(entry, key, int))
-    value = take(entry, key, str)
-    if any(character in value for character in "\t\r\n"):
-        raise Bad("an id holds a tab or line break", shown(value))
-    return value
+    return check_id(take(entry, key, str))
 
 
 def tag(text: str) -> str:

@@ -15,7 +15,7 @@ from isoglot.data.forms.dureader import read_dureader
 from isoglot.data.forms.dureader_retrieval import read_dureader_retrieval
 from isoglot.data.forms.lareqa import is_lareqa, read_lareqa
 from isoglot.data.forms.mkqa import read_mkqa
-from isoglot.data.forms.reading import Reading, Splits
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.forms.squad import read_squad
 from isoglot.data.forms.tatoeba import read_tatoeba
 from isoglot.data.forms.tldr import read_tldr

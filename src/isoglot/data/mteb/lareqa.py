@@ -16,7 +16,8 @@ from mteb.abstasks.task_metadata import TaskMetadata
 
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import collection_folders, read_collection
-from isoglot.data.forms.lareqa import Candidates, read_lareqa
+from isoglot.data.forms.lareqa import read_lareqa
+from isoglot.data.forms.rows import Candidates
 from isoglot.data.mteb.collection_task import CollectionRetrieval, subsets_of
 from isoglot.errors import InputError
 
