@@ -10,8 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.fields import identifier, optional_text, reporting, tag, take, texts
-from isoglot.data.forms.files import files_of, json_lines
+from isoglot.data.forms.files import files_of, identifier, json_lines, optional_text, reporting, tag, take, texts
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 

@@ -10,8 +10,16 @@ from collections import defaultdict
 from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
-from isoglot.data.forms.fields import Bad, check_text, principal_tag, reporting
-from isoglot.data.forms.files import count_lines, files_of, split_of, text_lines
+from isoglot.data.forms.files import (
+    Bad,
+    check_text,
+    count_lines,
+    files_of,
+    principal_tag,
+    reporting,
+    split_of,
+    text_lines,
+)
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 

@@ -26,8 +26,7 @@ from isoglot.collections.building import TEXT_COLUMNS
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_documents
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.fields import Bad, check_text, identifier, reporting
-from isoglot.data.forms.files import default_tag, text_lines
+from isoglot.data.forms.files import Bad, check_text, default_tag, identifier, reporting, text_lines
 from isoglot.data.forms.rows import Reading, Rows
 from isoglot.errors import InputError
 

@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.negatives import KEY
-from isoglot.data.forms.fields import identifier, optional_text, reporting, take, texts
-from isoglot.data.forms.files import default_tag, files_of, json_records, split_of
+from isoglot.data.forms.files import (
+    default_tag,
+    files_of,
+    identifier,
+    json_records,
+    optional_text,
+    reporting,
+    split_of,
+    take,
+    texts,
+)
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 
 __all__ = ["read_dpr"]

@@ -10,8 +10,18 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.fields import Bad, check_id, check_text, reporting, shown, take, texts
-from isoglot.data.forms.files import files_of, json_file, split_of
+from isoglot.data.forms.files import (
+    Bad,
+    check_id,
+    check_text,
+    files_of,
+    json_file,
+    reporting,
+    shown,
+    split_of,
+    take,
+    texts,
+)
 from isoglot.data.forms.rows import Reading, Rows, Splits
 from isoglot.errors import InputError
 

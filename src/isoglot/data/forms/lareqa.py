@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from isoglot.collections.collection import Collection
-from isoglot.data.forms.fields import Bad, check_id, reporting, shown, take
+from isoglot.data.forms.files import Bad, check_id, reporting, shown, take
 from isoglot.data.forms.rows import Candidates, Reading, Rows
 from isoglot.data.forms.squad import paragraphs
 from isoglot.errors import InputError

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.data.forms.answers import ANSWERS, judge_by_answers, read_passages
-from isoglot.data.forms.fields import Bad, identifier, reporting, shown, tag, take, texts
-from isoglot.data.forms.files import files_of, json_lines
+from isoglot.data.forms.files import Bad, files_of, identifier, json_lines, reporting, shown, tag, take, texts
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 

@@ -17,7 +17,7 @@ from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import folder_name
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.fields import Bad
+from isoglot.data.forms.files import Bad
 from isoglot.errors import InputError
 
 __all__ = ["Candidates", "Reading", "Rows", "Splits", "content_id"]

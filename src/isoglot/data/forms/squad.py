@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.fields import Bad, identifier, reporting, take
-from isoglot.data.forms.files import default_tag, files_of, json_file, split_of
+from isoglot.data.forms.files import Bad, default_tag, files_of, identifier, json_file, reporting, split_of, take
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag

@@ -11,8 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoglot.data.forms.fields import Bad, check_text, reporting, shown, tag
-from isoglot.data.forms.files import text_lines
+from isoglot.data.forms.files import Bad, check_text, reporting, shown, tag, text_lines
 from isoglot.data.forms.rows import Reading, Rows, Splits
 from isoglot.errors import InputError
 
