@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from isoglot.batching.draws import generator
+from isoglot.batching.draws import Series, generator
 from isoglot.batching.steps import Batch, StepSampler
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.batching.versions import Versions, lowest, spread
@@ -19,7 +19,6 @@ from isoglot.objectives.batch import BatchLabels, Role
 
 __all__ = ["StepCollator", "StepDataset"]
 
-NEGATIVES, OTHERS = 10, 11  # names of the random series
 NO_LANGUAGE = -1
 
 
@@ -155,7 +154,8 @@ class StepCollator:
     ) -> np.ndarray:
         """Choose of each owner's texts one in none of the languages taken, each (B,): English first, else any."""
         other = np.flatnonzero(np.all([language != one[owner] for one in taken], axis=0))
-        keys = generator(self.sampler.seed, OTHERS, side, batch.step).random(len(owner)) - self._english[language]
+        rng = generator(self.sampler.seed, Series.OTHERS, side, batch.step)
+        keys = rng.random(len(owner)) - self._english[language]
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
@@ -172,7 +172,7 @@ class StepCollator:
             rows, owner, later = self._with_versions(batch, ids, rows, owner)
         else:
             later = np.zeros(len(rows), np.int64)
-        keys = generator(self.sampler.seed, NEGATIVES, batch.step).random(len(rows)) + later
+        keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
         relevant, whose = self._versions.documents(np.unique(ids))
