@@ -1,25 +1,28 @@
-"""From the batch of a step to encoder inputs."""
+"""From the batch of a step to encoder inputs, put together while the last ones are computed with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.steps import Batch, StepSampler
+from isoglot.batching.relations import Versions, lowest, spread
+from isoglot.batching.sampler import Batch, StepSampler
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
-from isoglot.batching.versions import Versions, lowest, spread
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
 from isoglot.objectives.batch import BatchLabels, Role
 
-__all__ = ["StepCollator", "StepDataset"]
+__all__ = ["StepCollator", "StepLoader"]
 
 NO_LANGUAGE = -1
+AHEAD = 2  # batches ready at most
 
 
 class Switcher(Protocol):
@@ -29,21 +32,6 @@ class Switcher(Protocol):
         self, texts: list[str], languages: list[str], step: int, side: Literal["query", "document"]
     ) -> list[str]:
         """Return the texts with some words replaced."""
-
-
-class StepDataset(Dataset[int]):
-    """The steps of a run, so that a `DataLoader` asks for them one by one."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, step: int) -> int:
-        if not 0 <= step < self.steps:
-            raise IndexError(step)
-        return step
 
 
 class StepCollator:
@@ -272,3 +260,70 @@ def _find_translations(collection: Collection) -> np.ndarray:
         own = part.collection
         found[part.first_query_id : part.first_query_id + len(own.query_ids)] = own.finds_translations
     return found
+
+
+class StepLoader(DataLoader):
+    """Loads the inputs of a run's steps in order; the next ones while the last are computed with.
+
+    Without worker processes a thread loads ahead: computing releases the interpreter lock. Nothing is skipped one
+    by one, so that a run goes on at once at any step. The length is that of the whole run, wherever it starts: from
+    this the trainer reckons when the run ends.
+
+    Args:
+        steps: of the run.
+        collate: makes the inputs of `[step]`, such as a `StepCollator`.
+        start: the first step to load.
+        **settings: passed on: `num_workers`, `pin_memory`.
+    """
+
+    def __init__(self, steps: int, collate: Callable[[list[int]], Any], *, start: int = 0, **settings: Any) -> None:
+        # Workers' seeds come from a generator of its own, lest an iterator draw from the run's.
+        own = {"sampler": range(start, steps), "generator": torch.Generator(), "collate_fn": collate}
+        super().__init__(range(steps), **own, **settings)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Yield the inputs in order."""
+        batches = super().__iter__()
+        return iter(batches) if self.num_workers else _ahead(batches)
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Take from an iterator in a thread of its own; what it raises is raised here, where it would have been."""
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def put(item: tuple[Any, BaseException | None]) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def load() -> None:
+        try:
+            for batch in batches:
+                if not put((batch, None)):
+                    return
+        except BaseException as error:
+            put((None, error))
+        else:
+            put((None, StopIteration()))
+
+    thread = threading.Thread(target=load, name="isoglot-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield batch
+    finally:
+        stopped.set()
+        thread.join()

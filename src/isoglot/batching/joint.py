@@ -11,9 +11,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from isoglot.batching.draws import Series, WeightedDraw, generator
-from isoglot.batching.sampler import BatchSampler
-from isoglot.batching.steps import Batch, StepSampler
-from isoglot.batching.strategy import CrossLingual, Monolingual, Multiway, Strategy, training_pairs
+from isoglot.batching.sampler import Batch, BatchSampler, StepSampler
+from isoglot.batching.strategies import CrossLingual, Monolingual, Multiway, Strategy, training_pairs
 from isoglot.collections import Collection, JoinedCollection, join_collections
 from isoglot.collections.joining import Part
 from isoglot.errors import InputError

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.packing import Conflicts
-from isoglot.batching.passes import Passes
-from isoglot.batching.versions import Versions, lowest
+from isoglot.batching.packing import Passes
+from isoglot.batching.relations import Conflicts, Versions, lowest
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.packing import Conflicts, pack
-from isoglot.batching.versions import Versions
+from isoglot.batching.packing import pack
+from isoglot.batching.relations import Conflicts, Versions
 from isoglot.collections import Collection
 
 __all__ = ["RowDraws"]
