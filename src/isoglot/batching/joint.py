@@ -77,6 +77,16 @@ class JointSampler(StepSampler):
     Raises:
         InputError: no set has a training pair of a kind that the strategy draws, a language that the strategy names
             is in none, weights or power make no sense, or as for `BatchSampler`.
+
+    Example:
+        >>> import isoglot as ig
+        >>> def numbered(count, *tags):
+        ...     pages = [(f"{tag}/{n}", tag, "", f"page {n}") for tag in tags for n in range(count)]
+        ...     queries = [(f"q{n}", tag, f"question {n}") for tag in tags for n in range(count)]
+        ...     return ig.collection_from_rows(pages, queries, [(f"q{page[0][3:]}", page[0], 1) for page in pages])
+        >>> sampler = ig.JointSampler([numbered(90, "en", "de"), numbered(20, "en")], ig.Hybrid(), batch_size=4)
+        >>> [(one.training_pairs, one.missing) for one in sampler.sets], sampler.batches_drawn(100)
+        ([(180, ()), (20, ('cross-lingual',))], [88, 12])
     """
 
     def __init__(

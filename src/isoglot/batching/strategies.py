@@ -43,6 +43,11 @@ class Schedule:
         start: rate at step 0, in [0, 1].
         end: rate from step `steps` on, in [0, 1]; equals `start` if constant.
         steps: how many steps the change takes.
+
+    Example:
+        >>> schedule = Schedule("linear", 1.0, 0.5, steps=1000)
+        >>> [schedule.rate(step) for step in (0, 500, 5000)]
+        [1.0, 0.75, 0.5]
     """
 
     shape: Literal["constant", "linear", "cosine"]
@@ -186,6 +191,12 @@ class Hybrid(_Paired):
         alpha: probability of a monolingual batch, or a `Schedule` of it.
         pairing: `row`, every row of a cross-lingual batch has its own pair of two languages, as the paper's text
             and figure are read here; or `batch`, all rows have one.
+
+    Example:
+        >>> import isoglot as ig
+        >>> curriculum = ig.Hybrid(alpha=ig.Schedule("linear", 1.0, 0.5, steps=1000), languages=("en", "deu"))
+        >>> curriculum.monolingual_share.rate(500), curriculum.languages
+        (0.75, ('en', 'de'))
     """
 
     name: ClassVar[str] = "hybrid"
@@ -204,7 +215,12 @@ class Hybrid(_Paired):
 
 @dataclass(frozen=True, kw_only=True)
 class Monolingual(Strategy):
-    """Every batch in one language, query and document alike: LAReQA's X-X-mono (arXiv 2004.05484)."""
+    """Every batch in one language, query and document alike: LAReQA's X-X-mono (arXiv 2004.05484).
+
+    Example:
+        >>> Monolingual(languages=("en", "de")).monolingual_share.rate(0)
+        1.0
+    """
 
     name: ClassVar[str] = "monolingual"
 
@@ -220,6 +236,10 @@ class CrossLingual(_Paired):
 
     Attributes:
         pairing: `row`, every row has its own pair of two languages; or `batch`, all rows of a batch have one.
+
+    Example:
+        >>> CrossLingual().by_row("cross"), CrossLingual(pairing="batch").by_row("cross")
+        (True, False)
     """
 
     name: ClassVar[str] = "cross_lingual"
@@ -232,7 +252,15 @@ class CrossLingual(_Paired):
 
 @dataclass(frozen=True, kw_only=True)
 class English(Monolingual):
-    """Only English queries and documents: En-En."""
+    """Only English queries and documents: En-En.
+
+    Example:
+        >>> from isoglot.collections import collection_from_rows
+        >>> pages = [("a", "en", "", "sun"), ("b", "de", "", "Sonne")]
+        >>> data = collection_from_rows(pages, [("q", "en", "star")], [("q", "a", 1), ("q", "b", 1)])
+        >>> data.languages, English().allowed(data).tolist()
+        (('de', 'en'), [[False, False], [False, True]])
+    """
 
     name: ClassVar[str] = "english"
 
@@ -246,7 +274,12 @@ class English(Monolingual):
 
 @dataclass(frozen=True, kw_only=True)
 class Mixed(Monolingual):
-    """Every row draws its own language, query and document alike: X-X, the usual multilingual batch."""
+    """Every row draws its own language, query and document alike: X-X, the usual multilingual batch.
+
+    Example:
+        >>> Mixed().by_row("mono"), Monolingual().by_row("mono")
+        (True, False)
+    """
 
     name: ClassVar[str] = "mixed"
 
@@ -265,6 +298,10 @@ class Multiway(Strategy):
 
     Attributes:
         ways: K, the most languages of a query and of its documents; at least 2.
+
+    Example:
+        >>> Multiway(ways=4, tau=0.5).ways
+        4
     """
 
     name: ClassVar[str] = "multiway"

@@ -102,6 +102,15 @@ class LanguageAdversary(Term):
 
     Raises:
         InputError: a setting makes no sense.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])
+        >>> term = ig.LanguageAdversary()
+        >>> term.prepare(dimensions=3, languages=2)
+        >>> loss = term(ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids))
+        >>> round(term.metrics()["chance"], 3)  # two thirds of the texts are in language 0
+        0.667
     """
 
     def __init__(

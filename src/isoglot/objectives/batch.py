@@ -111,6 +111,12 @@ class EmbeddedBatch:
         other_documents: versions of the batch's documents in other languages.
         domain: whether the pairs are crops of unlabelled target-domain text instead of queries and documents.
         progress: share of the training that is done, in [0, 1].
+
+    Example:
+        >>> languages, query_ids = torch.tensor([0, 1]), torch.tensor([7, 8])
+        >>> batch = EmbeddedBatch(torch.eye(2), torch.eye(2), languages, languages, query_ids, torch.tensor([0, 1]))
+        >>> batch.positives().tolist()
+        [[True, False], [False, True]]
     """
 
     queries: Tensor

@@ -45,10 +45,12 @@ class InfoNCE(Term):
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
 
-    Example::
-
-        objective = InfoNCE(temperature=0.05)
-        loss = objective(EmbeddedBatch(...))
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1], [1, 0], [7, 8], [0, 1]])  # languages, query ids, document ids
+        >>> batch = ig.EmbeddedBatch(torch.eye(2), torch.eye(2), *ids)
+        >>> round(ig.InfoNCE(temperature=1.0)(batch).item(), 4)
+        0.3133
     """
 
     def __init__(
@@ -107,6 +109,13 @@ class DomainContrast(InfoNCE):
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1], [0, 1], [7, 8], [7, 8]])
+        >>> crops = ig.EmbeddedBatch(torch.eye(2), torch.eye(2), *ids, domain=True)
+        >>> ig.DomainContrast().applies(crops), ig.InfoNCE().applies(crops)
+        (True, False)
     """
 
     on_labelled: ClassVar[bool] = False

@@ -43,6 +43,13 @@ class MultiwayInfoNCE(Term):
 
     Raises:
         InputError: no such form, or alpha outside [0, 1], or the temperature not above 0.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2], [7, 7, 8]])  # query 7 in two languages
+        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids, paired=False)
+        >>> round(ig.MultiwayInfoNCE(temperature=1.0)(batch).item(), 4)
+        0.5193
     """
 
     def __init__(

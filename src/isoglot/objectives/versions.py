@@ -157,6 +157,13 @@ class DistributionAlignment(ParallelTerm):
 
     Raises:
         InputError: the temperature or the side makes no sense.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
+        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
+        >>> round(ig.DistributionAlignment(temperature=1.0)(batch).item(), 4)
+        0.0874
     """
 
     def __init__(self, temperature: float = 0.05, side: Side = "both") -> None:
@@ -192,6 +199,13 @@ class KLAlignment(ParallelTerm):
 
     Raises:
         InputError: the temperature is not above 0.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
+        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
+        >>> round(ig.KLAlignment(temperature=1.0)(batch).item(), 4)
+        0.3642
     """
 
     wants_english: ClassVar[bool] = True
@@ -232,6 +246,13 @@ class ReverseTraining(ParallelTerm):
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 1], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
+        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
+        >>> round(ig.ReverseTraining(temperature=1.0)(batch).item(), 4)
+        0.5032
     """
 
     wants_english: ClassVar[bool] = True
@@ -279,6 +300,13 @@ class SemanticContrast(ParallelTerm):
 
     Raises:
         InputError: a temperature or the side makes no sense.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
+        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
+        >>> round(ig.SemanticContrast(temperature=1.0, side="queries")(batch).item(), 4)  # log 2: all are far apart
+        0.6931
     """
 
     def __init__(
@@ -320,6 +348,13 @@ class LanguageContrast(ParallelTerm):
 
     Raises:
         InputError: the temperature or the side makes no sense.
+
+    Example:
+        >>> import torch, isoglot as ig
+        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
+        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
+        >>> ig.LanguageContrast(temperature=1.0)(batch).item()  # query 8 is as near to one version as to the other
+        0.0
     """
 
     def __init__(self, temperature: float = 0.05, side: Side = "both") -> None:
