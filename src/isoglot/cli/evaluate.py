@@ -56,7 +56,6 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
         evaluate_bm25,
         evaluate_embeddings,
         evaluate_run,
-        judged_query_rows,
         read_embeddings,
     )
 
@@ -88,18 +87,18 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
         result = evaluate_embeddings(
             queries, documents, collection, model=name or Path(files[0]).stem, **given, **common
         )
-        return result, (queries[judged_query_rows(collection)], documents)
+        return result, (queries[collection.judged_query_rows()], documents)
     return _measure_model(source, collection, name or source, given, common)
 
 
 def _measure_model(
     source: str, collection: Collection, name: str, given: dict[str, Any], common: dict[str, Any]
 ) -> Measured:
-    from isoglot.cache_folder import default_cache
     from isoglot.encoders import load_encoder
     from isoglot.evaluation import embed_collection, evaluate_embeddings
     from isoglot.evaluation.clock import Clock
     from isoglot.evaluation.embed import check_device, check_dtype
+    from isoglot.files import default_cache
 
     if "device" in given:
         check_device(given["device"])
