@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -204,11 +205,11 @@ def make_sampler(
     batch_size: int,
     seed: int = 0,
     target: Collection | None = None,
-    *,
-    weights: Sequence[float] | None = None,
-    power: float = 1.0,
+    **mixture: Any,
 ) -> BatchSampler | JointSampler:
-    """Return the sampler of one collection or of several; the arguments are those of `JointSampler`.
+    """Return the sampler of one collection or of several.
+
+    The arguments are those of `JointSampler`, `weights` and `power` among them.
 
     Raises:
         InputError: as for the samplers, or there is one collection with weights or a power.
@@ -216,8 +217,8 @@ def make_sampler(
     if not isinstance(collection, Collection) and len(collection) == 1:
         (collection,) = collection
     if isinstance(collection, JoinedCollection) or not isinstance(collection, Collection):
-        return JointSampler(collection, strategy, batch_size, seed, target, weights=weights, power=power)
-    if weights is not None or power != 1:
+        return JointSampler(collection, strategy, batch_size, seed, target, **mixture)
+    if mixture.get("weights") is not None or mixture.get("power", 1) != 1:
         raise InputError(
             f"weights and a power decide between several data sets, and {collection.name} is the only one"
         )

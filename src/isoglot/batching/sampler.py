@@ -221,7 +221,7 @@ class BatchSampler(StepSampler):
         if isinstance(strategy, Multiway):
             allowed = strategy.allowed(collection)
             self._multiway = MultiwayDraws(
-                collection, allowed, strategy.ways, strategy.tau, batch_size, seed, self._conflicts
+                collection, allowed, self._conflicts, strategy.ways, strategy.tau, batch_size, seed
             )
         else:
             self._alpha = strategy.monolingual_share
@@ -260,7 +260,7 @@ class BatchSampler(StepSampler):
 
     def _row_draws(self, allowed: np.ndarray, number: int) -> RowDraws:
         strategy, size = self.strategy, self.batch_size
-        draws = RowDraws(self.collection, allowed, strategy.tau, size, self.seed, number, self._conflicts)
+        draws = RowDraws(self.collection, allowed, self._conflicts, strategy.tau, size, self.seed, number)
         if draws.rows < size:
             logger.info(
                 "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "

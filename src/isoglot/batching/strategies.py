@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -23,6 +24,7 @@ __all__ = [
     "Pairing",
     "Schedule",
     "Strategy",
+    "is_english",
     "strategy",
     "training_pairs",
 ]
@@ -112,6 +114,7 @@ class Strategy:
     """
 
     name: ClassVar[str] = ""
+    fixed_alpha: ClassVar[float] = 0.0
 
     gamma: float = 0.0
     tau: float = 1.0
@@ -138,7 +141,7 @@ class Strategy:
     @property
     def monolingual_share(self) -> Schedule:
         """Probability that a batch is monolingual (alpha), by step."""
-        raise NotImplementedError
+        return Schedule("constant", self.fixed_alpha)
 
     def by_row(self, kind: str) -> bool:
         """Tell whether every row of a batch of a kind (`mono`, `cross`) draws its own languages."""
@@ -157,7 +160,7 @@ class Strategy:
             inside[[collection.language_index(tag) for tag in self.languages]] = True
             allowed &= inside[:, None] & inside[None, :]
         if self.pairs == ENGLISH_CENTRIC:
-            english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+            english = is_english(collection.languages)
             allowed &= english[:, None] | english[None, :]
         elif isinstance(self.pairs, tuple):
             chosen = np.zeros((size, size), bool)
@@ -223,11 +226,7 @@ class Monolingual(Strategy):
     """
 
     name: ClassVar[str] = "monolingual"
-
-    @property
-    def monolingual_share(self) -> Schedule:
-        """Always 1."""
-        return Schedule("constant", 1.0)
+    fixed_alpha: ClassVar[float] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,11 +242,6 @@ class CrossLingual(_Paired):
     """
 
     name: ClassVar[str] = "cross_lingual"
-
-    @property
-    def monolingual_share(self) -> Schedule:
-        """Always 0."""
-        return Schedule("constant", 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +260,7 @@ class English(Monolingual):
 
     def allowed(self, collection: Collection) -> np.ndarray:
         """Only pairs of a variety of English with itself are left."""
-        english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        english = is_english(collection.languages)
         if not english.any():
             raise InputError(f"the strategy english needs English, and {collection.name} has none")
         return super().allowed(collection) & english[:, None] & english[None, :]
@@ -350,6 +344,11 @@ def strategy(
                 raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
             own[key] = value
     return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)
+
+
+def is_english(languages: Sequence[str]) -> np.ndarray:
+    """Return (L,) bool: which of these canonical tags are English of some kind."""
+    return np.array([tag.split("-")[0] == "en" for tag in languages], bool)
 
 
 def training_pairs(counts: np.ndarray) -> int:

@@ -104,13 +104,12 @@ class LanguageAdversary(Term):
         InputError: a setting makes no sense.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])
-        >>> term = ig.LanguageAdversary()
+        >>> from isoglot.objectives import LanguageAdversary, example_batch
+        >>> term = LanguageAdversary()
         >>> term.prepare(dimensions=3, languages=2)
-        >>> loss = term(ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids))
-        >>> round(term.metrics()["chance"], 3)  # two thirds of the texts are in language 0
-        0.667
+        >>> loss = term(example_batch())
+        >>> round(term.metrics()["chance"], 3)  # half of the texts are in each language
+        0.5
     """
 
     def __init__(

@@ -38,19 +38,16 @@ class InfoNCE(Term):
         temperature: T above 0.
         symmetric: also tell each document's queries from the other queries, and take the mean of both directions.
             Documents without a query, as hard negatives are, have no part in the second direction.
-        learn_temperature: learn T, starting from `temperature`, at a learning rate of its own (0.001).
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
+        learn_temperature: learn T from there, at a learning rate of its own (0.001).
+        min_temperature, max_temperature: bounds of a learned T.
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1], [1, 0], [7, 8], [0, 1]])  # languages, query ids, document ids
-        >>> batch = ig.EmbeddedBatch(torch.eye(2), torch.eye(2), *ids)
-        >>> round(ig.InfoNCE(temperature=1.0)(batch).item(), 4)
-        0.3133
+        >>> from isoglot.objectives import InfoNCE, example_batch
+        >>> round(InfoNCE(temperature=1.0)(example_batch()).item(), 4)
+        0.3927
     """
 
     def __init__(
@@ -100,22 +97,13 @@ class DomainContrast(InfoNCE):
     Relations: applies to `domain` batches alone, where `InfoNCE` on queries and documents does not. Pair it with
     `LanguageAdversary(target="domain")` to make the two domains look alike.
 
-    Args:
-        temperature: T above 0; 0.05 as Contriever's.
-        symmetric: the mean of both directions. Crops have no roles, so the other direction is as good.
-        learn_temperature: learn T, starting from `temperature`.
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
-
-    Raises:
-        InputError: the temperature is not above 0, or a learned one starts outside its bounds.
+    Args: as of `InfoNCE`, the temperature 0.05 being Contriever's. Crops have no roles, so that the other direction
+    is as good (`symmetric`).
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1], [0, 1], [7, 8], [7, 8]])
-        >>> crops = ig.EmbeddedBatch(torch.eye(2), torch.eye(2), *ids, domain=True)
-        >>> ig.DomainContrast().applies(crops), ig.InfoNCE().applies(crops)
-        (True, False)
+        >>> from isoglot.objectives import DomainContrast, example_batch
+        >>> DomainContrast().applies(example_batch())  # of queries and documents
+        False
     """
 
     on_labelled: ClassVar[bool] = False

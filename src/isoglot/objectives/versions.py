@@ -159,10 +159,8 @@ class DistributionAlignment(ParallelTerm):
         InputError: the temperature or the side makes no sense.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
-        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
-        >>> round(ig.DistributionAlignment(temperature=1.0)(batch).item(), 4)
+        >>> from isoglot.objectives import DistributionAlignment, example_batch
+        >>> round(DistributionAlignment(temperature=1.0)(example_batch()).item(), 4)
         0.0874
     """
 
@@ -201,10 +199,8 @@ class KLAlignment(ParallelTerm):
         InputError: the temperature is not above 0.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
-        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
-        >>> round(ig.KLAlignment(temperature=1.0)(batch).item(), 4)
+        >>> from isoglot.objectives import KLAlignment, example_batch
+        >>> round(KLAlignment(temperature=1.0)(example_batch()).item(), 4)
         0.3642
     """
 
@@ -240,18 +236,15 @@ class ReverseTraining(ParallelTerm):
 
     Args:
         temperature: T above 0; 0.05 as CLEAR's.
-        learn_temperature: learn T, starting from `temperature`, at a learning rate of its own (0.001).
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
+        learn_temperature: learn T from there, at a learning rate of its own (0.001).
+        min_temperature, max_temperature: bounds of a learned T.
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1, 1], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
-        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
-        >>> round(ig.ReverseTraining(temperature=1.0)(batch).item(), 4)
+        >>> from isoglot.objectives import ReverseTraining, example_batch
+        >>> round(ReverseTraining(temperature=1.0)(example_batch()).item(), 4)
         0.5032
     """
 
@@ -294,18 +287,15 @@ class SemanticContrast(ParallelTerm):
     Args:
         temperature: T above 0.
         side: which texts are compared: `queries`, `documents` or `both`.
-        learn_temperature: learn T, starting from `temperature`, at a learning rate of its own (0.001).
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
+        learn_temperature: learn T from there, at a learning rate of its own (0.001).
+        min_temperature, max_temperature: bounds of a learned T.
 
     Raises:
         InputError: a temperature or the side makes no sense.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
-        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
-        >>> round(ig.SemanticContrast(temperature=1.0, side="queries")(batch).item(), 4)  # log 2: all are far apart
+        >>> from isoglot.objectives import SemanticContrast, example_batch
+        >>> round(SemanticContrast(temperature=1.0, side="queries")(example_batch()).item(), 4)
         0.6931
     """
 
@@ -350,10 +340,8 @@ class LanguageContrast(ParallelTerm):
         InputError: the temperature or the side makes no sense.
 
     Example:
-        >>> import torch, isoglot as ig
-        >>> ids = torch.tensor([[0, 1, 0], [0, 1, 0], [7, 7, 8], [0, 1, 2]])  # query 7 in two languages, query 8
-        >>> batch = ig.EmbeddedBatch(torch.eye(3), torch.eye(3), *ids)
-        >>> ig.LanguageContrast(temperature=1.0)(batch).item()  # query 8 is as near to one version as to the other
+        >>> from isoglot.objectives import LanguageContrast, example_batch
+        >>> LanguageContrast()(example_batch()).item()  # query 8 is as near to one version of 7 as to the other
         0.0
     """
 
