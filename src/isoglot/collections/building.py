@@ -54,6 +54,11 @@ class Texts:
         """Finds query ids."""
         return IdIndex(pa.chunked_array([self.query_ids]))
 
+    def judged(self, judgments: pa.Table, name: str, metadata: dict[str, Any] | None = None) -> Collection:
+        """Return the collection of these texts and of judgments whose ids are numbers."""
+        parts = (self.documents, self.queries, judgments, self.query_ids, self.query_index)
+        return Collection(*parts, name, dict(metadata or {}))
+
 
 def index_texts(
     documents: pa.Table, queries: pa.Table, problems: Problems, locate: Locate, keep: Keep = keep_in_memory
@@ -122,8 +127,7 @@ def add_judgments(
             "score": pa.array(score[known], pa.int32()),
         }
     )
-    parts = (texts.documents, texts.queries, judgments, texts.query_ids, texts.query_index)
-    return Collection(*parts, name, dict(metadata or {}))
+    return texts.judged(judgments, name, metadata)
 
 
 def build_collection(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isoglot.collections.folder import share_prepared
-from isoglot.collections.parts import collection_folders, write_splits
+from isoglot.collections.folder import collection_folders, share_cached
+from isoglot.collections.writing import write_splits
 from isoglot.data.catalogue.loading import load_splits
 from isoglot.data.forms.lareqa import Candidates
 from isoglot.data.forms.read import COLLECTIONS, FORMS, check_reading, read_form
@@ -55,5 +55,5 @@ def convert(
         splits = read_form(source, form, reading)
     write_splits(splits, to, form="parquet" if form == "parquet" else "jsonl")
     if split is None and form in COLLECTIONS and None in collection_folders(Path(source)):
-        share_prepared(source, to, language=language)
+        share_cached(source, to, language=language)
     return splits

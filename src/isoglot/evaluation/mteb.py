@@ -15,7 +15,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from isoglot.data.mteb.library import quietly, require_mteb
-from isoglot.evaluation.evaluate import model_name
+from isoglot.encoders import model_name
 from isoglot.files import read_result_file, versions, write_result_file
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from isoglot.collections.parts import collection_folders
+from isoglot.collections.folder import collection_folders
 from isoglot.data.catalogue.download import DownloadError, Notify, checksum_of, download
 from isoglot.data.catalogue.entry import Entry, File
 from isoglot.errors import InputError

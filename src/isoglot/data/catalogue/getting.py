@@ -11,13 +11,8 @@ import numpy as np
 
 from isoglot.collections import select
 from isoglot.collections.collection import Collection
-from isoglot.collections.parts import (
-    collection_folders,
-    only_split_of,
-    read_folders,
-    share_documents,
-    write_splits,
-)
+from isoglot.collections.folder import collection_folders, only_split_of, read_folders
+from isoglot.collections.writing import share_documents, write_splits
 from isoglot.data.catalogue.entry import Built, Entry, FormReader, IrDatasetsReader, MtebReader, Wordnets
 from isoglot.data.catalogue.files import Wanted, fetch, find_files, folder_of, laid_out
 from isoglot.data.catalogue.irds import read_ir_datasets

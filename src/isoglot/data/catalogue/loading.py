@@ -8,8 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection
-from isoglot.collections.parts import collection_folders, read_folders
+from isoglot.collections.folder import collection_folders, read_collection, read_folders
 from isoglot.data.catalogue.entry import Built, Entry, Wordnets, entry_names, find_entry
 from isoglot.data.catalogue.files import Wanted
 from isoglot.data.catalogue.getting import get_data, read_data

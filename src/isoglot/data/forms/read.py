@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection, read_splits
-from isoglot.collections.parts import collection_folders, read_folders
+from isoglot.collections.folder import collection_folders, read_collection, read_folders, read_splits
 from isoglot.data.forms.afriqa import read_afriqa
 from isoglot.data.forms.aligned import read_aligned
 from isoglot.data.forms.dpr import read_dpr

@@ -20,8 +20,7 @@ from mteb.abstasks.task_metadata import TaskMetadata
 
 from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection
-from isoglot.collections.parts import collection_folders
+from isoglot.collections.folder import collection_folders, read_collection
 from isoglot.collections.select import keep_languages
 from isoglot.data.forms.lareqa import Candidates, read_lareqa
 from isoglot.data.mteb.library import mteb_code, speaks, tag_of_code
