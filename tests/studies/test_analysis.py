@@ -36,6 +36,10 @@ from .conftest import pages
         ((0.01, 0.005, 0.015, 0.01, "high", 0.02), "within margin"),  # sure, and of no matter
         ((0.01, -0.01, 0.03, 0.4, "high", 0.02), "no difference shown"),  # may be more than the margin
         ((0.05, 0.01, 0.09, 0.01, "high", 0.02), "first better"),
+        ((-0.3, -0.4, -0.2, 0.01, "zero", None, (-0.3, 0.0)), "second better"),  # far below 0 is no better than 0
+        ((0.2, 0.1, 0.3, 0.01, "zero", None, (0.5, 0.3)), "second better"),
+        ((-0.2, -0.3, -0.1, 0.01, "zero", None, (0.3, 0.5)), "first better"),
+        ((-0.5, -0.6, -0.4, 0.01, "zero", None, (-0.3, 0.2)), "no difference shown"),  # on either side of 0
     ],
 )
 def test_a_verdict_needs_test_and_interval(case, verdict):

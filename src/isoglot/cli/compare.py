@@ -12,7 +12,7 @@ from rich.table import Table
 
 from isoglot.cli.data import _tags
 from isoglot.cli.state import console
-from isoglot.cli.tables import _digits
+from isoglot.measures import digits_of
 
 if TYPE_CHECKING:
     from isoglot.evaluation import Compared
@@ -39,7 +39,7 @@ def comparison_table(found: list[Compared], first: str, macro: bool = False) -> 
         here = (one.model, one.language)
         if last not in (None, here):
             table.add_section()
-        digits = _digits(one.measure)
+        digits = digits_of(one.measure)
         label = one.measure if one.setting == "bias" else f"{one.setting.replace('_', '-')} {one.measure}"
         head = [one.model if last != here else ""]
         if by_language:

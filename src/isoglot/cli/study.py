@@ -96,13 +96,13 @@ def _runs_table(outline: Outline) -> Table:
 
 
 def _verdicts_table(result: dict[str, Any]) -> Table:
-    from isoglot.cli.tables import _digits
+    from isoglot.measures import digits_of
 
     table = Table(title=f"decisive comparisons of {result['study']}, {result['profile']}")
     for column in ("first", "second", "on", "measure", "difference [95 %]", "p, Holm", "verdict", "as expected"):
         table.add_column(column, overflow="fold")
     for one in result["decisive"]:
-        digits = _digits(one["measure"])
+        digits = digits_of(one["measure"])
         interval = "" if one["low"] is None else f" [{one['low']:+.{digits}f}, {one['high']:+.{digits}f}]"
         difference = "–" if one["difference"] is None else f"{one['difference']:+.{digits}f}{interval}"
         measure = one["measure"] if one["setting"] in ("bias", "geometry") else f"{one['setting']} {one['measure']}"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from isoglot.measures import SETTINGS, digits_of
+
 if TYPE_CHECKING:
     from isoglot.evaluation import Result
     from isoglot.evaluation.mteb_result import BenchmarkResult
@@ -13,13 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["benchmark_table", "estimates_table", "result_table"]
 
-SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
-
-
-def _digits(measure: str) -> int:
-    """Ranks are shown in tenths, shares and averages in thousandths."""
-    return 1 if measure in ("rank_distance", "max_rank") else 3
 
 
 def estimates_table(estimates: list[Estimate]) -> Table:
@@ -31,7 +27,7 @@ def estimates_table(estimates: list[Estimate]) -> Table:
         table.add_column(arm.replace("_", "-"), justify="right")
     for setting, measure in dict.fromkeys((estimate.setting, estimate.measure) for estimate in estimates):
         row = [e for arm in arms for e in estimates if (e.arm, e.setting, e.measure) == (arm, setting, measure)]
-        digits = _digits(measure)
+        digits = digits_of(measure)
         label = measure if setting == "bias" else f"{setting.replace('_', '-')} {measure}"
         cells = (f"{e.mean:.{digits}f} [{e.low:.{digits}f}, {e.high:.{digits}f}]" for e in row)
         table.add_row(label, *cells)
@@ -45,7 +41,7 @@ def _cell(result: Result, setting: str, measure: str, macro: bool = False) -> st
     value = values.get(measure) if values else None
     if value is None:
         return "–"
-    digits = _digits(measure)
+    digits = digits_of(measure)
     interval = (((held or {}).get("intervals") or {}).get(setting) or {}).get(measure)
     spread = f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""
     return f"{value:.{digits}f}{spread}"

@@ -9,7 +9,8 @@ import numpy as np
 
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
-from isoglot.evaluation.significance import SETTINGS, compare_results, holm
+from isoglot.evaluation.significance import compare_results, holm
+from isoglot.measures import SETTINGS
 
 __all__ = ["DEFAULT_COMPARED", "Compared", "compare_all"]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
+from isoglot.measures import SETTINGS
 
 __all__ = ["Comparison", "compare_results", "holm", "row_weights", "sign_flip_test"]
 
@@ -18,8 +19,6 @@ FloatArray = NDArray[np.float64]
 
 CHUNK = 1 << 23
 """Signs drawn at a time: 64 MB as float64."""
-
-SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 
 
 def sign_flip_test(differences: FloatArray, *, draws: int = 10_000, seed: int = 0) -> FloatArray:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoglot.errors import InputError
+from isoglot.measures import measure_of, percent
 from isoglot.reporting.figures import (
     distance_histogram,
     interval_dots,
@@ -20,7 +21,6 @@ from isoglot.reporting.figures import (
 )
 from isoglot.reporting.figures.saving import FORMATS
 from isoglot.reporting.inspection import Inspection, named_arms
-from isoglot.reporting.measures import measure_of, percent
 from isoglot.reporting.sentences.comparison import value_row
 from isoglot.reporting.sentences.result import pool_shares
 

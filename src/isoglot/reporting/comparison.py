@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from isoglot.measures import measure_of
 from isoglot.reporting.inspection import Inspection
-from isoglot.reporting.measures import measure_of
 from isoglot.reporting.sentences.comparison import value_row
 from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured
 

@@ -8,9 +8,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from isoglot.errors import InputError
+from isoglot.measures import canonical_key, count, measure_of, setting_name
 from isoglot.reporting.facts import making
 from isoglot.reporting.figures import interval_dots, language_dots, pair_heatmap
-from isoglot.reporting.measures import canonical_key, count, measure_of, setting_name
 from isoglot.reporting.page import figure, render_page, write_page
 from isoglot.reporting.sentences.demo import demo_headline, demo_sentences, effort_sentence
 from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured

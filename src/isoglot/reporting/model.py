@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.reporting.charts import MAPPED, model_charts
-from isoglot.reporting.inspection import Inspection
-from isoglot.reporting.languages import name_of, order_of
-from isoglot.reporting.measures import (
+from isoglot.measures import (
     BIAS,
     GEOMETRY,
     SETTINGS,
@@ -18,6 +15,9 @@ from isoglot.reporting.measures import (
     measure_of,
     setting_name,
 )
+from isoglot.reporting.charts import MAPPED, model_charts
+from isoglot.reporting.inspection import Inspection
+from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.page import figure
 from isoglot.reporting.sentences.comparison import value_row
 from isoglot.reporting.sentences.result import pool_shares, result_sentences

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoglot.errors import InputError
+from isoglot.measures import count
 from isoglot.reporting.charts import comparison_charts, highest_values
 from isoglot.reporting.comparison import side_by_side
 from isoglot.reporting.facts import making
 from isoglot.reporting.inspection import Inspection, named_arms
-from isoglot.reporting.measures import count
 from isoglot.reporting.model import model_part
 from isoglot.reporting.page import figure, render_page, write_page
 from isoglot.reporting.sentences.comparison import comparison_sentences

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isoglot.reporting.measures import Better, Measure, format_value, interval_text
+from isoglot.measures import Better, Measure, format_value, interval_text
 
 __all__ = ["Cell", "Head", "Table", "clearly_best", "measured"]
 

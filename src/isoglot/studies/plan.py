@@ -343,7 +343,7 @@ def _check_measures(evaluation: Evaluation, place: str) -> None:
 
 def _check_decisive(one: Decisive, evaluation: Evaluation, place: str) -> None:
     """See that a decisive comparison is of something that its evaluation measures."""
-    from isoglot.studies.analysis.measures import PER_QUERY_BIAS, better_of
+    from isoglot.measures import PER_QUERY_BIAS, better_of
 
     if one.first == one.second:
         raise InputError(f"{place} compares {one.first!r} with itself")

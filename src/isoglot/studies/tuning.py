@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from isoglot.evaluation import Result
-from isoglot.studies.analysis.measures import better_of
+from isoglot.measures import SETTINGS, better_of, goodness
 from isoglot.studies.job import Job, Workshop
 from isoglot.studies.plan import Plan
 from isoglot.studies.recipe import Evaluation, Overrides, Tuning
@@ -19,7 +19,7 @@ TRIAL = "tuning"
 
 def trial_evaluation(tuning: Tuning) -> Evaluation:
     """Return what trials are measured by."""
-    ranked = tuning.setting in ("monolingual", "cross_lingual", "multilingual")
+    ranked = tuning.setting in SETTINGS
     return Evaluation(
         name=TRIAL,
         data=tuning.data,
@@ -47,7 +47,7 @@ def choose(
     tuning = plan.profile.tuning
     if tuning is None:
         return {}, {}
-    sign = -1.0 if better_of(tuning.setting, tuning.measure) == "low" else 1.0
+    better = better_of(tuning.setting, tuning.measure)
     told: dict[str, dict[str, Any]] = {}
     chosen: dict[str, Overrides] = {}
     for name, planned in plan.arms.items():
@@ -58,7 +58,7 @@ def choose(
         ]
         best = max(
             (number for number, value in enumerate(values) if value is not None),
-            key=lambda number: sign * float(values[number] or 0.0),
+            key=lambda number: goodness(float(values[number] or 0.0), better),
             default=None,
         )
         if best is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from isoglot.reporting.measures import format_value, measure_of
+from isoglot.measures import format_value, measure_of
 from isoglot.reporting.sentences.intervals import Row
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from isoglot.reporting.measures import count, format_value, percent
+from isoglot.measures import count, format_value, percent
 from isoglot.reporting.sentences.intervals import Row, overlap
 from isoglot.reporting.sentences.words import listed, plural
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from isoglot.measures import count, format_value, percent
 from isoglot.reporting.languages import name_of
-from isoglot.reporting.measures import count, format_value, percent
 from isoglot.reporting.sentences.words import article, plural
 
 if TYPE_CHECKING:

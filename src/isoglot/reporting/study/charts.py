@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.errors import InputError
+from isoglot.measures import format_value, measure_of
 from isoglot.reporting.charts import Chart
 from isoglot.reporting.figures.front import pareto_front
 from isoglot.reporting.figures.probes import probe_dots
 from isoglot.reporting.figures.ratio import ratio_curve
 from isoglot.reporting.figures.saving import FORMATS, save_figures
-from isoglot.reporting.measures import format_value, measure_of
 from isoglot.reporting.sentences.intervals import Row
 from isoglot.reporting.sentences.words import listed
 from isoglot.reporting.study.configs import alpha_of, same_but, stages_of, tuned_keys

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from isoglot.measures import SETTINGS, measure_of
 from isoglot.reporting.charts import Chart
 from isoglot.reporting.figures.dots import language_dots
 from isoglot.reporting.figures.gains import language_gains
 from isoglot.reporting.figures.lines import interval_lines
 from isoglot.reporting.figures.numbers import score_format
 from isoglot.reporting.languages import name_of, order_of
-from isoglot.reporting.measures import SETTINGS, measure_of
 from isoglot.reporting.study.configs import same_but, stages_of, tuned_keys
 from isoglot.reporting.study.values import (
     NOTHING,

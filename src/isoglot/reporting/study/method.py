@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from isoglot.reporting.measures import format_value, measure_of
+from isoglot.measures import format_value, measure_of
 from isoglot.reporting.sentences.words import listed, plural
 from isoglot.reporting.study.configs import differing_keys, sample_text, setting_text, write
 from isoglot.reporting.study.values import key_of

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from isoglot.reporting.measures import format_value, interval_text, measure_of, setting_name
+from isoglot.measures import format_value, interval_text, measure_of, setting_name, signed_value
 from isoglot.reporting.study.method import Words
 from isoglot.reporting.study.values import key_of
-from isoglot.reporting.study.verdicts import signed
 
 __all__ = ["published_of"]
 
@@ -41,7 +40,7 @@ def published_of(result: Mapping[str, Any]) -> dict[str, Any] | None:
             one["arm"],
             format_value(one["published"], measure.form),
             format_value(one["ours"], measure.form) + interval,
-            signed(one["difference"], measure.form),
+            signed_value(one["difference"], measure.form),
             HELD[one["within"]],
         ]
         rows.append((one["evaluation"], "", cells))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.reporting.measures import BIAS, GEOMETRY, SETTINGS, Better, measure_of
+from isoglot.measures import BIAS, GEOMETRY, SETTINGS, Better, measure_of
 from isoglot.reporting.sentences.intervals import Row
 
 __all__ = [

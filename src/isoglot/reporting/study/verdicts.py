@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from isoglot.reporting.measures import MINUS, format_value, measure_of
+from isoglot.measures import format_value, measure_of, signed_value
 from isoglot.reporting.sentences.words import plural
 from isoglot.reporting.study.values import key_of
 
@@ -16,18 +16,13 @@ EXPECTED = {True: "as expected", False: "not as expected", None: ""}
 KINDS = {True: "good", False: "bad", None: "plain"}
 
 
-def signed(value: float, form: str) -> str:
-    """Write a difference with its sign, as exactly as the study's sentences do."""
-    return f"{value:+.{1 if form == 'rank' else 3}f}".replace("-", MINUS)
-
-
 def _badge(one: Mapping[str, Any], form: str) -> str:
     if one["verdict"] == "first better":
         return f"{one['first']} better"
     if one["verdict"] == "second better":
         return f"{one['second']} better"
     if one["verdict"] == "within margin":
-        return f"within ±{signed(one['margin'], form).lstrip('+')}"
+        return f"within ±{signed_value(one['margin'], form).lstrip('+')}"
     return str(one["verdict"])
 
 
@@ -61,9 +56,9 @@ def verdict_card(one: Mapping[str, Any]) -> dict[str, Any]:
     measure = measure_of(key_of(one["setting"], one["measure"]))
     facts = []
     if one["difference"] is not None:
-        effect = signed(one["difference"], measure.form)
+        effect = signed_value(one["difference"], measure.form)
         if one["low"] is not None and one["high"] is not None:
-            effect += f" [{signed(one['low'], measure.form)}, {signed(one['high'], measure.form)}]"
+            effect += f" [{signed_value(one['low'], measure.form)}, {signed_value(one['high'], measure.form)}]"
         facts = [("effect", effect), ("corrected p", _p(one["p_holm"]))]
         size = [plural(one["seeds"], "seed")]
         if one["query_ids"] is not None:

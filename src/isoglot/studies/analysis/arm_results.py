@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isoglot.evaluation import Result
+from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, column_of, measure_of
 from isoglot.studies.analysis.frame import Frame, figure_of_seeds
-from isoglot.studies.analysis.measures import OF_SEEDS, PER_QUERY_BIAS, SIGNED, column_of
 from isoglot.studies.job import Job, Workshop, read_run
 from isoglot.studies.recipe import Evaluation
 
 __all__ = ["ArmResults", "along_figures", "estimates_of", "read_arm"]
-
-SETTINGS = ("monolingual", "cross_lingual", "multilingual")
 
 
 @dataclass
@@ -86,7 +84,7 @@ def _estimates(
     found: dict[str, Any] = {}
     for (setting, measure), figure in zip(named, frame.estimate(columns, seeds, macro=macro), strict=True):
         if figure is not None:
-            shown = figure if measure in SIGNED else figure.clipped()
+            shown = figure if measure_of(measure).negative else figure.clipped()
             found.setdefault(setting, {})[measure] = shown.to_dict()
     return found
 

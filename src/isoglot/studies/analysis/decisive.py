@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from isoglot.evaluation.significance import holm
+from isoglot.measures import better_of, column_of
 from isoglot.studies.analysis.arm_results import ArmResults
 from isoglot.studies.analysis.frame import Figure, Frame, figure_of_seeds, paired_p_of_seeds
-from isoglot.studies.analysis.measures import better_of, column_of
 from isoglot.studies.recipe import Decisive
 
 __all__ = ["Verdict", "Weighed", "judge", "weigh_all"]
@@ -84,8 +84,11 @@ def judge(
     p_holm: float | None,
     better: str,
     margin: float | None,
+    means: tuple[float, float] | None = None,
 ) -> Verdict:
     """Say what a difference, first minus second, comes to.
+
+    Where values close to 0 are good, it says nothing of two arms on either side of 0.
 
     An interval that lies within ± margin says that the difference does not matter, whatever the test says.
     Otherwise an arm is better where both the corrected test and the interval say so: the test knows of other
@@ -96,6 +99,10 @@ def judge(
     clear = low is not None and high is not None and (low > 0 or high < 0)
     if p_holm is None or p_holm >= LEVEL or not clear:
         return "no difference shown"
+    if better == "zero":
+        if means is None or means[0] * means[1] < 0:
+            return "no difference shown"
+        return "first better" if abs(means[0]) < abs(means[1]) else "second better"
     return "first better" if (difference > 0) == (better == "high") else "second better"
 
 
@@ -129,7 +136,8 @@ def weigh_all(
 def _with_verdict(one: Weighed) -> Weighed:
     if one.difference is None:
         return one
-    verdict = judge(one.difference, one.low, one.high, one.p_holm, one.better, one.margin)
+    means = None if one.first_mean is None or one.second_mean is None else (one.first_mean, one.second_mean)
+    verdict = judge(one.difference, one.low, one.high, one.p_holm, one.better, one.margin, means)
     expected = None if one.expect is None else EXPECTED[one.expect] == verdict
     if one.expect == "no difference" and verdict == "within margin":
         expected = True

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.studies.analysis.measures import OF_SEEDS, PER_QUERY_BIAS
+from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS
 from isoglot.studies.recipe import Beside, Profile, Published, PublishedFigures, Recipe
 
 __all__ = ["check_published", "published_beside"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isoglot.measures import digits_of
 from isoglot.studies.analysis.decisive import Weighed
 
 __all__ = ["answer_of", "sentence_of"]
@@ -19,12 +20,10 @@ NAMES = {
     "alignment": "distance between language versions",
     "cka": "CKA",
 }
-RANKS = ("rank_distance", "max_rank")
 
 
 def _number(value: float, measure: str, sign: bool = False) -> str:
-    digits = 1 if measure in RANKS else 3
-    return f"{value:{'+' if sign else ''}.{digits}f}"
+    return f"{value:{'+' if sign else ''}.{digits_of(measure)}f}"
 
 
 def _p(value: float) -> str:

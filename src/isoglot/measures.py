@@ -1,4 +1,8 @@
-"""What the report calls each measure, which direction is better, and how its values are written."""
+"""The registry of measures: what each is called, which values are good, how they are written, and what they say.
+
+Rank measures (`AP`, `nDCG@10`, …) come with a setting and go by one rule: higher is better. Measures of bias and of
+geometry are listed. Settings, directions and number formats of tables, pages, studies and training come from here.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,24 @@ from typing import Any, Literal
 __all__ = [
     "BIAS",
     "GEOMETRY",
+    "OF_SEEDS",
+    "PER_QUERY_BIAS",
     "SETTINGS",
+    "Better",
+    "Form",
     "Measure",
+    "better_of",
     "canonical_key",
+    "column_of",
     "count",
+    "digits_of",
     "format_value",
+    "goodness",
     "interval_text",
     "measure_of",
     "percent",
     "setting_name",
+    "signed_value",
 ]
 
 Better = Literal["high", "low", "zero"]
@@ -36,7 +49,7 @@ MINUS = "−"
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure as the report shows it.
+    """One measure.
 
     Attributes:
         key: its name in the result file, with its setting: `monolingual.AP`, `rank_distance`.
@@ -45,6 +58,8 @@ class Measure:
         form: how values are written: a score (0.812), a rank (1,452), points (+36 points, of a difference of
             shares), a percentage or a plain number.
         note: what it says, in one clause.
+        per_query: whether it is a mean over queries, and so can be tested by queries.
+        negative: whether it may be below 0.
     """
 
     key: str
@@ -52,6 +67,8 @@ class Measure:
     better: Better | None = "high"
     form: Form = "score"
     note: str = ""
+    per_query: bool = True
+    negative: bool = False
 
 
 BIAS = (
@@ -82,26 +99,37 @@ BIAS = (
         "zero",
         "points",
         "beyond the language's share of the pool; 0 is no preference",
+        negative=True,
     ),
     Measure("peer@10", "PEER@10", "high", "score", "probability of equal expected rank of all languages"),
     Measure("peer@100", "PEER@100", "high", "score", "the same, over the top 100"),
     Measure(
-        "rank_correlation", "rank correlation", "high", "score", "of the rankings of one question in two languages"
+        "rank_correlation",
+        "rank correlation",
+        note="of the rankings of one question in two languages",
+        negative=True,
     ),
-    Measure("recall_gap@10", "recall gap@10", "low", "score", "R@10 of the best minus the worst document language"),
-    Measure("recall_gap@100", "recall gap@100", "low", "score", "the same, R@100"),
+    Measure(
+        "recall_gap@10",
+        "recall gap@10",
+        "low",
+        note="R@10 of the best minus the worst document language",
+        per_query=False,
+    ),
+    Measure("recall_gap@100", "recall gap@100", "low", note="the same, R@100", per_query=False),
     Measure(
         "unretrieved",
         "not retrieved",
         "low",
         "percent",
         "of a question's relevant documents, those that the run does not hold: each counts as last of the pool",
+        per_query=False,
     ),
 )
 
 GEOMETRY = (
     Measure("alignment", "alignment", "low", "number", "mean squared distance between language versions"),
-    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere"),
+    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere", negative=True),
     Measure(
         "parallel_accuracy",
         "parallel accuracy",
@@ -122,6 +150,12 @@ GEOMETRY = (
 )
 
 _KNOWN = {measure.key: measure for measure in (*BIAS, *GEOMETRY)}
+
+PER_QUERY_BIAS = tuple(measure.key for measure in BIAS if measure.per_query)
+"""Measures of bias that are means over queries."""
+
+OF_SEEDS = ("recall_gap@10", "recall_gap@100")
+"""Measures of bias of which a run has one value, and no value per query."""
 
 
 def canonical_key(key: str) -> str:
@@ -155,6 +189,28 @@ def measure_of(key: str) -> Measure:
     return Measure(key, key)
 
 
+def better_of(setting: str, measure: str) -> Better | None:
+    """Return which values of a measure are good; None if neither, or if it is not known."""
+    if setting in SETTINGS:
+        return "high"
+    return _KNOWN[measure].better if measure in _KNOWN else None
+
+
+def goodness(value: float, better: Better | None) -> float:
+    """Return a number that is the higher the better a value is."""
+    return {"low": -value, "zero": -abs(value)}.get(better or "high", value)
+
+
+def column_of(setting: str, measure: str) -> str:
+    """Return the column of `Result.per_query` that holds a measure's values."""
+    return measure if setting == "bias" else f"{setting}_{measure}"
+
+
+def digits_of(measure: str) -> int:
+    """Return the decimals of a measure's values: ranks are told in tenths, shares and averages in thousandths."""
+    return 1 if measure in ("rank_distance", "max_rank") else 3
+
+
 def count(value: float) -> str:
     """Write a whole number with thousands separators: 1,452."""
     return f"{round(value):,}".replace("-", MINUS)
@@ -186,6 +242,11 @@ def format_value(value: Any, form: Form = "score") -> str:
         rounded = round(100 * value, 1)
         return _signed(f"{rounded:+.1f}") if rounded else "0.0"
     return _signed(f"{value:.{3 if form == 'score' else 2}f}")
+
+
+def signed_value(value: float, form: str) -> str:
+    """Write a difference with its sign: +0.012, of ranks +3.4."""
+    return f"{value:+.{1 if form == 'rank' else 3}f}".replace("-", MINUS)
 
 
 def interval_text(low: Any, high: Any, form: Form = "score") -> str:
