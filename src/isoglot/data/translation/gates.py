@@ -1,23 +1,31 @@
-"""Quality gates: reasons to reject a translation, each a rule that can be switched off."""
+"""Judging translations: quality gates, each a rule that can be switched off, and how alike the way back is."""
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
+from typing import Any
 
+import langcodes
 import numpy as np
 
-from isoglot.data.translation.identify import identifies, identify, related
 from isoglot.errors import InputError
-from isoglot.languages.matching import script_of
+from isoglot.files import require
+from isoglot.languages.identify import NO_LANGUAGE, language_identifier
+from isoglot.languages.matching import macrolanguage, match_tag, script_of
 from isoglot.languages.scripts import letters_of, script_share
+from isoglot.languages.tags import canonical_tag
 
-__all__ = ["GATES", "Pair", "check_gates", "length_ratio", "reject"]
+__all__ = ["GATES", "Pair", "Verdict", "check_gates", "judge", "length_ratio", "load_chrf", "reject"]
+
+logger = logging.getLogger(__name__)
 
 SHORT_COPY = 4
 """From how many words on a copy of the source is no translation; names, commands and titles are shorter."""
@@ -32,6 +40,8 @@ IDENTIFIED_LETTERS = {True: 12, False: 30}
 SURE = 0.8
 SURE_OF_SOURCE = 0.5
 """Probability from which on another language counts, and the source language, which is the usual mistake."""
+RELATED = 10
+"""Largest CLDR distance of languages that short texts do not tell apart: hr and bs have 4, ar and arz 10."""
 
 SMOOTHING = 15
 """Characters added to both lengths, so that short texts may differ more."""
@@ -49,6 +59,9 @@ LOOP_EXCESS = 0.25
 LOOP_RUN = 4
 COMPRESSED_BYTES = 200
 COMPRESSED_RATIO = 0.2
+
+ROUND_TRIP = "round-trip"
+"""The reason to reject what does not come back, beside the gates'."""
 
 _JOINED = {"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
 _WORD = re.compile(r"\S+")
@@ -131,12 +144,32 @@ def _language(source: str, translation: str, pair: Pair) -> bool:
     share = script_share(translation, script) if script and letters >= SCRIPT_LETTERS else None
     if share is not None and share < SCRIPT_SHARE:
         return True
-    if letters < IDENTIFIED_LETTERS[pair.joined] or not identifies(pair.target):
+    known = _identifier()
+    if letters < IDENTIFIED_LETTERS[pair.joined] or known is None or match_tag(pair.target, known[1]) is None:
         return False
-    found = identify(translation)
-    if found is None or related(found[0], pair.target):
+    label, probability = known[0].classify(translation)
+    if label == NO_LANGUAGE or _related(found := canonical_tag(label), pair.target):
         return False
-    return found[1] >= (SURE_OF_SOURCE if related(found[0], pair.source) else SURE)
+    return bool(probability >= (SURE_OF_SOURCE if _related(found, pair.source) else SURE))
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> tuple[Any, set[str]] | None:
+    """Return py3langid's classifier and the canonical tags of the languages that it knows; None without it."""
+    found = language_identifier()
+    if found is None:
+        logger.warning(
+            "py3langid is not installed: the language of translations is judged by their script only "
+            "(pip install 'isoglot[translation]')"
+        )
+        return None
+    return found, {canonical_tag(label) for label in found.labels if label != NO_LANGUAGE}
+
+
+@lru_cache(maxsize=4096)
+def _related(tag: str, other: str) -> bool:
+    """Tell whether two languages are the same, or so close that an identifier mixes them up, as hr and sr."""
+    return macrolanguage(tag) == macrolanguage(other) or langcodes.tag_distance(tag, other) <= RELATED
 
 
 def _length(source: str, translation: str, pair: Pair) -> bool:
@@ -232,3 +265,64 @@ def reject(source: str, translation: str, pair: Pair, without: Collection[str] =
         if name not in without and rejects(source, translation, pair):
             return name
     return None
+
+
+@lru_cache(maxsize=1)
+def load_chrf() -> Any:
+    """Return sacrebleu's chrF: character n-grams of 1 to 6, β = 2 (Popović 2015, https://doi.org/10.18653/v1/W15-3049).
+
+    Raises:
+        InputError: sacrebleu is not installed.
+    """
+    return require("sacrebleu.metrics", "translation", "translating back").CHRF()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of a translation.
+
+    Attributes:
+        reason: why it is rejected; None if it is not.
+        chrf: how alike source and back translation are, 0 to 100, to one decimal; None without a round trip.
+    """
+
+    reason: str | None
+    chrf: float | None = None
+
+
+def judge(
+    texts: Sequence[str],
+    translations: Sequence[str],
+    source: str,
+    target: str,
+    *,
+    without: Collection[str] = (),
+    back: Sequence[str] | None = None,
+    min_chrf: float | None = None,
+) -> list[Verdict]:
+    """Judge translations; what is usual for their lengths is learnt from them.
+
+    Args:
+        texts: the sources (n,).
+        translations: their translations (n,). Texts that have no letter are right as they are.
+        source: canonical tag.
+        target: canonical tag.
+        without: gates that are switched off.
+        back: the translations, translated back (n,).
+        min_chrf: reject what comes back less alike than this.
+    """
+    pairs = list(zip(texts, translations, strict=True))
+    judged = {text: there for text, there in pairs if any(map(str.isalpha, text))}
+    lengths = [(len(text), len(there)) for text, there in judged.items() if there.strip()]
+    pair = Pair(source, target, *length_ratio(source, target, lengths))
+    verdicts = []
+    for row, (text, translation) in enumerate(pairs):
+        if text not in judged:
+            verdicts.append(Verdict(None))
+            continue
+        score = None if back is None else round(load_chrf().sentence_score(back[row], [text]).score, 1)
+        reason = reject(text, translation, pair, without)
+        if reason is None and score is not None and min_chrf is not None and score < min_chrf:
+            reason = ROUND_TRIP
+        verdicts.append(Verdict(reason, score))
+    return verdicts
