@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import unicodedata
 import zlib
 from collections import Counter
@@ -20,7 +19,7 @@ from isoglot.errors import InputError
 from isoglot.files import require
 from isoglot.languages.identify import NO_LANGUAGE, language_identifier
 from isoglot.languages.matching import macrolanguage, match_tag, script_of
-from isoglot.languages.scripts import letters_of, script_share
+from isoglot.languages.scripts import is_spaceless, letters_of, script_share
 from isoglot.languages.tags import canonical_tag
 
 __all__ = ["GATES", "Pair", "Verdict", "check_gates", "judge", "length_ratio", "load_chrf", "reject"]
@@ -63,9 +62,6 @@ COMPRESSED_RATIO = 0.2
 ROUND_TRIP = "round-trip"
 """The reason to reject what does not come back, beside the gates'."""
 
-_JOINED = {"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
-_WORD = re.compile(r"\S+")
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -82,11 +78,6 @@ class Pair:
     target: str
     ratio: float = 1.0
     factor: float = PRIOR_FACTOR
-
-    @property
-    def joined(self) -> bool:
-        """Whether the target language is written without spaces between words."""
-        return script_of(self.target) in _JOINED
 
 
 def length_ratio(source: str, target: str, lengths: Sequence[tuple[int, int]]) -> tuple[float, float]:
@@ -105,6 +96,10 @@ def length_ratio(source: str, target: str, lengths: Sequence[tuple[int, int]]) -
     return there / here, PRIOR_FACTOR
 
 
+def _joined(tag: str) -> bool:
+    return is_spaceless(script_of(tag))
+
+
 def _empty(source: str, translation: str, pair: Pair) -> bool:
     """Nothing to read: no letter and no digit."""
     return not any(character.isalnum() for character in translation)
@@ -118,8 +113,8 @@ def _copied(source: str, translation: str, pair: Pair) -> bool:
     """
     if _plain(source) != _plain(translation):
         return False
-    words = [word for word in _WORD.findall(source) if any(map(str.isalpha, word))]
-    if script_of(pair.source) in _JOINED:
+    words = [word for word in source.split() if any(map(str.isalpha, word))]
+    if _joined(pair.source):
         return len(_plain(source)) >= SHORT_COPY_JOINED
     return len(words) >= SHORT_COPY and sum(not _like_name(word) for word in words) * 3 > len(words)
 
@@ -144,10 +139,12 @@ def _language(source: str, translation: str, pair: Pair) -> bool:
     share = script_share(translation, script) if script and letters >= SCRIPT_LETTERS else None
     if share is not None and share < SCRIPT_SHARE:
         return True
-    known = _identifier()
-    if letters < IDENTIFIED_LETTERS[pair.joined] or known is None or match_tag(pair.target, known[1]) is None:
+    if letters < IDENTIFIED_LETTERS[_joined(pair.target)] or not (known := _identifier()):
         return False
-    label, probability = known[0].classify(translation)
+    classifier, languages = known
+    if match_tag(pair.target, languages) is None:
+        return False
+    label, probability = classifier.classify(translation)
     if label == NO_LANGUAGE or _related(found := canonical_tag(label), pair.target):
         return False
     return bool(probability >= (SURE_OF_SOURCE if _related(found, pair.source) else SURE))
@@ -186,22 +183,21 @@ def _repetition(source: str, translation: str, pair: Pair) -> bool:
     text compresses (zlib) to less than a fifth. Each counts only if it is clearly less so in the source, which may
     be a list or a table.
     """
-    tokens = _tokens(translation, pair.joined)
-    own = _tokens(source, script_of(pair.source) in _JOINED)
+    tokens, own = _tokens(translation, pair.target), _tokens(source, pair.source)
     run = _run_share(tokens)
     if run and run > _run_share(own) + LOOP_EXCESS:
         return True
     if len(tokens) >= LOOP_TOKENS:
-        share = _repeated_share(tokens, GRAM[pair.joined])
-        before = _repeated_share(own, GRAM[script_of(pair.source) in _JOINED])
+        share = _repeated_share(tokens, GRAM[_joined(pair.target)])
+        before = _repeated_share(own, GRAM[_joined(pair.source)])
         if share > max(LOOP_SHARE, before + LOOP_EXCESS):
             return True
     ratio = _compressed(translation)
     return ratio is not None and ratio < COMPRESSED_RATIO and ratio * 2 < (_compressed(source) or 1)
 
 
-def _tokens(text: str, joined: bool) -> list[str]:
-    return [character for character in text if not character.isspace()] if joined else text.casefold().split()
+def _tokens(text: str, tag: str) -> list[str]:
+    return list("".join(text.split())) if _joined(tag) else text.casefold().split()
 
 
 def _repeated_share(tokens: list[str], size: int) -> float:

@@ -18,7 +18,7 @@ from isoglot.data.translation.report import PairReport, Rejected, Translation, t
 from isoglot.data.translation.rows import Missing, Row, find_missing, joined_queries, merge_rows
 from isoglot.data.translation.translator import Translates
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import read_tag
 
 __all__ = ["Options", "translate_collection"]
 
@@ -69,11 +69,8 @@ class Options:
             load_chrf()
 
 
-def _tags(tags: Sequence[str], what: str) -> tuple[str, ...]:
-    try:
-        return tuple(dict.fromkeys(canonical_tag(tag) for tag in tags))
-    except ValueError as error:
-        raise InputError(f"{what}: {error}") from None
+def _tags(tags: Sequence[str], option: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(read_tag(tag, option) for tag in tags))
 
 
 class _Task(NamedTuple):
