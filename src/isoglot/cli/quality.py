@@ -44,7 +44,7 @@ def check(
     json_file: Json = None,
 ) -> None:
     """Read a collection strictly and say what is wrong with it (exit status 2), or what is odd about it."""
-    from isoglot.collections.building import only_judged
+    from isoglot.collections.select import only_judged
     from isoglot.data.catalogue.loading import load_splits
     from isoglot.data.quality.findings import check_splits
     from isoglot.data.quality.near import refuse_threshold

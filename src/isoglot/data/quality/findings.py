@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.parts import share_documents
+from isoglot.collections.writing import share_documents
 from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicates, find_same_in_languages
 from isoglot.data.quality.near import refuse_threshold
 from isoglot.data.quality.tagging import find_other_languages, find_other_scripts

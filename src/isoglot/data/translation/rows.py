@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
 
-__all__ = ["Missing", "Row", "find_missing", "joined_queries", "merge_rows"]
+__all__ = ["Missing", "Row", "find_missing", "merge_rows"]
 
 BoolArray = NDArray[np.bool_]
 
@@ -29,7 +28,7 @@ class Missing:
         source: canonical tag.
         target: canonical tag.
         documents: rows of the documents.
-        queries: rows of the queries of all splits (`joined_queries`).
+        queries: rows of the queries of all splits.
         present: documents and queries of the source that the target language has already.
     """
 
@@ -38,17 +37,6 @@ class Missing:
     documents: list[int]
     queries: list[int]
     present: int
-
-
-def joined_queries(splits: Mapping[str | None, Collection]) -> pa.Table:
-    """Return the queries of all splits, each version once, in order of first appearance."""
-    tables = [part.queries for part in splits.values()]
-    if all(table is tables[0] for table in tables):
-        return tables[0]
-    joined = pa.concat_tables(tables, promote_options="default")
-    versions = joined.select(["_id", "lang"]).append_column("row", pa.array(range(joined.num_rows)))
-    first = versions.group_by(["_id", "lang"]).aggregate([("row", "min")])["row_min"]
-    return joined.take(first.take(pc.sort_indices(first)))
 
 
 def find_missing(

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.parts import share_documents
+from isoglot.collections.writing import joined_queries, share_documents
 from isoglot.data.translation.gates import Verdict, check_gates, judge, load_chrf
 from isoglot.data.translation.journal import Store, translate_texts
 from isoglot.data.translation.loading import choose_translator
 from isoglot.data.translation.report import PairReport, Rejected, Translation, today
-from isoglot.data.translation.rows import Missing, Row, find_missing, joined_queries, merge_rows
+from isoglot.data.translation.rows import Missing, Row, find_missing, merge_rows
 from isoglot.data.translation.translator import Translates
 from isoglot.errors import InputError
 from isoglot.languages.tags import read_tag
@@ -134,7 +134,7 @@ def translate_collection(
             "--split"
         )
     first = next(iter(splits.values()))
-    texts = joined_queries(splits)
+    texts = joined_queries([part.queries for part in splits.values()])
     languages = sorted({*first.documents["lang"].unique().to_pylist(), *texts["lang"].unique().to_pylist()})
     origins = _origins(options.sources, languages)
     if not any(origin != target for origin in origins for target in options.targets):
