@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.errors import InputError
 from isoglot.measures import count
@@ -14,17 +14,15 @@ from isoglot.reporting.facts import making
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
 from isoglot.reporting.page import figure, render_page, write_page
+from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.sentences.comparison import comparison_sentences
 from isoglot.reporting.sentences.words import listed, plural
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
 
 __all__ = ["write_report"]
 
 
 def write_report(
-    results: Sequence[Result | Inspection] | Result | Inspection,
+    results: Sequence[ResultLike | Inspection] | ResultLike | Inspection,
     path: str | Path,
     *,
     command: str | None = None,
@@ -80,7 +78,7 @@ def write_report(
     return write_page(path, render_page("report.html", context))
 
 
-def _lead(result: Result) -> str:
+def _lead(result: ResultLike) -> str:
     sizes = [plural(len(result.languages), "language")]
     counted = result.multilingual or {}
     sizes += [

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.measures import format_value, measure_of
+from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.sentences.intervals import Row
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
 
 __all__ = ["comparison_sentences", "value_row"]
 
@@ -21,7 +19,7 @@ QUESTIONS = (
 )
 
 
-def value_row(result: Result, key: str) -> Row:
+def value_row(result: ResultLike, key: str) -> Row:
     """Return `mean`, `low`, `high` of a measure of a result; None for what it does not have.
 
     Args:
@@ -36,7 +34,7 @@ def value_row(result: Result, key: str) -> Row:
     return {"mean": values.get(name), "low": interval[0], "high": interval[1]}
 
 
-def comparison_sentences(results: Mapping[str, Result]) -> list[str]:
+def comparison_sentences(results: Mapping[str, ResultLike]) -> list[str]:
     """Say which model is best at what, and whether its interval stands clear of the others'.
 
     Args:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.measures import count, format_value, percent
 from isoglot.reporting.languages import name_of
+from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.sentences.words import article, plural
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
 
 __all__ = ["pool_shares", "result_sentences"]
 
@@ -17,7 +15,7 @@ NO_PREFERENCE = 0.01
 """Difference of shares below which nothing is called a preference."""
 
 
-def pool_shares(result: Result, k: int = 10) -> dict[str, float]:
+def pool_shares(result: ResultLike, k: int = 10) -> dict[str, float]:
     """Recover the share of each language in the pool: its share of the top k minus the excess over the pool.
 
     Returns:
@@ -33,7 +31,7 @@ def pool_shares(result: Result, k: int = 10) -> dict[str, float]:
     return found
 
 
-def _settings(result: Result, measure: str) -> list[str]:
+def _settings(result: ResultLike, measure: str) -> list[str]:
     """Say how crossing languages compares with staying in one."""
     mono = (result.monolingual or {}).get(measure)
     cross = (result.cross_lingual or {}).get(measure)
@@ -72,7 +70,7 @@ def _settings(result: Result, measure: str) -> list[str]:
     return []
 
 
-def _pairs(result: Result, measure: str) -> list[str]:
+def _pairs(result: ResultLike, measure: str) -> list[str]:
     """Name the best and the worst pair of different languages."""
     rows = [row for row in result.pairs if row["query_lang"] != row["doc_lang"] and row.get(measure) is not None]
     if len(rows) < 2:
@@ -90,7 +88,7 @@ def _pairs(result: Result, measure: str) -> list[str]:
     return [f"Across languages it does best from {pair(best)} and worst from {pair(worst)}."]
 
 
-def _distance(result: Result) -> list[str]:
+def _distance(result: ResultLike) -> list[str]:
     """Say how far apart the languages of an answer are placed, and for whom most."""
     distance, highest = result.bias.get("rank_distance"), result.bias.get("max_rank")
     if distance is None:
@@ -120,7 +118,7 @@ def _distance(result: Result) -> list[str]:
     return sentences
 
 
-def _behind_own(result: Result) -> list[str]:
+def _behind_own(result: ResultLike) -> list[str]:
     """Name the answer that stands furthest behind the one in the question's own language."""
     gaps = {
         (asked, found): rank - row[asked]
@@ -142,7 +140,7 @@ def _behind_own(result: Result) -> list[str]:
     ]
 
 
-def _preference(result: Result, k: int = 10) -> list[str]:
+def _preference(result: ResultLike, k: int = 10) -> list[str]:
     """Say who is shown documents of their own language more than the pool holds."""
     shares = result.bias.get(f"language_share@{k}") or {}
     pool = pool_shares(result, k)
@@ -162,7 +160,7 @@ def _preference(result: Result, k: int = 10) -> list[str]:
     ]
 
 
-def _complete(result: Result) -> list[str]:
+def _complete(result: ResultLike) -> list[str]:
     k = 10 if len(result.languages) <= 10 else 100  # more languages than places could not be complete
     share = result.bias.get(f"complete@{k}")
     if share is None or len(result.languages) > k:
@@ -175,7 +173,7 @@ def _complete(result: Result) -> list[str]:
     ]
 
 
-def _unretrieved(result: Result) -> list[str]:
+def _unretrieved(result: ResultLike) -> list[str]:
     """Say how many of the relevant documents a run file leaves out, and what that means for the rest."""
     counted = result.bias.get("unretrieved_documents") or {}
     pool = counted.get("multilingual")
@@ -197,7 +195,7 @@ def _unretrieved(result: Result) -> list[str]:
     ]
 
 
-def _geometry(result: Result) -> list[str]:
+def _geometry(result: ResultLike) -> list[str]:
     space = result.geometry or {}
     found, chance = space.get("language_identification"), space.get("language_identification_chance")
     if found is None or chance is None:
@@ -208,7 +206,7 @@ def _geometry(result: Result) -> list[str]:
     ]
 
 
-def result_sentences(result: Result, measure: str = "AP") -> list[str]:
+def result_sentences(result: ResultLike, measure: str = "AP") -> list[str]:
     """Say in plain sentences what an evaluation found; what was not measured is left out.
 
     Args:
