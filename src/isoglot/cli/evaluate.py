@@ -42,16 +42,13 @@ def _load(data: str, split: str | None, lang: str | None, lenient: bool) -> Coll
     """Load what is measured; a language for texts that have none is refused where there are no such texts."""
     from isoglot.data import load_collection
     from isoglot.errors import InputError
-    from isoglot.languages.tags import canonical_tag
+    from isoglot.languages.tags import read_tag
 
     def load(language: str | None) -> Collection:
         return load_collection(data, split=split, prefer_split="test", language=language, lenient=lenient)
 
     collection = load(lang)
-    try:
-        tag = None if lang is None else canonical_tag(lang)
-    except ValueError as error:
-        raise InputError(f"--lang: {error}") from None
+    tag = None if lang is None else read_tag(lang, "--lang")
     if tag is None or collection.languages == (tag,):
         return collection
     try:  # only without the language it shows whether any text was given it

@@ -19,11 +19,10 @@ from isoglot.reporting.figures import (
     share_heatmap,
     space_scatter,
 )
-from isoglot.reporting.figures.saving import FORMATS
+from isoglot.reporting.figures.style import FORMATS
 from isoglot.reporting.inspection import Inspection, named_arms
+from isoglot.reporting.prose import pool_shares, value_row
 from isoglot.reporting.result_like import ResultLike
-from isoglot.reporting.sentences.comparison import value_row
-from isoglot.reporting.sentences.result import pool_shares
 
 __all__ = ["MAPPED", "Chart", "comparison_charts", "highest_values", "model_charts", "write_figures"]
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from isoglot.errors import InputError
 from isoglot.measures import canonical_key, count, measure_of, setting_name
-from isoglot.reporting.facts import making
 from isoglot.reporting.figures import interval_dots, language_dots, pair_heatmap
-from isoglot.reporting.page import figure, render_page, write_page
+from isoglot.reporting.page import figure, making, render_page, write_page
 from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.sentences.demo import demo_headline, demo_sentences, effort_sentence
 from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured

@@ -17,12 +17,11 @@ from isoglot.measures import (
 )
 from isoglot.reporting.charts import MAPPED, model_charts
 from isoglot.reporting.inspection import Inspection
-from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.page import figure
+from isoglot.reporting.prose import pool_shares, result_sentences, value_row
 from isoglot.reporting.result_like import ResultLike
-from isoglot.reporting.sentences.comparison import value_row
-from isoglot.reporting.sentences.result import pool_shares, result_sentences
 from isoglot.reporting.tables import Cell, Head, Table, measured
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["model_part"]
 
