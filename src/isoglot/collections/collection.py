@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from isoglot.collections.rows import take_from
+from isoglot.collections.arrow import take_from
 from isoglot.errors import InputError
 
 __all__ = ["TRANSLATIONS", "Collection", "Relevance"]

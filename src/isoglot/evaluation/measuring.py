@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.encoders import load_encoder
+from isoglot.encoders import load_encoder, model_name
 from isoglot.errors import InputError
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.embed import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from isoglot.evaluation.mteb_result import BenchmarkResult
 
-__all__ = ["evaluate", "evaluate_embeddings", "measure", "model_name"]
+__all__ = ["evaluate", "evaluate_embeddings", "measure"]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float32]
@@ -51,17 +51,6 @@ LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
 OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits")
 """What `measure` takes with a task of mteb."""
 LOADED = "a model that is loaded"
-
-
-def model_name(model: Any) -> str:
-    """Return the name or folder a model was loaded from, as far as it remembers."""
-    card = getattr(model, "model_card_data", None)
-    configs = [
-        getattr(getattr(part, "auto_model", None), "config", None) for part in getattr(model, "children", list)()
-    ]
-    names = [getattr(card, "model_name", None), getattr(card, "base_model", None)]
-    names += [getattr(config, "_name_or_path", None) for config in configs]
-    return next((str(name) for name in names if name), type(model).__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import take_from, take_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.rows import take_from, take_rows
 from isoglot.errors import InputError
 from isoglot.reporting.result_like import ResultLike
 

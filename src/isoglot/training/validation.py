@@ -13,7 +13,6 @@ from transformers import TrainerCallback
 
 from isoglot.collections import Collection
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import NAMED
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator, judgments_of
 from isoglot.evaluation.measures import parse_measure
@@ -141,7 +140,7 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
     collection = load_collection(
         config.validation,
         # worldfacts has no third split
-        prefer_split="test" if config.validation in NAMED else "dev",
+        prefer_split="test" if config.validation == "worldfacts" else "dev",
         language=config.lang,
         lenient=config.lenient,
     )

@@ -12,9 +12,9 @@ from mteb.abstasks import AbsTaskRetrieval
 from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData
 from mteb.abstasks.task_metadata import TaskMetadata
 
+from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
-from isoglot.collections.rows import take_rows
 from isoglot.data.mteb.languages import mteb_code, speaks, tag_of_code
 from isoglot.data.mteb.selection import keep_languages
 from isoglot.errors import InputError
