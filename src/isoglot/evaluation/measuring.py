@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
 
-    from isoglot.evaluation.mteb_result import BenchmarkResult
+    from isoglot.evaluation.mteb import BenchmarkResult
 
 __all__ = ["evaluate", "evaluate_embeddings", "measure"]
 
