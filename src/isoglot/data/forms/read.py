@@ -38,12 +38,7 @@ def holds_collection(folder: Path) -> bool:
 
 
 def load_folder(
-    folder: Path,
-    *,
-    split: str | None = None,
-    prefer_split: str | None = None,
-    language: str | None = None,
-    lenient: bool = False,
+    folder: Path, split: str | None, prefer_split: str | None, language: str | None, lenient: bool
 ) -> Collection:
     """Load a collection folder, a folder with one for each split, or a folder in the form `lareqa`.
 
@@ -80,7 +75,7 @@ def load_folder_splits(
         InputError: as for `load_folder`.
     """
     if split is not None:
-        return {split: load_folder(folder, split=split, language=language, lenient=lenient)}
+        return {split: load_folder(folder, split, None, language, lenient)}
     if is_lareqa(folder):
         return {None: read_lareqa(folder, lenient=lenient)}
     if (folders := collection_folders(folder)) and None not in folders:
