@@ -22,7 +22,8 @@ from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import collection_folders, read_collection
 from isoglot.collections.select import keep_languages
-from isoglot.data.forms.lareqa import Candidates, read_lareqa
+from isoglot.data.forms.lareqa import read_lareqa
+from isoglot.data.forms.rows import Candidates
 from isoglot.data.mteb.library import mteb_code, speaks, tag_of_code
 from isoglot.errors import InputError
 
