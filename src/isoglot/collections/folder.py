@@ -14,7 +14,14 @@ import yaml
 from numpy.typing import NDArray
 
 from isoglot.collections.arrow import Keep, keep_in_memory
-from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, build_collection, index_texts
+from isoglot.collections.building import (
+    TEXT_COLUMNS,
+    Locate,
+    Texts,
+    build_collection,
+    index_texts,
+    number_judgments,
+)
 from isoglot.collections.cache import Shelf, is_large
 from isoglot.collections.collection import TRANSLATIONS, Collection
 from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
@@ -243,8 +250,8 @@ class _Reading:
             shelf.finish_texts(texts)
         collections = {}
         for split, table in named.items():
-            given: dict[str, Any] = {"name": name, "metadata": metadata, "locate": self.locate(qrels[split])}
-            collections[split] = add_judgments(texts, table, problems=self.problems, **given)
+            judgments = number_judgments(texts, table, self.problems, self.locate(qrels[split]))
+            collections[split] = texts.judged(judgments, name, metadata)
         dropped = self.problems.finish()
         for split, collection in collections.items():
             if not collection.judgments.num_rows:
