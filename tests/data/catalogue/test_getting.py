@@ -141,13 +141,18 @@ def test_sentences_are_no_answers_to_themselves(tmp_path):
         wanted_languages(entry, ["en"])
 
 
-def test_notes_name_the_data_set_and_no_passing_folder(tmp_path, caplog):
+def test_notes_name_the_data_set_and_no_passing_folder(published, tmp_path, caplog):
     lines = ('{"context": "", "id": "0", "question_lang": "t", "question_translated": "q"}\n', AFRIQA)
     (tmp_path / "gold_span_passages.afriqa.hau.en.test.json").write_text("".join(lines))
     with caplog.at_level("INFO", logger="isoglot"):
         read_data(find_entry("afriqa"), Wanted(("ha", "en"), tmp_path))
     (note,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
     assert note.startswith("afriqa: left out 1")
+    with caplog.at_level("INFO", logger="isoglot"):
+        read_data(find_entry("nfcorpus"), Wanted(source=_put(published("nfcorpus"), tmp_path / "packed")))
+    assert "nfcorpus: left out empty text (corpus.jsonl line 2: 'd2')" in [
+        one.getMessage() for one in caplog.records
+    ]
 
 
 def test_languages_that_share_no_judgment_are_refused(tmp_path):
