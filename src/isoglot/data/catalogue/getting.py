@@ -22,7 +22,7 @@ from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.lexicons import Lexicon, wordnet_lexicons, write_lexicons
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import read_tag
 
 __all__ = ["Got", "get_data", "read_data", "wanted_languages"]
 
@@ -58,10 +58,7 @@ def wanted_languages(entry: Entry, languages: list[str] | None) -> tuple[str, ..
         return None
     wanted: list[str] = []
     for text in languages:
-        try:
-            tag = canonical_tag(text)
-        except ValueError as error:
-            raise InputError(f"--languages: {error}") from None
+        tag = read_tag(text, "--languages")
         found = [have for have in entry.languages if _speaks(have, [tag])]
         if not found:
             raise InputError(f"{entry.name} has no language {tag!r}; it has {', '.join(entry.languages)}")
