@@ -14,6 +14,9 @@ from isoglot.cli.tables import comparison_table
 
 __all__ = ["compare"]
 
+HEAD = ("model", "language", "setting")
+"""Keys that come first in a comparison's file."""
+
 
 def compare(
     results: Annotated[
@@ -72,7 +75,7 @@ def compare(
             "macro": macro,
             "draws": draws,
             "tests": len(found),
-            "comparisons": [asdict(one) for one in found],
+            "comparisons": [{key: vars(one)[key] for key in HEAD} | asdict(one) for one in found],
         }
         write_result_file(content, json_file)
     if html_file is not None:
