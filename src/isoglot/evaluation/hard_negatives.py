@@ -131,8 +131,15 @@ def mine_hard_negatives(
         InputError: a setting is out of its range, or as for `embed_collection`.
 
     Example:
-        >>> mined = mine_hard_negatives(model, collection, negatives=4)
-        >>> write_collection(with_hard_negatives(collection, mined.offsets, mined.documents), "with-negatives")
+        >>> import isoglot as ig
+        >>> from isoglot.collections.negatives import with_hard_negatives
+        >>> pages = [(f"p{n}", "en", "", f"the page of {word}") for n, word in enumerate(("sun", "moon", "sea"))]
+        >>> queries = [("q0", "en", "where is the sun"), ("q1", "en", "where is the moon")]
+        >>> data = ig.collection_from_rows(pages, queries, [("q0", "p0", 1), ("q1", "p1", 1)])
+        >>> mined = mine_hard_negatives(ig.static_encoder(data, dimensions=8), data, negatives=1)
+        >>> with_negatives = with_hard_negatives(data, mined.offsets, mined.documents)
+        >>> len(mined.documents)
+        2
     """
     of_mining = MiningOptions.__annotations__
     mining = cast("MiningOptions", {key: value for key, value in options.items() if key in of_mining})

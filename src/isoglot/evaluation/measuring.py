@@ -24,6 +24,7 @@ from isoglot.evaluation.embed import (
 )
 from isoglot.evaluation.geometry import measure_geometry
 from isoglot.evaluation.judgments import judgments_of
+from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
@@ -35,8 +36,6 @@ from isoglot.files import default_cache
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
-
-    from isoglot.evaluation.mteb_result import BenchmarkResult
 
 __all__ = ["evaluate", "evaluate_embeddings", "measure"]
 
@@ -284,8 +283,6 @@ def measure(
 
 
 def _measure_by_mteb(source: Any, task: str, progress: bool, options: dict[str, Any]) -> BenchmarkResult:
-    from isoglot.evaluation.mteb import evaluate_mteb  # mteb is an extra, and slow to import
-
     _refuse_idle(options, OF_MTEB, "mteb's own measures", ", or use --pool")
     loading = {key: options.pop(key) for key in (*LOADING, "device") if key in options}
     if isinstance(source, str | Path):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.quality.sentences import finding_sentences
+from isoglot.data.quality.findings import finding_sentences
 from isoglot.files import versions
 from isoglot.reporting.figures.heatmaps import length_heatmap, pair_count_heatmap
 from isoglot.reporting.page import figure, making, render_page, write_page
