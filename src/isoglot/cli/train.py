@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,9 +144,7 @@ def train(
     ] = None,
 ) -> None:
     """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
-    from isoglot.training import read_config
-    from isoglot.training import train as run
-    from isoglot.training.output import RECORD_FILE
+    from isoglot.training import read_config, run_training
 
     given = dict(context.params)  # named as the keys are
     del given["config"], given["resume"]
@@ -165,7 +162,8 @@ def train(
         "objective": objective or None,
     }
     settings = read_config(config, flags)
-    run(settings, resume=resume, progress=state.progress)
+    run = run_training(settings, resume=resume, progress=state.progress)
     if os.environ.get("RANK", "0") == "0":  # of several processes, the one that writes
-        steps = json.loads((Path(settings.out) / RECORD_FILE).read_text(encoding="utf-8"))["steps"]
-        typer.echo(f"Trained with {settings.strategy} batches for {steps:,} steps; the model is in {settings.out}")
+        typer.echo(
+            f"Trained with {settings.strategy} batches for {run.steps:,} steps; the model is in {settings.out}"
+        )

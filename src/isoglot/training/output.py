@@ -18,7 +18,17 @@ from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, 
 from isoglot.training.checks import unused
 from isoglot.training.config import TrainConfig, read_config
 
-__all__ = ["CHECKPOINTS", "RECORD_FILE", "begin", "check_data", "check_out", "data_contents", "finish"]
+__all__ = [
+    "CHECKPOINTS",
+    "RECORD_FILE",
+    "begin",
+    "check_data",
+    "check_out",
+    "data_contents",
+    "finish",
+    "is_finished",
+    "read_record",
+]
 
 CHECKPOINTS = "checkpoints"
 CONFIG_FILE = "isoglot-training.yaml"
@@ -44,10 +54,10 @@ def check_out(config: TrainConfig, resume: bool) -> None:
     """See whether the folder of a run can be used.
 
     Raises:
-        InputError: it holds other things, a finished model, or a run that was started with other settings.
+        InputError: it holds other things, a model of another making, or a run that was started with other settings.
     """
     out = Path(config.out)
-    if (out / MODEL_FILE).is_file() and resume:
+    if (out / MODEL_FILE).is_file() and resume and not is_finished(out):
         raise InputError(f"{out} already holds a finished model: there is nothing to resume")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not resume)):
         raise InputError(f"{out} already exists and is not empty; choose another --out, or continue with --resume")
@@ -63,6 +73,17 @@ def check_out(config: TrainConfig, resume: bool) -> None:
         raise InputError(
             f"{out} was started with {said}: resume it with the settings it had, or start anew in another --out"
         )
+
+
+def is_finished(out: str | Path) -> bool:
+    """Tell whether a folder holds a run that has come to its end."""
+    return (Path(out) / MODEL_FILE).is_file() and (Path(out) / RECORD_FILE).is_file()
+
+
+def read_record(out: str | Path) -> dict[str, Any]:
+    """Return how the finished run in a folder went: what `finish` wrote of it."""
+    record: dict[str, Any] = json.loads((Path(out) / RECORD_FILE).read_text(encoding="utf-8"))
+    return record
 
 
 def _same_but_for_paths(started: TrainConfig, config: TrainConfig) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,17 @@ from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
 from isoglot.training.data import load_data
-from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_data, check_out, data_contents, finish
+from isoglot.training.output import (
+    CHECKPOINTS,
+    RECORD_FILE,
+    begin,
+    check_data,
+    check_out,
+    data_contents,
+    finish,
+    is_finished,
+    read_record,
+)
 from isoglot.training.record import count_encoded, describe
 from isoglot.training.sampled import sample_training_data
 from isoglot.training.signals import StopOnSignal, TrainingStopped
@@ -32,7 +43,7 @@ from isoglot.training.terms import make_terms
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import StopEarly, TellValidation, less_is_better, validation_evaluator
 
-__all__ = ["make_encoder", "train"]
+__all__ = ["TrainingRun", "make_encoder", "run_training", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +90,52 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
     return model
 
 
-def train(
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run that is finished.
+
+    Attributes:
+        model: the trained encoder; with `best_measure` the best one that was validated.
+        record: what `isoglot-training.json` says.
+    """
+
+    model: SentenceTransformer
+    record: Mapping[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser, with those before the run was resumed."""
+        return int(self.record["steps"])
+
+    @property
+    def resumed_from(self) -> int:
+        """The step that the run was last continued from; 0 if it never was."""
+        return self.record["resumed_from_step"] or 0
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens encoded since then, by all processes; None where they are not counted."""
+        encoded = self.record["encoded"]
+        return None if encoded is None else int(encoded["tokens"])
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """What `setup` and `train` took since then."""
+        found: Mapping[str, float] = self.record["seconds"]
+        return found
+
+    @property
+    def best(self) -> Mapping[str, Any] | None:
+        """Step, measure and value of the best validation, where `best_measure` chose the model."""
+        return self.record.get("best")
+
+
+def train(config: TrainConfig, **options: Any) -> SentenceTransformer:
+    """Train an encoder and save it: `run_training`, for those who want no more than the trained encoder."""
+    return run_training(config, **options).model
+
+
+def run_training(
     config: TrainConfig,
     *,
     collection: Collection | None = None,
@@ -87,7 +143,7 @@ def train(
     resume: bool = False,
     progress: bool = False,
     callbacks: Sequence[Callable[[HybridTrainer], TrainerCallback]] = (),
-) -> SentenceTransformer:
+) -> TrainingRun:
     """Train an encoder and save it, with the effective configuration and versions beside it.
 
     Args:
@@ -95,12 +151,10 @@ def train(
         collection: the training collection, if it is loaded already, several of them joined by
             `join_collections`; else `config.data` is loaded.
         model: the encoder to train, if it is built already.
-        resume: continue from the last checkpoint in `config.out`, if there is one.
+        resume: continue from the last checkpoint in `config.out`, if there is one; a run that is finished is
+            returned as it is.
         progress: show a progress bar.
         callbacks: makers of further callbacks, which are given the trainer.
-
-    Returns:
-        The trained encoder; with `config.best_measure` the best one that was validated.
 
     Raises:
         InputError: the data, the encoder, a setting or the output folder is not usable.
@@ -113,6 +167,9 @@ def train(
     check_settings(config)
     if first:
         check_out(config, resume)
+    if resume and is_finished(out):
+        logger.info("%s holds a finished run: there is nothing to resume", out)
+        return TrainingRun(load_encoder(str(out)), read_record(out))
     strategy = config.make_strategy()
     terms = make_terms(config)
     with _one_line_for_small_pairs():
@@ -138,9 +195,9 @@ def train(
     trainer = HybridTrainer(
         model,
         collection,
-        strategy,
-        terms,
-        args,
+        strategy=strategy,
+        objective=terms,
+        args=args,
         data_weights=weights or None,
         data_power=config.data_power,
         target=target,
@@ -195,10 +252,11 @@ def train(
         )
     encoded = count_encoded(trainer)
     merge_lora(model)
+    record = describe(collection, trainer, seconds, encoded, early)
     if first:
-        finish(out, model, describe(collection, trainer, seconds, encoded, early))
+        finish(out, model, record)
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
-    return model
+    return TrainingRun(model, record)
 
 
 def _arguments(

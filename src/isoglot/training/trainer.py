@@ -25,7 +25,7 @@ from isoglot.batching.prefetch import PrefetchLoader
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Term
 from isoglot.training.checkpoints import CheckpointMixin
 from isoglot.training.cpu.deferring import DeferringMixin
 from isoglot.training.execution import Objective
@@ -35,6 +35,8 @@ __all__ = ["HybridTrainer"]
 
 logger = logging.getLogger(__name__)
 
+Terms = Term | Mapping[nn.Module, float]
+TERMS = (Term, Mapping)
 SIDES = ("query", "document")
 
 
@@ -51,8 +53,9 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         model: the encoder to train.
         collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
-        objective: a term, several with their weights, or a ready `Objective` or other loss of
-            sentence-transformers. By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
+        objective: a term, several with their weights, as `Objective` takes them, or a ready `Objective` or other
+            loss of sentence-transformers. By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
+        loss: the same by the name that it has in sentence-transformers.
         args: as for `SentenceTransformerTrainer`.
         data_weights: of several collections: they are drawn in proportion to these; by their sizes if None.
         data_power: without weights, in proportion to (number of training pairs)^power.
@@ -73,10 +76,11 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         self,
         model: SentenceTransformer,
         collection: Collection | Sequence[Collection],
-        strategy: Strategy | None = None,
-        objective: nn.Module | Mapping[nn.Module, float] | None = None,
-        args: SentenceTransformerTrainingArguments | None = None,
         *,
+        strategy: Strategy | None = None,
+        objective: Terms | nn.Module | None = None,
+        loss: Terms | nn.Module | None = None,
+        args: SentenceTransformerTrainingArguments | None = None,
         data_weights: Sequence[float] | None = None,
         data_power: float = 1.0,
         target: Collection | None = None,
@@ -103,10 +107,12 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         if args.max_steps <= 0:
             batches = args.num_train_epochs * self.sampler.steps_per_pass
             args.max_steps = math.ceil(batches / args.gradient_accumulation_steps)
-        if objective is None:
-            objective = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
-        loss = objective
-        if isinstance(loss, Mapping) or not hasattr(loss, "model"):
+        if objective is not None and loss is not None:
+            raise InputError("objective and loss are two names of one thing: give one of them")
+        loss = objective if loss is None else loss
+        if loss is None:
+            loss = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
+        if isinstance(loss, TERMS):
             english = [tag.split("-")[0] == "en" for tag in self.sampler.collection.languages]
             with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
                 torch.manual_seed(args.seed)
