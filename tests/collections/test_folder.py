@@ -19,8 +19,8 @@ from hypothesis import example, given, settings
 from isoglot.collections import Collection, read_collection, splits_of, write_collection
 from isoglot.collections.building import only_judged
 from isoglot.collections.folder import read_splits
-from isoglot.collections.writing import new_folder
 from isoglot.errors import InputError
+from isoglot.files import new_folder
 
 # ---------------------------------------------------------------------------------------------- round trips
 
@@ -180,7 +180,7 @@ def test_new_folder_says_what_is_in_its_way(tmp_path: Path):
 
 def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path):
     """Only what was left of the same folder, and not what another process may still be writing."""
-    ended = "import os, signal; from isoglot.collections.writing import new_folder"
+    ended = "import os, signal; from isoglot.files import new_folder"
     ended += f"\nwith new_folder({str(tmp_path / 'out')!r}): os.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", ended], timeout=60, check=False)
     (left,) = tmp_path.iterdir()

@@ -10,12 +10,12 @@ import pytest
 import torch
 from evaluation_helpers import parallel_collection
 
-from isoglot.cache_folder import default_cache
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
 from isoglot.evaluation.cache import EmbeddingCache, model_fingerprint, texts_fingerprint
 from isoglot.evaluation.embed import embed_collection
+from isoglot.files import default_cache
 
 COLLECTION = parallel_collection(languages=2, ids=6)
 

@@ -95,11 +95,11 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
 def _measure_model(
     source: str, collection: Collection, name: str, given: dict[str, Any], common: dict[str, Any]
 ) -> Measured:
-    from isoglot.cache_folder import default_cache
     from isoglot.encoders import load_encoder
     from isoglot.evaluation import embed_collection, evaluate_embeddings
     from isoglot.evaluation.clock import Clock
     from isoglot.evaluation.embed import check_device, check_dtype
+    from isoglot.files import default_cache
 
     if "device" in given:
         check_device(given["device"])

@@ -33,12 +33,12 @@ def lexicon(
     lenient: Lenient = False,
 ) -> None:
     """Make bilingual lexicons for code-switching: a file such as en-de.tsv for each pair of languages."""
-    from isoglot.collections.writing import new_folder
     from isoglot.data import load_collection
     from isoglot.data.lexicons.induction import induce_lexicons
     from isoglot.data.lexicons.lexicon import write_lexicon
     from isoglot.data.lexicons.wordnet import wordnet_lexicons
     from isoglot.errors import InputError
+    from isoglot.files import new_folder
     from isoglot.languages.tags import canonical_tag
 
     try:

@@ -70,13 +70,13 @@ def mine(
 
     Of a collection with several splits the training split is mined, and all are written that share its documents.
     """
-    from isoglot.cache_folder import default_cache
     from isoglot.collections import write_collection
     from isoglot.collections.negatives import with_hard_negatives
     from isoglot.encoders import load_encoder
     from isoglot.errors import InputError
     from isoglot.evaluation.embed import check_device
     from isoglot.evaluation.hard_negatives import check_mining, mine_hard_negatives
+    from isoglot.files import default_cache
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")

@@ -50,7 +50,7 @@ def check(
     from isoglot.data.quality.near import refuse_threshold
     from isoglot.data.quality.report import quality_findings
     from isoglot.data.quality.sentences import finding_sentences
-    from isoglot.result_files import write_result_file
+    from isoglot.files import write_result_file
 
     refuse_threshold(near)
     splits = load_splits(source, split=split, language=lang, lenient=lenient)
@@ -93,7 +93,7 @@ def stats(
     from isoglot.data.quality.report import quality_findings
     from isoglot.data.quality.sentences import finding_sentences
     from isoglot.data.stats import collection_stats, length_histograms, stats_table
-    from isoglot.result_files import write_result_file
+    from isoglot.files import write_result_file
 
     refuse_threshold(near)
     collection = _load(source, split, "test", lang, lenient)
@@ -143,7 +143,7 @@ def leakage(
     from isoglot.data import find_leakage
     from isoglot.data.quality.near import refuse_threshold
     from isoglot.data.quality.sentences import leakage_sentences
-    from isoglot.result_files import write_result_file
+    from isoglot.files import write_result_file
 
     refuse_threshold(near)
     found = find_leakage(

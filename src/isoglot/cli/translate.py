@@ -103,9 +103,9 @@ def translate(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
 
-    from isoglot.cache_folder import default_cache
     from isoglot.data.translation import load_translator, translate_collection, translation_store, write_translation
     from isoglot.evaluation.embed import check_device
+    from isoglot.files import default_cache
 
     if device is not None:
         check_device(device)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isoglot.collections.collection import Collection
+from isoglot.files import content_hash
 
 __all__ = ["collection_fingerprint", "files_fingerprint", "hash_of"]
 
@@ -23,7 +24,7 @@ ROWS = 1 << 16
 def hash_of(content: Any) -> str:
     """Return a hash of what JSON can hold; the order of keys does not count."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return content_hash(text)
 
 
 def _column(column: pa.ChunkedArray) -> str:
@@ -81,5 +82,5 @@ def files_fingerprint(paths: Iterable[str | Path]) -> str:
     for path in map(Path, paths):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                found.append((file.name, hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()))
+                found.append((file.name, content_hash(file.read_bytes())))
     return hash_of(found)

@@ -8,8 +8,9 @@ from typing import Literal
 
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_splits
-from isoglot.collections.writing import new_folder, write_collection
+from isoglot.collections.writing import write_collection
 from isoglot.errors import InputError
+from isoglot.files import new_folder
 
 __all__ = ["collection_folders", "only_split_of", "read_folders", "share_documents", "write_splits"]
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,68 +15,9 @@ from isoglot.collections.jsonl import write_texts
 from isoglot.collections.parquet import write_parquet
 from isoglot.collections.qrels import write_qrels
 from isoglot.collections.rows import take_from, take_rows
-from isoglot.errors import InputError
+from isoglot.files import new_folder
 
-__all__ = ["new_folder", "write_collection"]
-
-ABANDONED = 24 * 3600
-"""Seconds after which a folder that was not finished is taken for the rest of a process that is gone."""
-
-
-@contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `path` when the block ends well: output is whole or absent.
-
-    Raises:
-        InputError: `path` exists and is not an empty folder, or cannot be made.
-    """
-    target = Path(path).resolve()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")
-    if blocked := next((parent for parent in target.parents if parent.exists() and not parent.is_dir()), None):
-        raise InputError(f"cannot write {path}: {blocked} is a file, not a folder")
-    missing = [parent for parent in target.parents if not parent.exists()]
-    prefix = f".{target.name}.unfinished-"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(target.parent, prefix)
-        temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
-    except OSError as error:
-        _remove_empty(missing)
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if target.exists():
-            target.rmdir()
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        _remove_empty(missing)
-        raise
-
-
-def _remove_abandoned(folder: Path, prefix: str) -> None:
-    """Remove what earlier writing of the same folder left when it was killed: hidden, and untouched for a day."""
-    for path in folder.iterdir():
-        if path.name.startswith(prefix) and path.is_dir() and not path.is_symlink():
-            with suppress(OSError):  # whoever wrote it may be there after all, and have just finished
-                touched = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
-                if time.time() - touched > ABANDONED:
-                    shutil.rmtree(path, ignore_errors=True)
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders, innermost first, as far as they are there and empty."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+__all__ = ["write_collection"]
 
 
 def _qrels_table(collection: Collection) -> pa.Table:

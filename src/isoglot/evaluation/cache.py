@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from isoglot.files import content_hash, new_file
 
 __all__ = ["EmbeddingCache", "model_fingerprint", "texts_fingerprint"]
 
@@ -109,7 +109,7 @@ class EmbeddingCache:
             how: what else decides the embeddings, such as the model's fingerprint and a prompt.
             encode: encodes the texts.
         """
-        key = hashlib.blake2b(json.dumps([texts_fingerprint(texts), *how]).encode(), digest_size=20).hexdigest()
+        key = content_hash(json.dumps([texts_fingerprint(texts), *how]), 20)
         path = self.folder / f"{key}.npy"
         kept = self._read(path, len(texts))
         if kept is not None:
@@ -133,14 +133,7 @@ class EmbeddingCache:
     def _write(self, path: Path, embeddings: FloatArray) -> None:
         """Write to a file of another name first, so that no half of a file is ever read."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".partial")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    np.save(file, embeddings)
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with new_file(path, "wb") as file:
+                np.save(file, embeddings)
         except OSError as error:
             logger.warning("embeddings are not kept: %s cannot be written (%s)", path, error.strerror)

@@ -17,7 +17,7 @@ from isoglot.data.mteb.library import quietly, require_mteb
 from isoglot.data.mteb.tasks import find_task, limit_task, load_task, subset_tags
 from isoglot.evaluation.evaluate import model_name
 from isoglot.evaluation.mteb_result import BenchmarkResult, Scores
-from isoglot.versions import versions
+from isoglot.files import versions
 
 if TYPE_CHECKING:
     from mteb.results import TaskResult

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from isoglot.result_files import read_result_file, write_result_file
+from isoglot.files import read_result_file, write_result_file
 
 __all__ = ["BenchmarkResult"]
 

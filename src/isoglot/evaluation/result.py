@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isoglot.errors import InputError
-from isoglot.result_files import read_result_file, write_result_file
+from isoglot.files import read_result_file, write_result_file
 
 __all__ = ["Result", "sidecar_of"]
 

@@ -16,7 +16,7 @@ from isoglot.evaluation.measures import DEFAULT_MEASURES
 from isoglot.evaluation.ranks import Ranks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
-from isoglot.versions import versions
+from isoglot.files import versions
 
 __all__ = ["result_of_ranks"]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.data.quality.sentences import finding_sentences
+from isoglot.files import versions
 from isoglot.reporting.facts import making
 from isoglot.reporting.figures.counts import length_heatmap, pair_count_heatmap
 from isoglot.reporting.languages import name_of
 from isoglot.reporting.page import figure, render_page, write_page
 from isoglot.reporting.sentences.words import plural
 from isoglot.reporting.tables import Cell, Head, Table
-from isoglot.versions import versions
 
 __all__ = ["write_quality_page"]
 

@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 
 from isoglot.collections import Collection
 from isoglot.evaluation import Result, evaluate
+from isoglot.files import new_file
 from isoglot.studies.recipe import Evaluation
 from isoglot.training import HybridTrainer
 
@@ -18,10 +19,8 @@ __all__ = ["AlongTraining", "encoded_tokens", "read_along"]
 
 
 def _write(path: Path, content: Any) -> None:
-    """Write a small file whole."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    temporary.replace(path)
+    with new_file(path) as file:
+        json.dump(content, file)
 
 
 def scalars(result: Result) -> dict[str, dict[str, float]]:

@@ -18,10 +18,10 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import set_seed
 
-from isoglot.cache_folder import default_cache
 from isoglot.collections import Collection, join_collections
 from isoglot.encoders import load_encoder, static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
+from isoglot.files import default_cache, versions
 from isoglot.measures import PER_QUERY_BIAS, SETTINGS
 from isoglot.studies.along import AlongTraining, encoded_tokens, read_along
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
@@ -30,7 +30,6 @@ from isoglot.studies.plan import effective, training_sets
 from isoglot.studies.recipe import Evaluation
 from isoglot.training import TrainConfig, make_encoder, train
 from isoglot.training.output import MODEL_FILE, RECORD_FILE
-from isoglot.versions import versions
 
 __all__ = ["Bench", "perform"]
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from isoglot.data.catalogue import entry_names, find_entry
+from isoglot.files import versions
 from isoglot.studies.analysis.arm_results import ArmResults, along_figures, estimates_of
 from isoglot.studies.analysis.comparable import check_comparable
 from isoglot.studies.analysis.decisive import weigh_all
@@ -16,7 +17,6 @@ from isoglot.studies.analysis.sentences import answer_of, sentence_of
 from isoglot.studies.analysis.zero_shot import check_zero_shot
 from isoglot.studies.plan import ArmPlan, Plan, training_sets
 from isoglot.studies.prepare import Data
-from isoglot.versions import versions
 
 __all__ = ["STUDY_FILE", "study_result"]
 

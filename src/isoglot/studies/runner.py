@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from isoglot.encoders import check_encoder
 from isoglot.errors import InputError
-from isoglot.result_files import write_result_file
+from isoglot.files import held_alone, new_file, write_result_file
 from isoglot.studies.analysis.arm_results import ArmResults, read_arm
 from isoglot.studies.gpu_estimate import Cost, estimate_cost
 from isoglot.studies.job import Job, Workshop, is_finished, make_job, work_folder
@@ -271,9 +271,7 @@ def run_study(
         for job, sentence in sorted(failed, key=lambda one: one[0].name):
             failures.setdefault(job.arm, []).append({"seed": job.seed, "trial": job.trial, "sentence": sentence})
         result = study_result(made.plan, made.data, found, failures, tuned, prepared)
-        temporary = out / f".{STUDY_FILE}.partial"
-        write_result_file(result, temporary)
-        temporary.replace(out / STUDY_FILE)
+        write_result_file(result, out / STUDY_FILE)
     return Study(result, out / STUDY_FILE, [(job.label, sentence) for job, sentence in failed])
 
 
@@ -328,19 +326,6 @@ def _devices(workshop: Workshop) -> list[str | None]:
     return list(named)
 
 
-def _lock(file: IO[str]) -> None:
-    """Lock a file until it is closed, or its process ends; where the system has such locks.
-
-    Raises:
-        OSError: another process has locked it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 @contextmanager
 def _only_one(out: Path, made: _Made) -> Iterator[None]:
     """Hold the folder of a study while it runs; remove what a killed run left half written.
@@ -359,17 +344,13 @@ def _only_one(out: Path, made: _Made) -> Iterator[None]:
             raise InputError(f"{out} holds the study {other}; choose another --out for {made.plan.recipe.name}")
     try:
         made.workshop.runs.mkdir(parents=True, exist_ok=True)
-        lock = (out / ".lock").open("w")
     except OSError as error:
         raise InputError(f"cannot write {out}: {error.strerror}") from None
-    with lock:
-        try:
-            _lock(lock)
-        except OSError:
-            raise InputError(f"a study is running in {out} already; wait for it, or choose another --out") from None
+    told = f"a study is running in {out} already; wait for it, or choose another --out"
+    with held_alone(out / ".lock", told):
         for folder in (out / "prepared", made.workshop.runs):
             for leftover in folder.glob(".new-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-        shutil.copyfile(made.path, out / f".{RECIPE_FILE}")
-        (out / f".{RECIPE_FILE}").replace(kept)
+        with new_file(kept, "wb") as file:
+            file.write(made.path.read_bytes())
         yield

@@ -10,9 +10,9 @@ import torch
 
 from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection
+from isoglot.files import versions
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import StopEarly
-from isoglot.versions import versions
 
 __all__ = ["count_encoded", "describe"]
 

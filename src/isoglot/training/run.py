@@ -16,10 +16,10 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraini
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from isoglot.batching import JointSampler
-from isoglot.cache_folder import default_cache
 from isoglot.collections import Collection
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
+from isoglot.files import default_cache
 from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from isoglot.errors import InputError
+from isoglot.files import new_file
 
 __all__ = ["checksum_of", "read_record", "record", "record_path"]
 
@@ -40,10 +39,8 @@ def record(path: Path) -> str:
         The checksum, as `sha256:digits`.
     """
     checksum = checksum_of(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with new_file(record_path(path)) as file:
         file.write(f"{checksum.removeprefix('sha256:')}  {path.name}\n")
-    Path(temporary).replace(record_path(path))
     return checksum
 
 

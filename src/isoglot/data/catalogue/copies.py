@@ -11,12 +11,12 @@ from filelock import FileLock
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
 from isoglot.collections.parts import collection_folders, read_folders
-from isoglot.data.catalogue.data_folder import data_folder
 from isoglot.data.catalogue.entry import Entry, Wordnets
 from isoglot.data.catalogue.getting import Wanted, get_data, read_data
 from isoglot.data.catalogue.listing import entry_names, find_entry
 from isoglot.data.convert import Splits
 from isoglot.errors import InputError
+from isoglot.files import data_folder
 
 __all__ = ["copy_of", "load_named", "load_named_splits", "named"]
 

@@ -1,19 +1,12 @@
-"""Where data sets are kept: $ISOGLOT_DATA, or a folder in the cache."""
+"""Where the downloads of data sets are kept."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from isoglot.cache_folder import default_cache
+from isoglot.files import data_folder
 
-__all__ = ["data_folder", "download_folder"]
-
-
-def data_folder() -> Path:
-    """Return the folder of data sets: `NAME/` is the copy of a data set that its name stands for."""
-    given = os.environ.get("ISOGLOT_DATA")
-    return Path(given).expanduser() if given else default_cache() / "data"
+__all__ = ["download_folder"]
 
 
 def download_folder(name: str) -> Path:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from isoglot.collections.building import only_judged
 from isoglot.collections.collection import Collection
 from isoglot.collections.parts import collection_folders, read_folders, share_documents, write_splits
-from isoglot.collections.writing import new_folder
 from isoglot.data.catalogue.entry import Built, Entry, FormReader, IrDatasetsReader, MtebReader, Wordnets
 from isoglot.data.catalogue.fetching import Wanted, fetch, folder_of, laid_out
 from isoglot.data.catalogue.matching import refuse_another
@@ -22,6 +21,7 @@ from isoglot.data.convert import Splits
 from isoglot.data.lexicons.lexicon import Lexicon, write_lexicon
 from isoglot.data.lexicons.wordnet import wordnet_lexicons
 from isoglot.errors import InputError
+from isoglot.files import new_folder
 from isoglot.languages.tags import canonical_tag
 
 __all__ = ["Got", "Wanted", "get_data", "read_data", "wanted_languages"]

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from isoglot.files import content_hash
+
 __all__ = ["Journal", "text_key"]
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ def text_key(context: str, text: str) -> str:
 
 
 def _check(key: str, text: str) -> str:
-    return hashlib.blake2b(f"{key}\n{text}".encode(), digest_size=6).hexdigest()
+    return content_hash(f"{key}\n{text}", 6)
 
 
 def _line(key: str, text: str) -> bytes:

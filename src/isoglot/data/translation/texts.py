@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 
 from isoglot.data.translation.journal import Journal, text_key
 from isoglot.data.translation.translator import Translates
+from isoglot.files import content_hash
 
 __all__ = ["Store", "translate_texts", "translation_store"]
 
@@ -28,7 +28,7 @@ class Store:
 
     def journal(self, source: str, target: str, context: str) -> Journal:
         """Open the journal of one context (`Translates.context`)."""
-        name = blake2b(context.encode(), digest_size=8).hexdigest()
+        name = content_hash(context, 8)
         return Journal(self.folder / f"{source}-{target}-{name}")
 
 

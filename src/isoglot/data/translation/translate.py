@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from isoglot.collections.collection import Collection
 from isoglot.collections.parts import share_documents
-from isoglot.collections.writing import new_folder, write_collection
+from isoglot.collections.writing import write_collection
 from isoglot.data.translation.judging import Verdict, judge
 from isoglot.data.translation.loading import choose_translator
 from isoglot.data.translation.merging import Row, merge_rows
@@ -23,6 +23,7 @@ from isoglot.data.translation.report import PairReport, Rejected, today
 from isoglot.data.translation.texts import Store, translate_texts
 from isoglot.data.translation.translator import Translates
 from isoglot.errors import InputError
+from isoglot.files import new_folder
 
 __all__ = ["Translation", "translate_collection", "write_translation"]
 

@@ -21,7 +21,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from isoglot.cache_folder import default_cache
 from isoglot.collections.building import Texts, add_judgments, index_texts, only_judged
 from isoglot.collections.mapped import map_table, write_arrow
 from isoglot.collections.problems import Problems
@@ -31,6 +30,7 @@ from isoglot.data.catalogue.entry import Entry, IrDatasetsReader
 from isoglot.data.catalogue.readers.triples import with_triples
 from isoglot.data.convert import Splits
 from isoglot.errors import InputError, IsoglotError
+from isoglot.files import default_cache
 
 __all__ = ["read_ir_datasets"]
 

@@ -1,0 +1,234 @@
+"""Files and folders of ours: where they are kept, written whole or not at all, held by one process alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from isoglot.errors import InputError
+
+__all__ = [
+    "content_hash",
+    "data_folder",
+    "default_cache",
+    "held_alone",
+    "new_file",
+    "new_folder",
+    "read_result_file",
+    "require",
+    "versions",
+    "write_result_file",
+]
+
+ABANDONED = 24 * 3600
+"""Seconds after which a folder that was not finished is taken for the rest of a process that is gone."""
+PACKAGES = (
+    *("isoglot", "sentence-transformers", "transformers", "torch", "tokenizers", "numpy", "pyarrow", "Babel"),
+)
+"""Packages that decide a result."""
+
+
+def default_cache() -> Path:
+    """Return the folder of what is kept from run to run: $ISOGLOT_CACHE, or `isoglot` in the user's (XDG)."""
+    given = os.environ.get("ISOGLOT_CACHE")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "isoglot"
+
+
+def data_folder() -> Path:
+    """Return the folder of data sets, $ISOGLOT_DATA or one in the cache: `NAME/` is what a name stands for."""
+    given = os.environ.get("ISOGLOT_DATA")
+    return Path(given).expanduser() if given else default_cache() / "data"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def require(module: str, extra: str, purpose: str) -> Any:
+    """Import a module of an optional dependency.
+
+    Args:
+        module: to import.
+        extra: of ours that installs it.
+        purpose: what needs it, as the subject of a sentence: "reading benchmarks".
+
+    Raises:
+        InputError: it is not installed; says what to install.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != package:
+            raise
+        raise InputError(f"{purpose} needs {package}: pip install 'isoglot[{extra}]'") from None
+
+
+def content_hash(content: str | bytes, size: int = 16) -> str:
+    """Return 2 · size hexadecimal digits that tell contents apart (BLAKE2b)."""
+    return blake2b(content.encode() if isinstance(content, str) else content, digest_size=size).hexdigest()
+
+
+@contextmanager
+def held_alone(path: str | Path, told: str) -> Iterator[None]:
+    """Hold a lock file while the block runs; the system lets go of it when a process ends, however it does.
+
+    Args:
+        path: the lock file; it stays.
+        told: what to say if another process holds it.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written.
+    """
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(told) from None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def new_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Yield a file that becomes `path` when the block ends well: what is read is whole, be it old or new.
+
+    Args:
+        path: folders on the way to it are made.
+        mode: "w" for text (UTF-8), "wb" for bytes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".partial")
+    try:
+        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+        Path(name).chmod(target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_result_file(content: dict[str, Any], path: str | Path) -> None:
+    """Write a result file, whole; folders on the way to it are made.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    try:
+        with new_file(path) as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def read_result_file(
+    path: str | Path, keys: Sequence[str], kind: str, remedy: str = "", *, optional: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Read a result file; return these keys of it.
+
+    Args:
+        path: the file.
+        keys: all of which it must have.
+        kind: what it is called in messages, such as "a result file".
+        remedy: what to do about a file that is none.
+        optional: of the keys, those that older files lack; they are not in what is returned then.
+
+    Raises:
+        InputError: the file is missing, not JSON, or lacks a key.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the result {path}: {error.strerror}") from None
+    except ValueError:
+        raise InputError(f"{path} is not {kind}: it is not JSON{remedy}") from None
+    missing = [key for key in keys if not isinstance(content, dict) or key not in {*content, *optional}]
+    if missing:
+        raise InputError(f"{path} is not {kind}: it lacks {missing[0]!r}{remedy}")
+    return {key: content[key] for key in keys if key in content}
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` when the block ends well: output is whole or absent.
+
+    Raises:
+        InputError: `path` exists and is not an empty folder, or cannot be made.
+    """
+    target = Path(path).resolve()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")
+    if blocked := next((parent for parent in target.parents if parent.exists() and not parent.is_dir()), None):
+        raise InputError(f"cannot write {path}: {blocked} is a file, not a folder")
+    missing = [parent for parent in target.parents if not parent.exists()]
+    prefix = f".{target.name}.unfinished-"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target.parent, prefix)
+        temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+    except OSError as error:
+        _remove_empty(missing)
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if target.exists():
+            target.rmdir()
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _remove_empty(missing)
+        raise
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove what earlier writing of the same folder left when it was killed: hidden, and untouched for a day."""
+    for path in folder.iterdir():
+        if path.name.startswith(prefix) and path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # whoever wrote it may be there after all, and have just finished
+                touched = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+                if time.time() - touched > ABANDONED:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, innermost first, as far as they are there and empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
