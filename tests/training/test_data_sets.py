@@ -22,8 +22,8 @@ from isoglot.data import load_collection
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, read_config, run, train
+from isoglot.training.callbacks import TrainingStopped
 from isoglot.training.checks import check_settings
-from isoglot.training.signals import TrainingStopped
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from transformers import TrainerCallback
 from isoglot.cli import main
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, read_config, run, run_training, train
+from isoglot.training.callbacks import StopOnSignal, TrainingStopped
 from isoglot.training.cpu import deferred
-from isoglot.training.signals import StopOnSignal, TrainingStopped
 
 
 @pytest.fixture

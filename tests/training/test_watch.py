@@ -19,8 +19,8 @@ from isoglot.encoders import static_encoder
 from isoglot.errors import IsoglotError
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
+from isoglot.training.callbacks import Watch, mean_cosine
 from isoglot.training.checkpoints import last_checkpoint
-from isoglot.training.watch import Watch, mean_cosine
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import torch
 from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection
 from isoglot.files import versions
+from isoglot.training.callbacks import StopEarly
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import StopEarly
 
 __all__ = ["count_encoded", "describe"]
 

@@ -20,6 +20,7 @@ from isoglot.collections import Collection
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
+from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
 from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.checks import check_negatives, check_settings
 from isoglot.training.config import TrainConfig
@@ -37,11 +38,10 @@ from isoglot.training.output import (
 )
 from isoglot.training.record import count_encoded, describe
 from isoglot.training.sampled import sample_training_data
-from isoglot.training.signals import StopOnSignal, TrainingStopped
 from isoglot.training.target import load_target
 from isoglot.training.terms import make_terms
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import StopEarly, TellValidation, less_is_better, validation_evaluator
+from isoglot.training.validation import less_is_better, validation_evaluator
 
 __all__ = ["TrainingRun", "make_encoder", "run_training", "train"]
 
@@ -243,8 +243,7 @@ def run_training(
             "batches of %d; %s lists them",
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
-    if trainer.best_checkpoint is not None:
-        trainer._load_from_checkpoint(str(trainer.best_checkpoint))
+    trainer.load_best()
     if not all(bool(torch.isfinite(weights).all()) for weights in model.parameters()):
         raise IsoglotError(
             "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "

@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-)
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -26,10 +22,8 @@ from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Term
-from isoglot.training.checkpoints import CheckpointMixin
-from isoglot.training.cpu.deferring import DeferringMixin
 from isoglot.training.execution import Objective
-from isoglot.training.watch import WatchMixin
+from isoglot.training.hooks import TrainerHooks
 
 __all__ = ["HybridTrainer"]
 
@@ -40,7 +34,7 @@ TERMS = (Term, Mapping)
 SIDES = ("query", "document")
 
 
-class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransformerTrainer):
+class HybridTrainer(TrainerHooks):
     """Trains an encoder on a collection, batch by batch as a strategy composes them.
 
     A `SentenceTransformerTrainer` in all else: its arguments, callbacks, evaluators, logging integrations and
@@ -66,6 +60,8 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         memory: bytes that activations may take before they are computed again in the backward pass (gradient
             caching); half of what is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
+        fast: on a CPU, update the token vectors of static encoders only where they occur, and leave torch one
+            of two threads (`torch.set_num_threads`) in training steps; False for torch's AdamW and all threads.
         **kwargs: passed on: `evaluator`, `callbacks`, `optimizers`, ….
 
     Raises:
@@ -89,6 +85,7 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         token_cache: str | Path | None = None,
         memory: int | None = None,
         chunk_tokens: int | None = None,
+        fast: bool = True,
         **kwargs: Any,
     ) -> None:
         args = copy.copy(args) if args is not None else SentenceTransformerTrainingArguments("tmp_trainer")
@@ -101,6 +98,7 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         self.sampler = make_sampler(
             collection, strategy, batch_size, args.seed, target, weights=data_weights, power=data_power
         )
+        self.fast = fast
         self._negatives = negatives
         self._switcher = switcher
         self._token_cache = None if token_cache is None else Path(token_cache)
