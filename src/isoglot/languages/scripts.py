@@ -47,6 +47,9 @@ COMPOSITE = {
 SPACELESS = ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt")
 """Scripts that put no space between words. The syllables of Tibetan are set apart by a dot."""
 
+SHARING = ("Arab", "Hira", "Kana")
+"""Scripts with letters that they share with others: the tatweel, the sign of a long vowel ー."""
+
 NO_LANGUAGE = ("mis", "mul", "und", "zxx")
 
 
@@ -129,7 +132,8 @@ def letters_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _letter_of(scripts: tuple[str, ...]) -> regex.Pattern[str]:
-    names = "".join(rf"\p{{scx={SCRIPTS[script]}}}" for script in scripts)  # with letters that scripts share, as ー
+    shared = "".join(rf"\p{{scx={SCRIPTS[script]}}}" for script in scripts if script in SHARING)
+    names = _within(scripts) + shared
     return regex.compile(f"[{names}]")
 
 
