@@ -16,7 +16,7 @@ from isoglot.collections import collection_from_rows, read_collection, splits_of
 from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
-from isoglot.evaluation import judged_query_rows, judgments_of
+from isoglot.evaluation import judgments_of
 from isoglot.evaluation.hard_negatives import WHERE, mine_embeddings, mine_hard_negatives
 
 TAGS = ("de", "en", "fr", "sw")
@@ -75,7 +75,7 @@ def slowly(scores, row, collection, k, where, margin, depth, range_min):
 def test_it_is_what_the_definition_says(seed, k, where, margin, range_min, deeper):
     rng = np.random.default_rng(seed)
     collection = make_collection(rng)
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     queries, documents = unit(rng, len(rows)), unit(rng, collection.documents.num_rows)
     options = {"k": k, "where": where, "margin": margin, "depth": k + range_min + deeper, "range_min": range_min}
     judged = judgments_of(collection, rows)

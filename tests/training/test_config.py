@@ -18,7 +18,7 @@ from isoglot import batching
 from isoglot.batching import code_switching
 from isoglot.cli import main
 from isoglot.collections import write_collection
-from isoglot.encoders import attention
+from isoglot.encoders import tuning
 from isoglot.errors import InputError
 from isoglot.objectives import TERMS, InfoNCE, MultiwayInfoNCE
 from isoglot.training import fields, read_config
@@ -50,7 +50,7 @@ def test_every_key_has_a_flag_and_every_flag_a_key():
 
 def test_words_that_are_written_again_to_be_read_quickly_are_those_of_their_rooms():
     """The command line asks for the fields of a run before torch is there."""
-    assert fields.Attention == attention.Attention
+    assert fields.Attention == tuning.Attention
     assert fields.Pairing == batching.Pairing
     assert fields.Side == code_switching.Side
     code = "import sys, isoglot.cli.train; print([name for name in ('torch', 'numpy') if name in sys.modules])"
@@ -195,6 +195,18 @@ def test_the_target_is_its_documents_and_needs_nothing_else(toy, data, tmp_path)
         load_target(str(alone))
     assert "corpus.jsonl line 8" in str(caught.value)
     assert load_target(str(alone), language="sw", lenient=True).languages == ("de", "en", "sw", "th")
+
+
+def test_the_target_may_be_whatever_a_collection_is_loaded_from(toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "home"))
+    write_collection(toy, tmp_path / "home" / "xquad")
+    write_collection(toy, tmp_path / "mine" / "train")
+    for name in ("xquad", "XQuAD", str(tmp_path / "mine"), str(tmp_path / "mine" / "train")):
+        assert load_target(name).document_texts() == toy.document_texts()
+    with pytest.raises(InputError, match="the target nowhere is missing"):
+        load_target("nowhere")
+    with pytest.raises(InputError, match=r"is not a collection: it has no corpus.jsonl and no corpus.parquet"):
+        load_target(str(tmp_path))
 
 
 # -- mistakes --

@@ -55,7 +55,6 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
         evaluate_bm25,
         evaluate_embeddings,
         evaluate_run,
-        judged_query_rows,
         read_embeddings,
     )
 
@@ -87,7 +86,7 @@ def _measure(source: str, collection: Collection, flags: dict[str, Any], common:
         result = evaluate_embeddings(
             queries, documents, collection, model=name or Path(files[0]).stem, **given, **common
         )
-        return result, (queries[judged_query_rows(collection)], documents)
+        return result, (queries[collection.judged_query_rows()], documents)
     return _measure_model(source, collection, name or source, given, common)
 
 

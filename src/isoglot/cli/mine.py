@@ -18,7 +18,7 @@ __all__ = ["mine"]
 
 def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Collection]:
     """Load what is to be mined, and with it the other splits, if they share its documents."""
-    from isoglot.collections.parts import share_documents
+    from isoglot.collections.writing import share_documents
     from isoglot.data.catalogue.loading import load_splits
     from isoglot.errors import InputError
 

@@ -44,8 +44,8 @@ def check(
     json_file: Json = None,
 ) -> None:
     """Read a collection strictly and say what is wrong with it (exit status 2), or what is odd about it."""
-    from isoglot.collections.building import only_judged
-    from isoglot.collections.parts import share_documents
+    from isoglot.collections.select import only_judged
+    from isoglot.collections.writing import share_documents
     from isoglot.data.catalogue.loading import load_splits
     from isoglot.data.quality.near import refuse_threshold
     from isoglot.data.quality.report import quality_findings

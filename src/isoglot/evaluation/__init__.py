@@ -1,7 +1,7 @@
 """Evaluation: monolingual, cross-lingual and multilingual retrieval, language bias and geometry."""
 
 from isoglot.evaluation.comparison import Compared, compare_all
-from isoglot.evaluation.embed import embed_collection, judged_query_rows
+from isoglot.evaluation.embed import embed_collection
 from isoglot.evaluation.evaluate import evaluate, evaluate_embeddings
 from isoglot.evaluation.evaluator import MultilingualEvaluator
 from isoglot.evaluation.hard_negatives import HardNegatives, mine_embeddings, mine_hard_negatives
@@ -29,7 +29,6 @@ __all__ = [
     "evaluate_bm25",
     "evaluate_embeddings",
     "evaluate_run",
-    "judged_query_rows",
     "judgments_of",
     "mine_embeddings",
     "mine_hard_negatives",

@@ -20,7 +20,7 @@ from isoglot.evaluation.cache import EmbeddingCache, model_fingerprint
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["DTYPES", "check_device", "check_dtype", "embed_collection", "judged_query_rows", "unit_rows"]
+__all__ = ["DTYPES", "check_device", "check_dtype", "embed_collection", "unit_rows"]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
@@ -32,34 +32,6 @@ UNIT = 1e-6
 """How far from 1 rounding may bring the length of a vector divided by its length."""
 
 DTYPES = ("float32", "bfloat16", "float16")
-
-
-def judged_query_rows(collection: Collection) -> IntArray:
-    """Return the query rows (q,), ascending, that have at least one relevant document; in another language, where
-    the collection `finds_translations`.
-
-    Raises:
-        InputError: there is none, so nothing can be measured.
-    """
-    relevant = np.diff(collection.relevance.offsets)[collection.query_index]
-    if collection.finds_translations:
-        relevant = relevant - _in_own_language(collection)
-    rows = np.flatnonzero(relevant > 0)
-    if not len(rows):
-        raise InputError(
-            f"{collection.name} has no query with a relevant document (a judgment above 0): nothing can be "
-            "measured; check its qrels"
-        )
-    return rows
-
-
-def _in_own_language(collection: Collection) -> IntArray:
-    """Return how many relevant documents each query row (Q,) has in its own language."""
-    size = len(collection.languages)
-    relevance = collection.relevance
-    answered = relevance.queries.astype(np.int64) * size + collection.document_language[relevance.documents]
-    asked = collection.query_index.astype(np.int64) * size + collection.query_language
-    return np.bincount(answered, minlength=len(collection.query_ids) * size)[asked]
 
 
 def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = None) -> FloatArray:
@@ -212,7 +184,7 @@ def embed_collection(
         InputError: no query has a relevant document, an embedding is NaN or infinite, there is no such device or
             precision, or the model has fewer dimensions than `truncate_dim`.
     """
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     if device is not None:
         model.to(check_device(device))
     options: dict[str, Any] = {

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from isoglot.collections.collection import Collection
+from isoglot.encoders import model_name
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.bias.summary import TOP
 from isoglot.evaluation.clock import Clock
-from isoglot.evaluation.embed import embed_collection, judged_query_rows, unit_rows
+from isoglot.evaluation.embed import embed_collection, unit_rows
 from isoglot.evaluation.geometry import measure_geometry
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, language_order, rank_embeddings
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 __all__ = ["evaluate", "evaluate_embeddings"]
-
-
-def model_name(model: Any) -> str:
-    """Return the name or folder a model was loaded from, as far as it remembers."""
-    card = getattr(model, "model_card_data", None)
-    configs = [
-        getattr(getattr(part, "auto_model", None), "config", None) for part in getattr(model, "children", list)()
-    ]
-    names = [getattr(card, "model_name", None), getattr(card, "base_model", None)]
-    names += [getattr(config, "_name_or_path", None) for config in configs]
-    return next((str(name) for name in names if name), type(model).__name__)
 
 
 def evaluate_embeddings(
@@ -59,7 +49,7 @@ def evaluate_embeddings(
 
     Args:
         query_embeddings: (Q, d) of all query rows, or (q, d) of those with a relevant document
-            (`judged_query_rows`), in order; brought to unit length.
+            (`Collection.judged_query_rows`), in order; brought to unit length.
         document_embeddings: (D, d) of all documents, in order.
         collection: the collection.
         measures: rank measures by ir_measures' names.
@@ -84,7 +74,7 @@ def evaluate_embeddings(
     for name in measures:
         parse_measure(name)
     clock = Clock()
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     given = len(query_embeddings)
     queries = unit_rows(
         query_embeddings, "queries", len(rows) if given == len(rows) else len(collection.query_index)

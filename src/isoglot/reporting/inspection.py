@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.collections.rows import take_from, take_rows
+from isoglot.collections.arrow import take_from, take_rows
 from isoglot.errors import InputError
 from isoglot.evaluation.ranks import judgments_of
 

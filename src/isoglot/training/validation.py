@@ -15,9 +15,8 @@ from torch import nn
 from isoglot.batching import Batch, BatchSampler, CrossLingual, Hybrid, Monolingual, Strategy
 from isoglot.collections import Collection
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import NAMED
 from isoglot.errors import InputError
-from isoglot.evaluation import MultilingualEvaluator, judged_query_rows, judgments_of
+from isoglot.evaluation import MultilingualEvaluator, judgments_of
 from isoglot.evaluation.measures import parse_measure
 from isoglot.objectives import EmbeddedBatch, InfoNCE, MultiwayInfoNCE
 from isoglot.training.config import TrainConfig
@@ -82,7 +81,7 @@ def what_is_missing(collection: Collection) -> dict[str, str | None]:
     Raises:
         InputError: no query has a relevant document, so nothing can be measured.
     """
-    judged = judgments_of(collection, judged_query_rows(collection))
+    judged = judgments_of(collection, collection.judged_query_rows())
     language = judged.document_language[judged.documents].astype(np.int64)
     own = language == collection.query_language[judged.query_rows][judged.queries]
     size = len(collection.languages)
@@ -128,7 +127,7 @@ class ValidationLoss:
 
     def __init__(self, collection: Collection, batch_size: int, term: Any) -> None:
         self.collection = collection
-        self._rows = judged_query_rows(collection)
+        self._rows = collection.judged_query_rows()
         self._infonce = InfoNCE(float(term.temperature()), term.symmetric)
         sampler = BatchSampler(collection, _strategy_of(collection), batch_size, SEED)
         counts = collection.pair_counts
@@ -146,7 +145,7 @@ class ValidationLoss:
         """Return the loss of embeddings.
 
         Args:
-            queries: (q, d) of the queries with a relevant document, in order (`judged_query_rows`).
+            queries: (q, d) of the queries with a relevant document, in order (`Collection.judged_query_rows`).
             documents: (D, d) of all documents, in order.
         """
         total = 0.0
@@ -213,7 +212,7 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
     collection = load_collection(
         config.validation,
         # worldfacts has no third split
-        prefer_split="test" if config.validation in NAMED else "dev",
+        prefer_split="test" if config.validation == "worldfacts" else "dev",
         language=config.lang,
         lenient=config.lenient,
     )

@@ -12,10 +12,10 @@ import yaml
 from isoglot.collections.folder import read_collection, read_splits, splits_of
 from isoglot.collections.writing import write_collection
 from isoglot.data.catalogue import find_entry
-from isoglot.data.catalogue.data_folder import download_folder
 from isoglot.data.catalogue.download import DownloadError
 from isoglot.data.catalogue.entry import File
-from isoglot.data.catalogue.getting import Wanted, get_data, read_data, wanted_languages
+from isoglot.data.catalogue.files import Wanted, download_folder
+from isoglot.data.catalogue.getting import get_data, read_data, wanted_languages
 from isoglot.errors import InputError, IsoglotError
 
 AFRIQA = (

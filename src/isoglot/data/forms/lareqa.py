@@ -21,7 +21,7 @@ from isoglot.data.forms.squad_json import paragraphs
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Candidates", "read_lareqa"]
+__all__ = ["Candidates", "is_lareqa", "read_lareqa"]
 
 Candidates = Literal["sentence", "sentence+context", "paragraph"]
 
@@ -52,12 +52,20 @@ class _Rows:
         return pa.table(arrays)
 
 
+def is_lareqa(folder: Path) -> bool:
+    """Tell whether a folder holds one JSON file per language, and none of the files of a collection."""
+    if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
+        return False
+    return any(folder.glob("[a-z][a-z].json"))
+
+
 def read_lareqa(
     source: str | Path,
     candidates: Candidates = "sentence",
     *,
     language: str | None = None,
     lenient: bool = False,
+    label: str | None = None,
 ) -> Collection:
     """Read a collection in the LAReQA form.
 
@@ -78,6 +86,7 @@ def read_lareqa(
         language: tag of the texts of a single file; without it, and in a folder, the file's name is the tag.
         lenient: leave bad paragraphs and questions out and say how many, instead of failing. A file that is
             no JSON at all is an error all the same.
+        label: what messages call the source; its path if None.
 
     Raises:
         InputError: there is no such file, a file's name is no language, it is not JSON of this form, sentence
@@ -87,7 +96,7 @@ def read_lareqa(
         raise InputError(f"--candidates {candidates!r} is none of {', '.join(get_args(Candidates))}")
     source = Path(source)
     files = _files(source, language)
-    problems = Problems(str(source), lenient)
+    problems = Problems(label or str(source), lenient)
     rows = _Rows()
     for tag, path in files.items():
         for article, paragraph, place, content in paragraphs(path, problems):

@@ -25,6 +25,7 @@ class Reading:
         split: the one split to read; all of them if None.
         lenient: leave bad rows out and say how many, instead of failing.
         corpus: in the MKQA form, the passages to retrieve from, relevant where they hold an answer.
+        label: what messages call the source; its path if None.
     """
 
     candidates: Candidates | None = None
@@ -32,6 +33,7 @@ class Reading:
     split: str | None = None
     lenient: bool = False
     corpus: Path | None = None
+    label: str | None = None
 
 
 def only_split(splits: Splits, split: str | None, source: Path) -> Splits:

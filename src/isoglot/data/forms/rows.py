@@ -147,6 +147,7 @@ class Rows:
             InputError: there were problems and the reading is strict, nothing is left, there is no such split, or
                 only some of the files belong to a split.
         """
+        self.problems.source = reading.label or str(self.source)
         if not reading.lenient:
             self.problems.finish()
         judged = {split: table for split, table in self._queries.items() if split in self._judgments}
@@ -165,7 +166,7 @@ class Rows:
             )
         if self.left_out:
             told = "; ".join(f"{count:,} × {reason}" for reason, count in self.left_out.items())
-            logger.info("%s: left out %s", self.source, told)
+            logger.info("%s: left out %s", self.problems.source, told)
             metadata["left_out"] = dict(self.left_out)
         order = {"train": 0, "dev": 1, "test": 2}
         collections: Splits = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoglot.collections.jsonl import _lines
+from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
@@ -108,7 +108,7 @@ def read_lexicon(
         source, target = _languages_of(path)
     problems = Problems(str(path), lenient)
     pairs = []
-    for number, line in _lines(path, problems):
+    for number, line in read_lines(path, problems):
         fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
         if len(fields) == 2 and all(fields):
             pairs.append((fields[0], fields[1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import langcodes
 
-from isoglot.collections.jsonl import _lines
+from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs
 from isoglot.errors import InputError
@@ -41,7 +41,7 @@ def read_wordnet(path: str | Path, *, lenient: bool = False) -> tuple[str, dict[
     problems = Problems(str(path), lenient)
     tag: str | None = None
     synsets: dict[str, list[str]] = {}
-    for number, line in _lines(path, problems):
+    for number, line in read_lines(path, problems):
         fields = line.split("\t")
         if number == 1:
             tag = _language(path, fields)

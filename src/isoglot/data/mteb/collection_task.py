@@ -12,13 +12,12 @@ from mteb.abstasks import AbsTaskRetrieval
 from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData
 from mteb.abstasks.task_metadata import TaskMetadata
 
+from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_collection
-from isoglot.collections.rows import take_rows
 from isoglot.data.mteb.languages import mteb_code, speaks, tag_of_code
 from isoglot.data.mteb.selection import keep_languages
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import judged_query_rows
 
 __all__ = ["POOL", "CollectionRetrieval", "local_task", "subset_name", "subsets_of"]
 
@@ -123,7 +122,7 @@ class CollectionRetrieval(AbsTaskRetrieval):
 
 def _dataset(collection: Collection) -> dict[str, RetrievalSplitData]:
     """Return the subsets of a collection, by name. Texts of a language are shared between subsets."""
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     ids = np.array(collection.query_ids.to_pylist(), object)[collection.query_index[rows]]
     documents = np.array(collection.documents["_id"].to_pylist(), object)
     texts = collection.query_texts(rows)
@@ -212,7 +211,7 @@ def local_task(
         collection = read_collection(
             collection, split=split, prefer_split="test", language=language, lenient=lenient
         )
-    judged_query_rows(collection)  # says so if there is none
+    collection.judged_query_rows()  # says so if there is none
     tags = collection.languages
     name = name or collection.name
     pairs = [(a, b) for i, a in enumerate(tags) for j, b in enumerate(tags) if collection.pair_counts[i, j]]

@@ -12,9 +12,10 @@ import pyarrow as pa
 from datasets import Dataset
 from mteb.abstasks import AbsTask, AbsTaskRetrieval
 
-from isoglot.collections.building import build_collection, only_judged
+from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
+from isoglot.collections.select import only_judged
 from isoglot.data.mteb.belebele import BELEBELE, belebele_collection
 from isoglot.data.mteb.collection_task import CollectionRetrieval
 from isoglot.data.mteb.languages import tag_of_codes

@@ -15,8 +15,7 @@ from typing import Any
 from mteb.abstasks.task_metadata import TaskMetadata
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection
-from isoglot.collections.parts import collection_folders
+from isoglot.collections.folder import collection_folders, read_collection
 from isoglot.data.forms.lareqa import Candidates, read_lareqa
 from isoglot.data.mteb.collection_task import CollectionRetrieval, subsets_of
 from isoglot.errors import InputError

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from isoglot.collections import select
 from isoglot.collections.collection import Collection
-from isoglot.collections.selecting import take_part
 from isoglot.data.mteb.languages import speaks
 from isoglot.errors import InputError
 
@@ -28,10 +28,9 @@ def keep_languages(collection: Collection, wanted: Iterable[str]) -> Collection:
     for tag in wanted:
         if not any(speaks(have, [tag]) for have in collection.languages):
             raise InputError(f"{collection.name} has no language {tag!r}; it has {', '.join(collection.languages)}")
-    kept = np.array([speaks(tag, wanted) for tag in collection.languages])
-    return take_part(collection, kept[collection.document_language], kept[collection.query_language])
+    return select.keep_languages(collection, [tag for tag in collection.languages if speaks(tag, wanted)])
 
 
 def keep_queries(collection: Collection, most: int) -> Collection:
     """Return the first `most` query ids in all their languages; all documents stay."""
-    return take_part(collection, np.ones(collection.documents.num_rows, bool), collection.query_index < most)
+    return select.take_part(collection, np.ones(collection.documents.num_rows, bool), collection.query_index < most)

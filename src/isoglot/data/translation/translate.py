@@ -12,8 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.parts import share_documents
-from isoglot.collections.writing import write_collection
+from isoglot.collections.writing import share_documents, write_collection
 from isoglot.data.translation.judging import Verdict, judge
 from isoglot.data.translation.loading import choose_translator
 from isoglot.data.translation.merging import Row, merge_rows

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import judged_query_rows
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
 
 __all__ = ["read_embeddings"]
@@ -62,7 +61,7 @@ def read_embeddings(
     document_order = _document_order(documents, named_documents, len(document_table), collection)
     query_table = query_table if query_order is None else query_table[query_order]
     document_table = document_table if document_order is None else document_table[document_order]
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     query_rows_read = rows if len(query_table) == len(rows) else np.arange(len(query_table))
     _check_finite(queries, query_table, lambda at: str(query_names(collection, query_rows_read[at : at + 1])[0]))
     _check_finite(documents, document_table, lambda at: str(collection.documents["_id"][int(at)]))
@@ -160,7 +159,7 @@ def _positions(path: Path, rows: IntArray, names: pa.Array, size: int) -> IntArr
 
 
 def _query_order(path: Path, names: pa.Array | None, count: int, collection: Collection) -> IntArray | None:
-    judged, total = judged_query_rows(collection), len(collection.query_index)
+    judged, total = collection.judged_query_rows(), len(collection.query_index)
     if names is None:
         if count not in (len(judged), total):
             some = "" if total == len(judged) else f" (or {len(judged):,}, of those with a relevant document)"

@@ -15,7 +15,6 @@ from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias.summary import TOP
 from isoglot.evaluation.clock import Clock
-from isoglot.evaluation.embed import judged_query_rows
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_blocks
 from isoglot.evaluation.result import Result
@@ -113,7 +112,7 @@ def evaluate_bm25(
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debugging notes to be shown
     for name in measures:
         parse_measure(name)
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     judged = judgments_of(collection, rows)
     pool_writer = pair_writer = None
     if trec_run is not None:

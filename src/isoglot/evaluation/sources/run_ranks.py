@@ -16,7 +16,6 @@ from isoglot.errors import InputError
 from isoglot.evaluation.bias.rank_correlation import unit_ranks, version_correlations
 from isoglot.evaluation.bias.summary import TOP
 from isoglot.evaluation.clock import Clock
-from isoglot.evaluation.embed import judged_query_rows
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import Judgments, Ranks, judgments_of
 from isoglot.evaluation.result import Result
@@ -163,7 +162,7 @@ def evaluate_run(
     for measure in measures:
         parse_measure(measure)
     clock = Clock()
-    judged = judgments_of(collection, judged_query_rows(collection))
+    judged = judgments_of(collection, collection.judged_query_rows())
     entries = read_run(path, collection)
     clock.lap("read")
     parallel = rank_correlation and len(np.unique(judged.query_ids)) < len(judged.query_ids)

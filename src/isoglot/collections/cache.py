@@ -19,10 +19,9 @@ from types import TracebackType
 import pyarrow as pa
 import xxhash
 
+from isoglot.collections.arrow import keep_in_memory, map_table, one_chunk, without_empty, write_arrow
 from isoglot.collections.building import Texts
-from isoglot.collections.mapped import map_table, write_arrow
 from isoglot.collections.parquet import uncompressed_size
-from isoglot.collections.rows import keep_in_memory, one_chunk, without_empty
 from isoglot.errors import InputError
 from isoglot.files import default_cache
 

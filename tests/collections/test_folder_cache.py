@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pyarrow as pa
@@ -16,27 +16,28 @@ from folder_helpers import assert_same, parquet_folder, raw_folder, settings_of
 
 from isoglot.collections import folder as folder_module
 from isoglot.collections import read_collection, write_collection
+from isoglot.collections.arrow import map_table, release_pages, write_arrow
+from isoglot.collections.cache import UNUSED_DAYS
 from isoglot.collections.folder import read_splits
-from isoglot.collections.mapped import map_table, release_pages, write_arrow
-from isoglot.collections.prepared import UNUSED_DAYS
 from isoglot.data.convert import convert
 from isoglot.errors import InputError
 
-PREPARED = "isoglot.collections.prepared"
+CACHE = "isoglot.collections.cache"
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch) -> Path:
     """An empty cache, and every collection taken for a large one."""
     monkeypatch.setenv("ISOGLOT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(f"{PREPARED}.LARGE", 0)
+    monkeypatch.setattr(f"{CACHE}.LARGE", 0)
     return tmp_path / "cache" / "collections"
 
 
 @contextmanager
 def no_reading() -> Iterator[None]:
     """Fail if a file of texts is parsed."""
-    with patch.object(folder_module, "_read_texts", side_effect=AssertionError("read again")):
+    again = Mock(side_effect=AssertionError("read again"))
+    with patch.multiple(folder_module, read_texts=again, read_parquet_texts=again):
         yield
 
 
@@ -184,7 +185,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, cache: Path):
     folder = raw_folder(tmp_path / "data")
     full = OSError(28, "No space left on device")
     with (
-        patch(f"{PREPARED}.write_arrow", side_effect=full),
+        patch(f"{CACHE}.write_arrow", side_effect=full),
         pytest.raises(InputError, match=r"No space left.*ISOGLOT_CACHE"),
     ):
         read_collection(folder)
@@ -193,14 +194,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, cache: Path):
 
 def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, cache: Path):
     folder = raw_folder(tmp_path / "data")
-    real = folder_module._read_texts
+    real = folder_module.read_texts
 
     def read_and_change(path: Path, *given):
         found = real(path, *given)
         path.write_bytes(path.read_bytes() + b"\n\n")
         return found
 
-    with patch.object(folder_module, "_read_texts", read_and_change):
+    with patch.object(folder_module, "read_texts", read_and_change):
         read_collection(folder)
     assert list(cache.iterdir()) == []
 
