@@ -18,6 +18,7 @@ from isoglot.data import load_collection
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator, judgments_of
 from isoglot.evaluation.measures import parse_measure
+from isoglot.measures import better_of
 from isoglot.objectives import EmbeddedBatch, InfoNCE, MultiwayInfoNCE
 from isoglot.training.config import TrainConfig
 
@@ -27,10 +28,9 @@ MACRO = "macro_"
 SETTINGS = ("multilingual_", "macro_multilingual_", "monolingual_", "cross_lingual_")
 MEASURES = ("AP", "nDCG@10", "R@10")
 LOSS = "loss"
-RANKS = ("rank_distance", "max_rank", "max_rank_log")  # less is better
-FOUND = ("complete@10", "complete@100", "peer@10", "peer@100")  # more is better
-COMPARED = (*RANKS, *FOUND, *(MACRO + name for name in (*RANKS, *FOUND)))
-GAPS = ("recall_gap@10", "recall_gap@100")  # less is better; of languages of documents, so never `macro_`
+BIAS = ("rank_distance", "max_rank", "max_rank_log", "complete@10", "complete@100", "peer@10", "peer@100")
+COMPARED = (*BIAS, *(MACRO + name for name in BIAS))
+GAPS = ("recall_gap@10", "recall_gap@100")  # of languages of documents, so never `macro_`
 MOST_ROWS = 10_000
 """Rows after which a pass over a large collection is cut."""
 SEED = 0  # of the batches, whatever that of the run is: runs of several seeds are measured by the same ones
@@ -46,10 +46,11 @@ def less_is_better(measure: str) -> bool:
     Raises:
         InputError: there is no such measure, or neither more nor less of it is better.
     """
-    if measure == LOSS or measure in GAPS or measure.removeprefix(MACRO) in RANKS:
+    if measure == LOSS:
         return True
-    if measure.removeprefix(MACRO) not in FOUND:
-        _rank_measure(measure)
+    if measure in (*COMPARED, *GAPS):
+        return better_of("bias", measure.removeprefix(MACRO)) == "low"
+    _rank_measure(measure)
     return False
 
 

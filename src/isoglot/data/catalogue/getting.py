@@ -18,12 +18,10 @@ from isoglot.data.catalogue.files import Wanted, fetch, find_files, folder_of, l
 from isoglot.data.catalogue.irds import read_ir_datasets
 from isoglot.data.catalogue.matching import refuse_another
 from isoglot.data.forms.read import read_form
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.lexicons.lexicon import Lexicon, write_lexicon
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.forms.rows import Reading, Splits
+from isoglot.data.lexicons import Lexicon, wordnet_lexicons, write_lexicons
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
-from isoglot.files import new_folder
 from isoglot.languages.tags import canonical_tag
 
 __all__ = ["Got", "get_data", "read_data", "wanted_languages"]
@@ -117,9 +115,7 @@ def _get_lexicons(entry: Entry, to: Path, wanted: Wanted) -> Got:
         if not files:
             raise InputError(f"{source} has none of the files of {entry.name}, such as {entry.files[0].path}")
     lexicons = tuple(wordnet_lexicons(sorted(files.values()), lenient=wanted.lenient))
-    with new_folder(to) as folder:
-        for lexicon in lexicons:
-            write_lexicon(lexicon, folder)
+    write_lexicons(lexicons, to)
     return Got(lexicons=lexicons, missing=tuple(missing))
 
 
