@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from isoglot.batching.draws import Series, generator
 from isoglot.batching.relations import Versions, lowest, spread
 from isoglot.batching.sampler import Batch, StepSampler
+from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
@@ -67,7 +68,7 @@ class StepCollator:
         self._versions = Versions(collection) if versions or negatives else None
         self._adds_versions = versions
         self._translations = _find_translations(collection)
-        self._english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        self._english = is_english(collection.languages)
 
     def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
         """Return the inputs of one step: `query_…` and `document_…` features and `label`.
@@ -163,13 +164,10 @@ class StepCollator:
         keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
-        relevant, whose = self._versions.documents(np.unique(ids))
-        order = np.argsort(relevant, kind="stable")
-        places = np.minimum(np.searchsorted(relevant[order], rows), max(len(order) - 1, 0))
-        known = relevant[order][places] == rows if len(order) else np.zeros(len(rows), bool)
-        query_ids = (
-            np.where(known, np.unique(ids)[whose[order][places]], -1) if len(order) else np.full(len(rows), -1)
-        )
+        asked = np.unique(ids)
+        relevant, whose = self._versions.documents(asked)
+        answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
+        query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
 

@@ -25,16 +25,16 @@ class Passes:
         conflicts: which ids may not meet.
         batch_size: rows of a batch.
         seed: decides the orders.
-        name: integers that name these passes; others with the same seed give other orders.
+        key: integers that name these passes; others with the same seed give other orders.
     """
 
     def __init__(
-        self, query_index: np.ndarray, conflicts: Conflicts, batch_size: int, seed: int, name: tuple[int, ...]
+        self, query_index: np.ndarray, conflicts: Conflicts, batch_size: int, seed: int, key: tuple[int, ...]
     ) -> None:
         self._query_index = query_index
         self._conflicts = conflicts
         self._seed = seed
-        self._name = name
+        self._key = key
         self._number = -1
         self._batches: tuple[np.ndarray, ...] = ()
         n = len(query_index)
@@ -60,7 +60,7 @@ class Passes:
         return self._batches[batch]
 
     def _random(self, series: Series, *more: int) -> np.random.Generator:
-        return generator(self._seed, series, *self._name, *more)
+        return generator(self._seed, series, *self._key, *more)
 
     def _arrange(self, number: int) -> tuple[np.ndarray, ...]:
         """Distribute all rows over the batches of one pass."""

@@ -45,11 +45,11 @@ class RowDraws:
     Args:
         collection: what to draw from.
         allowed: (L, L) bool, language pairs that may be drawn.
+        conflicts: which ids may not meet.
         tau: see above.
         batch_size: rows of a batch.
         seed: decides everything that is left open.
-        name: number of these draws; others with the same seed give other draws.
-        conflicts: which ids may not meet.
+        key: number of these draws; others with the same seed give other draws.
 
     Attributes:
         ids: (n,) query id indices that have a training pair.
@@ -63,16 +63,16 @@ class RowDraws:
         self,
         collection: Collection,
         allowed: np.ndarray,
+        conflicts: Conflicts,
         tau: float,
         batch_size: int,
         seed: int,
-        name: int,
-        conflicts: Conflicts,
+        key: int,
     ) -> None:
         self.collection = collection
         self._batch_size = batch_size
         self._seed = seed
-        self._name = name
+        self._key = key
         self._conflicts = conflicts
         self._versions = Versions(collection)
         counts = np.where(allowed, collection.pair_counts, 0)
@@ -87,7 +87,7 @@ class RowDraws:
         self._query_weights = texts.query_weights(self._weights)
         self.rows = min(batch_size, max(1, round(float(self.rates.sum()) / self.batches)))
         self._starts = self._offsets()
-        self._turns = generator(seed, Series.ROW_TURNS, name).integers(2**64, size=len(self.ids), dtype=np.uint64)
+        self._turns = generator(seed, Series.ROW_TURNS, key).integers(2**64, size=len(self.ids), dtype=np.uint64)
         self._pass: tuple[int, list[tuple[np.ndarray, np.ndarray]]] = (-1, [])
 
     def __getitem__(self, occurrence: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ class RowDraws:
         groups, claims = self._conflicts.of_rows(self.ids)
         heaviest = np.bincount(claims)[claims] * (claims.max() + 1) + claims  # of the claims of an id, one of those
         group = np.maximum.reduceat(heaviest, groups[:-1])
-        rng = generator(self._seed, Series.ROW_STARTS, self._name)
+        rng = generator(self._seed, Series.ROW_STARTS, self._key)
         order = np.lexsort((rng.random(len(self.ids)), group))
         starts = np.empty(len(self.ids))
         starts[order] = np.cumsum(self.rates[order]) - self.rates[order] + rng.random()
@@ -146,7 +146,7 @@ class RowDraws:
         times = np.floor((number + 1) * self.rates + self._starts).astype(np.int64) - before
         rows = np.repeat(np.arange(len(self.ids)), times)
         again = np.arange(len(rows)) - np.repeat(np.cumsum(times) - times, times)
-        rng = generator(self._seed, Series.ROW_PLACES, self._name, number)
+        rng = generator(self._seed, Series.ROW_PLACES, self._key, number)
         room = min(self._batch_size, math.ceil(len(rows) / self.batches))
         capacity = np.full(self.batches, room)
         placed, _ = pack(self.ids[rows], self._conflicts, capacity, rng, thorough=False)

@@ -96,7 +96,7 @@ def mine(
     found = mine_hard_negatives(
         encoder,
         collection,
-        k=negatives,
+        negatives=negatives,
         where=where,  # type: ignore[arg-type]
         margin=None if no_margin else margin,
         depth=depth,

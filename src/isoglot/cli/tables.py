@@ -10,7 +10,7 @@ from isoglot.measures import SETTINGS, digits_of
 
 if TYPE_CHECKING:
     from isoglot.evaluation import Result
-    from isoglot.evaluation.mteb_result import BenchmarkResult
+    from isoglot.evaluation.mteb import BenchmarkResult
     from isoglot.studies import Estimate
 
 __all__ = ["benchmark_table", "estimates_table", "result_table"]

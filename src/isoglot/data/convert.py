@@ -7,9 +7,8 @@ from pathlib import Path
 from isoglot.collections.folder import collection_folders, share_cached
 from isoglot.collections.writing import write_splits
 from isoglot.data.catalogue.loading import load_splits
-from isoglot.data.forms.lareqa import Candidates
 from isoglot.data.forms.read import COLLECTIONS, FORMS, check_reading, read_form
-from isoglot.data.forms.reading import Reading, Splits
+from isoglot.data.forms.rows import Candidates, Reading, Splits
 
 __all__ = ["FORMS", "Reading", "Splits", "convert", "read_form"]
 

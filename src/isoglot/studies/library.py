@@ -11,7 +11,7 @@ from isoglot.collections import Collection
 from isoglot.data import load_collection, load_worldfacts
 from isoglot.data.catalogue.loading import copy_of, named
 from isoglot.data.forms.read import holds_collection, read_form
-from isoglot.data.forms.reading import Reading, Splits
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.lexicons.induction import induce_lexicons
 from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
 from isoglot.data.lexicons.wordnet import wordnet_lexicons

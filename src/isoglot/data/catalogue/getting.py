@@ -18,7 +18,7 @@ from isoglot.data.catalogue.files import Wanted, fetch, find_files, folder_of, l
 from isoglot.data.catalogue.irds import read_ir_datasets
 from isoglot.data.catalogue.matching import refuse_another
 from isoglot.data.forms.read import read_form
-from isoglot.data.forms.reading import Reading, Splits
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.lexicons import Lexicon, wordnet_lexicons, write_lexicons
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError

@@ -34,7 +34,7 @@ from isoglot.collections.problems import Problems
 from isoglot.collections.select import only_judged
 from isoglot.data.catalogue.download import why_unreachable
 from isoglot.data.catalogue.entry import Entry, IrDatasetsReader
-from isoglot.data.forms.reading import Splits
+from isoglot.data.forms.rows import Splits
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
 

@@ -13,7 +13,7 @@ from isoglot.data.catalogue.entry import Built, Entry, Wordnets, entry_names, fi
 from isoglot.data.catalogue.files import Wanted
 from isoglot.data.catalogue.getting import get_data, read_data
 from isoglot.data.forms.read import load_folder, load_folder_splits
-from isoglot.data.forms.reading import Splits
+from isoglot.data.forms.rows import Splits
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
 from isoglot.files import data_folder

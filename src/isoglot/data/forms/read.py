@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import collection_folders, read_collection, read_folders, read_splits
+from isoglot.collections.folder import collection_folders, read_collection, read_folders
 from isoglot.data.forms.afriqa import read_afriqa
 from isoglot.data.forms.aligned import read_aligned
 from isoglot.data.forms.dpr import read_dpr
 from isoglot.data.forms.dream import read_dream
-from isoglot.data.forms.dureader import read_dureader
-from isoglot.data.forms.dureader_retrieval import read_dureader_retrieval
+from isoglot.data.forms.dureader import read_dureader, read_dureader_retrieval
 from isoglot.data.forms.lareqa import is_lareqa, read_lareqa
 from isoglot.data.forms.mkqa import read_mkqa
-from isoglot.data.forms.reading import Reading, Splits
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.forms.squad import read_squad
 from isoglot.data.forms.tatoeba import read_tatoeba
 from isoglot.data.forms.tldr import read_tldr
@@ -60,14 +60,13 @@ def load_folder(
     if split is None and is_lareqa(folder):
         return read_lareqa(folder, lenient=lenient)
     folders = collection_folders(folder)
-    chosen = split if split in folders else prefer_split
-    if chosen in folders and None not in folders:
-        inner = None if split == chosen else split
-        return read_collection(folders[chosen], split=inner, language=language, lenient=lenient)
     if folders and None not in folders:
-        missing = f"has no split {split!r}; its splits are" if split else "has splits"
-        choice = "" if split else ": choose one with --split"
-        raise InputError(f"{folder} {missing} {', '.join(map(str, folders))}{choice}")
+        chosen = split if split in folders else prefer_split
+        if chosen not in folders:
+            missing = f"has no split {split!r}; its splits are" if split else "has splits"
+            choice = "" if split else ": choose one with --split"
+            raise InputError(f"{folder} {missing} {', '.join(map(str, folders))}{choice}")
+        folder, split, prefer_split = folders[chosen], None if split == chosen else split, None
     return read_collection(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
 
 
@@ -83,9 +82,7 @@ def load_folder_splits(
         return {split: load_folder(folder, split=split, language=language, lenient=lenient)}
     if is_lareqa(folder):
         return {None: read_lareqa(folder, lenient=lenient)}
-    if (folders := collection_folders(folder)) and None not in folders:
-        return read_folders(folders, language=language, lenient=lenient)
-    return read_splits(folder, language=language, lenient=lenient)
+    return read_folders(collection_folders(folder) or {None: folder}, language=language, lenient=lenient)
 
 
 def _folder(source: Path, reading: Reading) -> Splits:
@@ -95,12 +92,8 @@ def _folder(source: Path, reading: Reading) -> Splits:
 def _lareqa(source: Path, reading: Reading) -> Splits:
     if reading.split is not None:
         raise InputError(f"{source} has no split {reading.split!r}: the form lareqa has no splits")
-    candidates = reading.candidates or "sentence"
-    return {
-        None: read_lareqa(
-            source, candidates, language=reading.language, lenient=reading.lenient, label=reading.label
-        )
-    }
+    how: dict[str, Any] = {"language": reading.language, "lenient": reading.lenient, "label": reading.label}
+    return {None: read_lareqa(source, reading.candidates or "sentence", **how)}
 
 
 FORMS: dict[str, Callable[[Path, Reading], Splits]] = {

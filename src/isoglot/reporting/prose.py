@@ -1,23 +1,28 @@
-"""What one evaluation found, in words."""
+"""What evaluations found, in words: one, and several of the same collection beside each other."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from isoglot.measures import count, format_value, percent
-from isoglot.reporting.languages import name_of
-from isoglot.reporting.sentences.words import article, plural
+from isoglot.measures import count, format_value, measure_of, percent
+from isoglot.reporting.result_like import ResultLike
+from isoglot.reporting.tables import Row, clearly_best
+from isoglot.reporting.words import article, name_of, plural
 
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
+__all__ = ["comparison_sentences", "pool_shares", "result_sentences", "value_row"]
 
-__all__ = ["pool_shares", "result_sentences"]
-
+QUESTIONS = (
+    ("monolingual.AP", "Within one language"),
+    ("cross_lingual.AP", "Across languages"),
+    ("multilingual.AP", "Over all languages in one pool"),
+    ("rank_distance", "In treating the languages of an answer alike"),
+)
 NO_PREFERENCE = 0.01
 """Difference of shares below which nothing is called a preference."""
 
 
-def pool_shares(result: Result, k: int = 10) -> dict[str, float]:
+def pool_shares(result: ResultLike, k: int = 10) -> dict[str, float]:
     """Recover the share of each language in the pool: its share of the top k minus the excess over the pool.
 
     Returns:
@@ -33,7 +38,7 @@ def pool_shares(result: Result, k: int = 10) -> dict[str, float]:
     return found
 
 
-def _settings(result: Result, measure: str) -> list[str]:
+def _settings(result: ResultLike, measure: str) -> list[str]:
     """Say how crossing languages compares with staying in one."""
     mono = (result.monolingual or {}).get(measure)
     cross = (result.cross_lingual or {}).get(measure)
@@ -72,7 +77,7 @@ def _settings(result: Result, measure: str) -> list[str]:
     return []
 
 
-def _pairs(result: Result, measure: str) -> list[str]:
+def _pairs(result: ResultLike, measure: str) -> list[str]:
     """Name the best and the worst pair of different languages."""
     rows = [row for row in result.pairs if row["query_lang"] != row["doc_lang"] and row.get(measure) is not None]
     if len(rows) < 2:
@@ -90,7 +95,7 @@ def _pairs(result: Result, measure: str) -> list[str]:
     return [f"Across languages it does best from {pair(best)} and worst from {pair(worst)}."]
 
 
-def _distance(result: Result) -> list[str]:
+def _distance(result: ResultLike) -> list[str]:
     """Say how far apart the languages of an answer are placed, and for whom most."""
     distance, highest = result.bias.get("rank_distance"), result.bias.get("max_rank")
     if distance is None:
@@ -120,7 +125,7 @@ def _distance(result: Result) -> list[str]:
     return sentences
 
 
-def _behind_own(result: Result) -> list[str]:
+def _behind_own(result: ResultLike) -> list[str]:
     """Name the answer that stands furthest behind the one in the question's own language."""
     gaps = {
         (asked, found): rank - row[asked]
@@ -142,7 +147,7 @@ def _behind_own(result: Result) -> list[str]:
     ]
 
 
-def _preference(result: Result, k: int = 10) -> list[str]:
+def _preference(result: ResultLike, k: int = 10) -> list[str]:
     """Say who is shown documents of their own language more than the pool holds."""
     shares = result.bias.get(f"language_share@{k}") or {}
     pool = pool_shares(result, k)
@@ -162,7 +167,7 @@ def _preference(result: Result, k: int = 10) -> list[str]:
     ]
 
 
-def _complete(result: Result) -> list[str]:
+def _complete(result: ResultLike) -> list[str]:
     k = 10 if len(result.languages) <= 10 else 100  # more languages than places could not be complete
     share = result.bias.get(f"complete@{k}")
     if share is None or len(result.languages) > k:
@@ -175,7 +180,7 @@ def _complete(result: Result) -> list[str]:
     ]
 
 
-def _unretrieved(result: Result) -> list[str]:
+def _unretrieved(result: ResultLike) -> list[str]:
     """Say how many of the relevant documents a run file leaves out, and what that means for the rest."""
     counted = result.bias.get("unretrieved_documents") or {}
     pool = counted.get("multilingual")
@@ -197,7 +202,7 @@ def _unretrieved(result: Result) -> list[str]:
     ]
 
 
-def _geometry(result: Result) -> list[str]:
+def _geometry(result: ResultLike) -> list[str]:
     space = result.geometry or {}
     found, chance = space.get("language_identification"), space.get("language_identification_chance")
     if found is None or chance is None:
@@ -208,7 +213,7 @@ def _geometry(result: Result) -> list[str]:
     ]
 
 
-def result_sentences(result: Result, measure: str = "AP") -> list[str]:
+def result_sentences(result: ResultLike, measure: str = "AP") -> list[str]:
     """Say in plain sentences what an evaluation found; what was not measured is left out.
 
     Args:
@@ -228,3 +233,50 @@ def result_sentences(result: Result, measure: str = "AP") -> list[str]:
         *_unretrieved(result),
         *_geometry(result),
     ]
+
+
+def value_row(result: ResultLike, key: str) -> Row:
+    """Return `mean`, `low`, `high` of a measure of a result; None for what it does not have.
+
+    Args:
+        result: the result.
+        key: `monolingual.AP`, `rank_distance`, ...
+    """
+    setting, dot, name = key.partition(".")
+    if not dot:
+        setting, name = "bias", key
+    values: Mapping[str, Any] = getattr(result, setting) or {}
+    interval = ((result.intervals or {}).get(setting) or {}).get(name) or (None, None)
+    return {"mean": values.get(name), "low": interval[0], "high": interval[1]}
+
+
+def comparison_sentences(results: Mapping[str, ResultLike]) -> list[str]:
+    """Say which model is best at what, and whether its interval stands clear of the others'.
+
+    Args:
+        results: name -> result. Of different collections nothing is said but that they do not compare.
+    """
+    if len(results) < 2:
+        return []
+    collections = sorted({result.collection for result in results.values()})
+    if len(collections) > 1:
+        return [
+            f"The models were measured on different collections ({', '.join(collections)}): values do not compare."
+        ]
+    sentences = []
+    for key, where in QUESTIONS:
+        measure = measure_of(key)
+        rows = {name: value_row(result, key) for name, result in results.items()}
+        rows = {name: row for name, row in rows.items() if row["mean"] is not None}
+        if len(rows) < 2:
+            continue
+        ordered = sorted(rows, key=lambda name: rows[name]["mean"], reverse=measure.better == "high")
+        first, second = (format_value(rows[name]["mean"], measure.form) for name in ordered[:2])
+        name = key.partition(".")[2] or measure.label
+        if first == second:
+            sentences.append(f"{where}, {ordered[0]} and {ordered[1]} are level ({name} {first}).")
+            continue
+        clear = clearly_best([rows[name] for name in ordered], measure.better) == 0
+        hedge = "" if clear else "; the 95 % intervals overlap or are missing, so this may be chance"
+        sentences.append(f"{where}, {ordered[0]} is best ({name} {first}), before {ordered[1]} ({second}){hedge}.")
+    return sentences

@@ -1,4 +1,4 @@
-"""What is known of mteb's multilingual tasks: the order of languages in a subset, and whether ids are shared.
+"""What is known of single tasks of mteb: the order of languages in a subset, shared ids, Belebele's own keys.
 
 mteb says which languages a subset has, not which is the queries', and two subsets may use one id for different
 queries. What is stated here was read off mteb's source (2.26, and older versions that still built the data),
@@ -9,12 +9,26 @@ remains unverified.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
-from isoglot.errors import InputError
+from datasets import load_dataset
+from mteb.abstasks import AbsTaskRetrieval
 
-__all__ = ["PAIR_ORDER", "SHARED_IDS", "PairOrder", "check_shared_ids", "split_pair"]
+from isoglot.collections.building import collection_from_rows
+from isoglot.collections.collection import Collection
+from isoglot.data.mteb.library import tag_of_code
+from isoglot.errors import InputError, IsoglotError
+
+__all__ = [
+    "BELEBELE",
+    "PAIR_ORDER",
+    "SHARED_IDS",
+    "PairOrder",
+    "belebele_collection",
+    "check_shared_ids",
+    "split_pair",
+]
 
 PairOrder = Literal["document-query", "query-document"]
 
@@ -39,8 +53,12 @@ SHARED_IDS = {
 
 Not MKQARetrieval, MLQARetrieval, XPQARetrieval and MintakaRetrieval: mteb numbered the queries of each subset in
 the arbitrary order of a Python set. Not BelebeleRetrieval: in nine languages two questions are worded alike and
-the numbers behind them are shifted; `isoglot.data.mteb.belebele` reads the publisher's keys instead.
+the numbers behind them are shifted; `belebele_collection` reads the publisher's keys instead.
 """
+
+BELEBELE = "BelebeleRetrieval"
+COLUMNS = ("link", "question_number", "question", "flores_passage")
+"""Of its publisher's data set: a passage is known by `link`, a question by `link` and `question_number`."""
 
 FEWEST_GROUPS = 20
 MOST_DISAGREEMENT = 0.1
@@ -109,3 +127,61 @@ def _groups(judged: Mapping[str, Mapping[Any, int]]) -> dict[str, frozenset[str]
     for query, documents in judged.items():
         members[next(iter(documents))].add(query)
     return {query: frozenset(queries) for queries in members.values() for query in queries}
+
+
+def belebele_collection(task: AbsTaskRetrieval) -> Collection:
+    """Read the languages of a task's subsets: 488 passages and 900 questions in each, all parallel.
+
+    By its publisher's keys instead of mteb's numbers. Every question is relevant to its passage in every language,
+    so all pairs of the languages are measured, not only those with English that mteb has.
+
+    Source: Bandarkar et al., "The Belebele Benchmark: a Parallel Reading Comprehension Dataset in 122 Language
+    Variants", arXiv 2308.16884.
+
+    Args:
+        task: mteb's task, limited to the languages wanted.
+
+    Raises:
+        IsoglotError: the data cannot be downloaded.
+        InputError: it has another form than its publisher's.
+    """
+    codes = task.metadata.hf_subsets_to_langscripts
+    documents: dict[str, tuple[str, str, str, str]] = {}
+    queries: dict[tuple[str, str], tuple[str, str, str]] = {}
+    asked: dict[str, str] = {}
+    for code in sorted({code for subset in task.hf_subsets for code in codes[subset]}):
+        tag = tag_of_code(code)
+        for row in _belebele_rows(task.metadata.dataset, code):
+            link, question = row["link"], f"{row['link']}#{row['question_number']}"
+            documents[f"{tag}/{link}"] = (f"{tag}/{link}", tag, "", row["flores_passage"])
+            queries[question, tag] = (question, tag, row["question"])
+            asked[question] = link
+    tags = sorted({document[1] for document in documents.values()})
+    return collection_from_rows(
+        documents.values(),
+        queries.values(),
+        [
+            (question, f"{tag}/{link}", 1)
+            for question, link in asked.items()
+            for tag in tags
+            if f"{tag}/{link}" in documents
+        ],
+        name=task.metadata.name,
+    )
+
+
+def _belebele_rows(dataset: Mapping[str, Any], code: str) -> Iterable[Mapping[str, Any]]:
+    name = code.replace("-", "_")
+    try:
+        loaded = load_dataset(dataset["path"], name=name, revision=dataset["revision"], split="test")
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise IsoglotError(
+            f"Belebele in {name} ({dataset['path']}) cannot be loaded: {reason}. It comes from the Hugging Face "
+            "hub: connect to it once (HF_HUB_OFFLINE must not be set), after which it is cached"
+        ) from error
+    missing = [column for column in COLUMNS if column not in loaded.column_names]
+    if missing:
+        raise InputError(f"Belebele in {name} has no column {missing[0]!r}: {dataset['path']} has changed its form")
+    rows: Iterable[Mapping[str, Any]] = loaded
+    return rows

@@ -1,12 +1,17 @@
-"""TREC run files of any system: `query Q0 document rank score tag` on each line, plain or gzipped."""
+"""TREC run files of any system, read, ranked and evaluated: `query Q0 document rank score tag` on each line.
+
+They may be gzipped.
+"""
 
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -17,12 +22,20 @@ from pyarrow import csv
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.sources.ids import document_rows, few, query_rows, why_unknown
+from isoglot.evaluation.bias import TOP
+from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
+from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
+from isoglot.evaluation.ranks import unit_ranks, version_correlations
+from isoglot.evaluation.result import Result
+from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
 from isoglot.evaluation.sources.run_writing import check_ids
+from isoglot.evaluation.summary import Clock, result_of_ranks
 
-__all__ = ["RunEntries", "read_run"]
+__all__ = ["RunEntries", "evaluate_run", "ranks_of_run", "read_run"]
 
 IntArray = NDArray[np.integer[Any]]
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 24
 COLUMNS = ("query", "iteration", "document", "rank", "score", "tag")
@@ -200,4 +213,153 @@ def _check_repeats(path: Path, queries: IntArray, documents: IntArray, collectio
     raise InputError(
         f"{path} line {number}: document {identifier!r} is given twice for query {parts[0]!r} ({len(repeated):,} "
         "such lines); keep the better one"
+    )
+
+
+def _places(group: IntArray) -> IntArray:
+    """Return the place, from 1, of each element within its run of equal values of a sorted array (n,)."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    return np.arange(1, len(group) + 1) - np.repeat(starts, np.diff(starts, append=len(group)))
+
+
+def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, correlation: bool = True) -> Ranks:
+    """Rank what a run file ranks: by score, equal scores by document row (trec_eval: by document id).
+
+    The rank among the documents of a language is that of the run without all other documents.
+
+    Args:
+        entries: lines of the run; queries that are not judged are left out, and documents that are not in a query's
+            pool.
+        judged: the queries and their relevant documents.
+        top: how many of the best documents of each query to return.
+        correlation: whether to compute rank correlations between language versions; done only where the run ranks
+            the whole pool for every query.
+
+    Returns:
+        The ranks: inf for relevant documents that the run does not have.
+    """
+    pool, languages = len(judged.document_language), int(judged.document_language.max(initial=0)) + 1
+    position_of = np.full(int(max(entries.queries.max(initial=0), judged.query_rows.max())) + 1, -1)
+    position_of[judged.query_rows] = np.arange(len(judged.query_rows))
+    position = position_of[entries.queries]
+    ranked = position.astype(np.int64) * pool + entries.documents
+    excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
+    kept = np.flatnonzero((position >= 0) & ~np.isin(ranked, excluded))
+    kept = kept[np.lexsort((entries.documents[kept], -entries.scores[kept], position[kept]))]
+    query, document = position[kept], entries.documents[kept]
+
+    pool_place = _places(query)
+    group = query * languages + judged.document_language[document]
+    by_language = np.argsort(group, kind="stable")
+    language_place = np.empty_like(pool_place)
+    language_place[by_language] = _places(group[by_language])
+
+    keys = query * pool + document
+    order = np.argsort(keys)
+    wanted = judged.queries * pool + judged.documents
+    at = np.searchsorted(keys, wanted, sorter=order)
+    at = order[np.minimum(at, max(len(keys) - 1, 0))] if len(keys) else np.zeros(len(wanted), np.int64)
+    found = keys[at] == wanted if len(keys) else np.zeros(len(wanted), bool)
+    best = np.full((len(judged.query_rows), min(top, pool)), -1)
+    high = pool_place <= best.shape[1]
+    best[query[high], pool_place[high] - 1] = document[high]
+    whole = len(keys) == len(judged.query_rows) * pool
+    return Ranks(
+        judged,
+        np.where(found, pool_place[at], np.inf) if len(keys) else np.full(len(wanted), np.inf),
+        np.where(found, language_place[at], np.inf) if len(keys) else np.full(len(wanted), np.inf),
+        best,
+        _correlations(document.reshape(-1, pool), judged) if whole and correlation else None,
+        truncated=True,
+    )
+
+
+def _correlations(rankings: IntArray, judged: Judgments) -> NDArray[np.float64]:
+    """Correlate the whole rankings (q, D) of the language versions of every query."""
+    order = np.argsort(judged.query_ids, kind="stable")
+    ids = judged.query_ids[order]
+    values = np.full(len(ids), np.nan)
+    shape = unit_ranks(rankings.shape[1])
+    for start, end in pairwise([0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]):
+        units = np.empty((end - start, rankings.shape[1]), np.float32)
+        np.put_along_axis(units, rankings[order[start:end]], np.broadcast_to(shape, units.shape), axis=1)
+        values[order[start:end]] = version_correlations(units)
+    return values
+
+
+def _note_what_is_missing(path: Path, entries: RunEntries, ranks: Ranks, collection: Collection) -> None:
+    judged = ranks.judgments
+    absent = judged.query_rows[~np.isin(judged.query_rows, entries.queries)]
+    if len(absent) == len(judged.query_rows):
+        raise InputError(f"{path} has no query with a relevant document in {collection.name}: check its qrels")
+    if len(absent):
+        shown = few([str(name) for name in query_names(collection, absent[:4])])
+        logger.warning(
+            "%s has nothing for %d of %d judged queries (%s): they count, with nothing found",
+            path,
+            len(absent),
+            len(judged.query_rows),
+            shown,
+        )
+    share = float(np.isinf(ranks.pool_rank).mean())
+    if share:
+        logger.warning(
+            "%s does not have %.1f %% of the relevant documents: they count as not found, and as last of the pool "
+            "(rank %d) in rank_distance and max_rank",
+            path,
+            100 * share,
+            len(judged.document_language),
+        )
+
+
+def evaluate_run(
+    path: str | Path,
+    collection: Collection,
+    *,
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    rank_correlation: bool = True,
+    name: str | None = None,
+) -> Result:
+    """Evaluate the run file of any system; what is not described is as for `evaluate`, and geometry is None.
+
+    The run should rank the multilingual pool. Measures of a language pair are those of the run without the
+    documents of other languages. A relevant document that the run does not have contributes nothing to rank
+    measures, as in trec_eval; in `rank_distance` and `max_rank` it is last of the pool. `bias["unretrieved"]` is
+    the mean over queries of the share of such documents: the larger, the less the other measures of bias say.
+    Memory: about 150 bytes a line.
+
+    Args:
+        path: the run file, see `read_run`.
+        collection: the collection that was searched.
+        measures: rank measures.
+        bootstrap: draws for the confidence intervals.
+        seed: of the bootstrap.
+        rank_correlation: whether to measure it, where the run ranks the whole pool for every query.
+        name: what the result calls the system; None for the run's tag.
+
+    Returns:
+        The result.
+
+    Raises:
+        InputError: the run is not one of this collection (see `read_run`), or a measure is unknown.
+    """
+    for measure in measures:
+        parse_measure(measure)
+    clock = Clock()
+    judged = judgments_of(collection, collection.judged_query_rows())
+    entries = read_run(path, collection)
+    clock.lap("read")
+    ranks = ranks_of_run(entries, judged, correlation=rank_correlation and judged.has_versions)
+    clock.lap("rank")
+    _note_what_is_missing(Path(path), entries, ranks, collection)
+    return result_of_ranks(
+        ranks,
+        collection,
+        measures=measures,
+        bootstrap=bootstrap,
+        seed=seed,
+        name=name or entries.tag,
+        clock=clock,
     )
