@@ -15,7 +15,7 @@ from textwrap import shorten
 from typing import Any
 
 from isoglot.errors import InputError, IsoglotError
-from isoglot.files import new_file
+from isoglot.files import new_file, require
 
 __all__ = ["DownloadError", "Notify", "checksum_of", "download", "read_record", "record_path", "why_unreachable"]
 
@@ -239,8 +239,8 @@ def download(url: str, path: Path, checksum: str | None, notify: Notify | None =
         DownloadError: the server cannot be reached, has no such file, or the file is not what it should be.
         InputError: the recorded checksum cannot be read.
     """
-    import pooch
-    import requests
+    pooch = require("pooch", "data", "downloading")
+    requests = require("requests", "data", "downloading")
 
     recorded = read_record(path) if checksum is None else None
     expected = checksum or recorded
