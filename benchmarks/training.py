@@ -44,7 +44,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Multiway
 from isoglot.collections import Collection, read_collection
-from isoglot.data.mteb.selection import keep_languages
+from isoglot.collections.select import keep_languages
 from isoglot.encoders import scratch_encoder, static_encoder, train_tokenizer
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
@@ -122,7 +122,9 @@ def ours(options: argparse.Namespace, collection: Collection, model: SentenceTra
     counts = collection.pair_counts
     by_row = options.pairing == "row"
     strategy = CrossLingual() if by_row else Hybrid(alpha=float(counts.trace() / counts.sum()), pairing="batch")
-    trainer = HybridTrainer(model, collection, strategy, InfoNCE(TEMPERATURE), arguments(options, folder))
+    trainer = HybridTrainer(
+        model, collection, strategy=strategy, objective=InfoNCE(TEMPERATURE), args=arguments(options, folder)
+    )
     loader = trainer.get_train_dataloader()  # tokenises
     trainer.get_train_dataloader = lambda: loader  # type: ignore[method-assign]
     return trainer, lambda: [len(trainer.sampler[step]) for step in range(options.steps)]

@@ -96,7 +96,7 @@ def test_a_query_itself_is_not_mined_as_its_negative(where):
     queries, documents = vectors(collection)
     rows = collection.judged_query_rows()
     mined = mine_embeddings(
-        queries[rows], documents, judgments_of(collection, rows), collection, k=3, where=where, margin=None
+        queries[rows], documents, judgments_of(collection, rows), collection, negatives=3, where=where, margin=None
     )
     owner = np.repeat(np.arange(len(mined.offsets) - 1), np.diff(mined.offsets))
     ids = collection.query_index

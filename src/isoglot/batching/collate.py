@@ -12,8 +12,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.relations import Versions, lowest, spread
+from isoglot.batching.relations import Grouped, Versions, lowest
 from isoglot.batching.sampler import Batch, StepSampler
+from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
@@ -63,11 +64,11 @@ class StepCollator:
         self.switcher = switcher
         collection = sampler.collection
         self._negatives = negatives
-        self._hard = hard_negative_rows(collection) if negatives else None
+        self._hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives else None
         self._versions = Versions(collection) if versions or negatives else None
         self._adds_versions = versions
         self._translations = _find_translations(collection)
-        self._english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        self._english = is_english(collection.languages)
 
     def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
         """Return the inputs of one step: `query_…` and `document_…` features and `label`.
@@ -124,14 +125,14 @@ class StepCollator:
         collection = self.sampler.collection
         asked, answered = collection.query_language[batch.queries], collection.document_language[batch.documents]
         apart = self._translations[ids]
-        rows, owner = self._versions.queries(ids)
+        rows, owner = self._versions.queries.of(ids)
         language = collection.query_language[rows]
         chosen = self._choose(batch, 0, language, owner, asked, np.where(apart, answered, NO_LANGUAGE))
         versions = np.full(len(ids), NO_LANGUAGE)
         versions[owner[chosen]] = language[chosen]
         queries = (Role.OTHER_QUERY, rows[chosen], ids[owner[chosen]])
 
-        rows, owner = self._versions.documents(ids)
+        rows, owner = self._versions.documents.of(ids)
         language = collection.document_language[rows]
         taken = (np.where(apart, one, NO_LANGUAGE) for one in (asked, versions))
         chosen = self._choose(batch, 1, language, owner, answered, *taken)
@@ -154,8 +155,7 @@ class StepCollator:
         """
         assert self._hard is not None
         assert self._versions is not None
-        offsets, documents = self._hard
-        rows, owner = spread(documents, offsets, batch.queries)
+        rows, owner = self._hard.of(batch.queries)
         if batch.document_ids is None:
             rows, owner, later = self._with_versions(batch, ids, rows, owner)
         else:
@@ -163,13 +163,10 @@ class StepCollator:
         keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
-        relevant, whose = self._versions.documents(np.unique(ids))
-        order = np.argsort(relevant, kind="stable")
-        places = np.minimum(np.searchsorted(relevant[order], rows), max(len(order) - 1, 0))
-        known = relevant[order][places] == rows if len(order) else np.zeros(len(rows), bool)
-        query_ids = (
-            np.where(known, np.unique(ids)[whose[order][places]], -1) if len(order) else np.full(len(rows), -1)
-        )
+        asked = np.unique(ids)
+        relevant, whose = self._versions.documents.of(asked)
+        answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
+        query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
 
@@ -190,11 +187,10 @@ class StepCollator:
         """
         assert self._hard is not None
         assert self._versions is not None
-        offsets, documents = self._hard
         language = self.sampler.collection.document_language
         wanted = language[batch.documents]
-        versions, whose = self._versions.queries(ids)
-        others, version = spread(documents, offsets, versions)
+        versions, whose = self._versions.queries.of(ids)
+        others, version = self._hard.of(versions)
         of = whose[version]
         fits = language[others] == wanted[of]
         rows, owner, later = (

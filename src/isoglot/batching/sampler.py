@@ -190,6 +190,16 @@ class BatchSampler(StepSampler):
     Raises:
         InputError: the collection has no training pair of a kind that the strategy draws, or there is no target
             collection for a strategy with domain batches, or one for a strategy without.
+
+    Example:
+        >>> import isoglot as ig
+        >>> pages = [(f"{tag}/{n}", tag, "", f"page {n}") for tag in ("en", "de") for n in range(8)]
+        >>> queries = [(f"q{n}", tag, f"question {n}") for tag in ("en", "de") for n in range(8)]
+        >>> data = ig.collection_from_rows(pages, queries, [(f"q{page[0][3:]}", page[0], 1) for page in pages])
+        >>> sampler = ig.BatchSampler(data, ig.Hybrid(alpha=0.5), batch_size=4)
+        >>> batch = sampler[10**9]
+        >>> len(batch), batch.kind in ("mono", "cross"), len(set(data.query_index[batch.queries]))
+        (4, True, 4)
     """
 
     def __init__(
@@ -211,7 +221,7 @@ class BatchSampler(StepSampler):
         if isinstance(strategy, Multiway):
             allowed = strategy.allowed(collection)
             self._multiway = MultiwayDraws(
-                collection, allowed, strategy.ways, strategy.tau, batch_size, seed, self._conflicts
+                collection, allowed, self._conflicts, strategy.ways, strategy.tau, batch_size, seed
             )
         else:
             self._alpha = strategy.monolingual_share
@@ -250,7 +260,7 @@ class BatchSampler(StepSampler):
 
     def _row_draws(self, allowed: np.ndarray, number: int) -> RowDraws:
         strategy, size = self.strategy, self.batch_size
-        draws = RowDraws(self.collection, allowed, strategy.tau, size, self.seed, number, self._conflicts)
+        draws = RowDraws(self.collection, allowed, self._conflicts, strategy.tau, size, self.seed, number)
         if draws.rows < size:
             logger.info(
                 "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "

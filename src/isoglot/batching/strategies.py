@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -23,6 +24,7 @@ __all__ = [
     "Pairing",
     "Schedule",
     "Strategy",
+    "is_english",
     "strategy",
     "training_pairs",
 ]
@@ -43,6 +45,11 @@ class Schedule:
         start: rate at step 0, in [0, 1].
         end: rate from step `steps` on, in [0, 1]; equals `start` if constant.
         steps: how many steps the change takes.
+
+    Example:
+        >>> schedule = Schedule("linear", 1.0, 0.5, steps=1000)
+        >>> [schedule.rate(step) for step in (0, 500, 5000)]
+        [1.0, 0.75, 0.5]
     """
 
     shape: Literal["constant", "linear", "cosine"]
@@ -107,6 +114,7 @@ class Strategy:
     """
 
     name: ClassVar[str] = ""
+    fixed_alpha: ClassVar[float] = 0.0
 
     gamma: float = 0.0
     tau: float = 1.0
@@ -133,7 +141,7 @@ class Strategy:
     @property
     def monolingual_share(self) -> Schedule:
         """Probability that a batch is monolingual (alpha), by step."""
-        raise NotImplementedError
+        return Schedule("constant", self.fixed_alpha)
 
     def by_row(self, kind: str) -> bool:
         """Tell whether every row of a batch of a kind (`mono`, `cross`) draws its own languages."""
@@ -152,7 +160,7 @@ class Strategy:
             inside[[collection.language_index(tag) for tag in self.languages]] = True
             allowed &= inside[:, None] & inside[None, :]
         if self.pairs == ENGLISH_CENTRIC:
-            english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+            english = is_english(collection.languages)
             allowed &= english[:, None] | english[None, :]
         elif isinstance(self.pairs, tuple):
             chosen = np.zeros((size, size), bool)
@@ -186,6 +194,12 @@ class Hybrid(_Paired):
         alpha: probability of a monolingual batch, or a `Schedule` of it.
         pairing: `row`, every row of a cross-lingual batch has its own pair of two languages, as the paper's text
             and figure are read here; or `batch`, all rows have one.
+
+    Example:
+        >>> import isoglot as ig
+        >>> curriculum = ig.Hybrid(alpha=ig.Schedule("linear", 1.0, 0.5, steps=1000), languages=("en", "deu"))
+        >>> curriculum.monolingual_share.rate(500), curriculum.languages
+        (0.75, ('en', 'de'))
     """
 
     name: ClassVar[str] = "hybrid"
@@ -204,14 +218,15 @@ class Hybrid(_Paired):
 
 @dataclass(frozen=True, kw_only=True)
 class Monolingual(Strategy):
-    """Every batch in one language, query and document alike: LAReQA's X-X-mono (arXiv 2004.05484)."""
+    """Every batch in one language, query and document alike: LAReQA's X-X-mono (arXiv 2004.05484).
+
+    Example:
+        >>> Monolingual(languages=("en", "de")).monolingual_share.rate(0)
+        1.0
+    """
 
     name: ClassVar[str] = "monolingual"
-
-    @property
-    def monolingual_share(self) -> Schedule:
-        """Always 1."""
-        return Schedule("constant", 1.0)
+    fixed_alpha: ClassVar[float] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,25 +235,32 @@ class CrossLingual(_Paired):
 
     Attributes:
         pairing: `row`, every row has its own pair of two languages; or `batch`, all rows of a batch have one.
+
+    Example:
+        >>> CrossLingual().by_row("cross"), CrossLingual(pairing="batch").by_row("cross")
+        (True, False)
     """
 
     name: ClassVar[str] = "cross_lingual"
 
-    @property
-    def monolingual_share(self) -> Schedule:
-        """Always 0."""
-        return Schedule("constant", 0.0)
-
 
 @dataclass(frozen=True, kw_only=True)
 class English(Monolingual):
-    """Only English queries and documents: En-En."""
+    """Only English queries and documents: En-En.
+
+    Example:
+        >>> from isoglot.collections import collection_from_rows
+        >>> pages = [("a", "en", "", "sun"), ("b", "de", "", "Sonne")]
+        >>> data = collection_from_rows(pages, [("q", "en", "star")], [("q", "a", 1), ("q", "b", 1)])
+        >>> data.languages, English().allowed(data).tolist()
+        (('de', 'en'), [[False, False], [False, True]])
+    """
 
     name: ClassVar[str] = "english"
 
     def allowed(self, collection: Collection) -> np.ndarray:
         """Only pairs of a variety of English with itself are left."""
-        english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        english = is_english(collection.languages)
         if not english.any():
             raise InputError(f"the strategy english needs English, and {collection.name} has none")
         return super().allowed(collection) & english[:, None] & english[None, :]
@@ -246,7 +268,12 @@ class English(Monolingual):
 
 @dataclass(frozen=True, kw_only=True)
 class Mixed(Monolingual):
-    """Every row draws its own language, query and document alike: X-X, the usual multilingual batch."""
+    """Every row draws its own language, query and document alike: X-X, the usual multilingual batch.
+
+    Example:
+        >>> Mixed().by_row("mono"), Monolingual().by_row("mono")
+        (True, False)
+    """
 
     name: ClassVar[str] = "mixed"
 
@@ -265,6 +292,10 @@ class Multiway(Strategy):
 
     Attributes:
         ways: K, the most languages of a query and of its documents; at least 2.
+
+    Example:
+        >>> Multiway(ways=4, tau=0.5).ways
+        4
     """
 
     name: ClassVar[str] = "multiway"
@@ -313,6 +344,11 @@ def strategy(
                 raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
             own[key] = value
     return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)
+
+
+def is_english(languages: Sequence[str]) -> np.ndarray:
+    """Return (L,) bool: which of these canonical tags are English of some kind."""
+    return np.array([tag.split("-")[0] == "en" for tag in languages], bool)
 
 
 def training_pairs(counts: np.ndarray) -> int:

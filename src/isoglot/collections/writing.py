@@ -16,13 +16,14 @@ from isoglot.collections.jsonl import write_qrels, write_texts
 from isoglot.collections.parquet import write_parquet
 from isoglot.files import new_folder
 
-__all__ = ["share_documents", "write_collection", "write_splits"]
+__all__ = ["joined_queries", "qrels_table", "share_documents", "write_collection", "write_splits"]
 
 Form = Literal["jsonl", "parquet"]
 Splits = Mapping[str | None, Collection]
 
 
-def _qrels_table(collection: Collection) -> pa.Table:
+def qrels_table(collection: Collection) -> pa.Table:
+    """Return the judgments of a collection with ids, as its files have them."""
     judgments = collection.judgments
     return pa.table(
         {
@@ -33,8 +34,8 @@ def _qrels_table(collection: Collection) -> pa.Table:
     )
 
 
-def _all_queries(tables: list[pa.Table]) -> pa.Table:
-    """Return the queries of all splits, each version once."""
+def joined_queries(tables: list[pa.Table]) -> pa.Table:
+    """Return the queries of all splits, each version once, in order of first appearance."""
     if all(table is tables[0] for table in tables):
         return tables[0]
     joined = pa.concat_tables(tables, promote_options="default")
@@ -62,7 +63,7 @@ def write_collection(
     splits = {None: collection} if isinstance(collection, Collection) else collection
     first = next(iter(splits.values()))
     with new_folder(folder) as temporary:
-        queries = _all_queries([part.queries for part in splits.values()])
+        queries = joined_queries([part.queries for part in splits.values()])
         for table, stem in ((first.documents, "corpus"), (queries, "queries")):
             if form == "parquet":
                 write_parquet(table, temporary / f"{stem}.parquet")
@@ -72,9 +73,9 @@ def write_collection(
             stem = "qrels" if split is None else f"qrels/{split}"
             (temporary / stem).parent.mkdir(exist_ok=True)
             if form == "parquet":
-                write_parquet(_qrels_table(part), temporary / f"{stem}.parquet")
+                write_parquet(qrels_table(part), temporary / f"{stem}.parquet")
             else:
-                write_qrels(_qrels_table(part), temporary / f"{stem}.tsv")
+                write_qrels(qrels_table(part), temporary / f"{stem}.tsv")
         metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
         text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
         (temporary / "collection.yaml").write_text(text, encoding="utf-8")

@@ -19,12 +19,11 @@ from isoglot.data.catalogue.irds import read_ir_datasets
 from isoglot.data.catalogue.matching import refuse_another
 from isoglot.data.forms.read import read_form
 from isoglot.data.forms.rows import Reading, Splits
-from isoglot.data.lexicons.lexicon import Lexicon, write_lexicon
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.lexicons import Lexicon, wordnet_lexicons, write_lexicons
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
-from isoglot.files import new_folder
-from isoglot.languages.tags import canonical_tag
+from isoglot.files import refuse_taken
+from isoglot.languages.tags import read_tag
 
 __all__ = ["Got", "get_data", "read_data", "wanted_languages"]
 
@@ -60,10 +59,7 @@ def wanted_languages(entry: Entry, languages: list[str] | None) -> tuple[str, ..
         return None
     wanted: list[str] = []
     for text in languages:
-        try:
-            tag = canonical_tag(text)
-        except ValueError as error:
-            raise InputError(f"--languages: {error}") from None
+        tag = read_tag(text, "--languages")
         found = [have for have in entry.languages if _speaks(have, [tag])]
         if not found:
             raise InputError(f"{entry.name} has no language {tag!r}; it has {', '.join(entry.languages)}")
@@ -98,8 +94,7 @@ def get_data(entry: Entry, to: str | Path, wanted: Wanted | None = None, form: F
         IsoglotError: they cannot be downloaded.
     """
     wanted, to = wanted or Wanted(), Path(to)
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):  # said before hours of download
-        raise InputError(f"{to} already exists and is not an empty folder; remove it or choose another one")
+    refuse_taken(to)  # before hours of download
     if isinstance(entry.reader, Wordnets):
         return _get_lexicons(entry, to, wanted)
     splits, missing = read_data(entry, wanted)
@@ -117,9 +112,7 @@ def _get_lexicons(entry: Entry, to: Path, wanted: Wanted) -> Got:
         if not files:
             raise InputError(f"{source} has none of the files of {entry.name}, such as {entry.files[0].path}")
     lexicons = tuple(wordnet_lexicons(sorted(files.values()), lenient=wanted.lenient))
-    with new_folder(to) as folder:
-        for lexicon in lexicons:
-            write_lexicon(lexicon, folder)
+    write_lexicons(lexicons, to)
     return Got(lexicons=lexicons, missing=tuple(missing))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import collection_folders, read_collection, read_folders
+from isoglot.collections.folder import collection_folders, read_collection, read_folders, read_splits
 from isoglot.data.forms.afriqa import read_afriqa
 from isoglot.data.forms.aligned import read_aligned
 from isoglot.data.forms.dpr import read_dpr
@@ -81,7 +81,10 @@ def load_folder_splits(
 
 
 def _folder(source: Path, reading: Reading) -> Splits:
-    return load_folder_splits(source, split=reading.split, language=reading.language, lenient=reading.lenient)
+    language, lenient = reading.language, reading.lenient
+    if reading.label and reading.split is None and None in collection_folders(source):
+        return read_splits(source, language=language, lenient=lenient, label=reading.label)
+    return load_folder_splits(source, split=reading.split, language=language, lenient=lenient)
 
 
 def _lareqa(source: Path, reading: Reading) -> Splits:
