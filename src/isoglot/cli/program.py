@@ -17,7 +17,7 @@ import typer
 
 from isoglot.cli import catalogue, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
 from isoglot.cli.compare import compare
-from isoglot.cli.data import _tags
+from isoglot.cli.data import listed
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.mine import mine
 from isoglot.cli.progress import demo_progress
@@ -48,7 +48,7 @@ def demo(
     logging.getLogger("isoglot").setLevel(logging.WARNING)
     with demo_progress(state.progress) as notify:
         outcome = run_demo(
-            out, seeds=seeds, steps=steps, languages=tuple(_tags(languages) or DEMO_LANGUAGES), notify=notify
+            out, seeds=seeds, steps=steps, languages=tuple(listed(languages) or DEMO_LANGUAGES), notify=notify
         )
     console().print(estimates_table(outcome.estimates))
     seconds = ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items())

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from isoglot.amounts import read_budget, read_budgets
-from isoglot.cli.data import Lang, Lenient, Source, Split, To, _tags, app
+from isoglot.cli.data import Lang, Lenient, Source, Split, To, app, listed
 from isoglot.cli.state import console
 
 __all__ = ["check", "leakage", "sample", "stats"]
@@ -180,7 +180,7 @@ def sample(
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     budgets = read_budgets(budget or (), "--budget")
-    held_out = [read_tag(name, "--hold-out-languages") for name in _tags(hold_out_languages) or ()]
+    held_out = [read_tag(name, "--hold-out-languages") for name in listed(hold_out_languages) or ()]
     limit = read_budget(default, "--default")
     if not budgets and not held_out and limit is None:
         raise InputError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from isoglot.cli.data import _tags
+from isoglot.cli.data import listed
 from isoglot.cli.progress import demo_progress
 from isoglot.cli.state import console, state
 
@@ -53,7 +53,7 @@ def _seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(seed) for seed in _tags(text) or ()]
+        return [int(seed) for seed in listed(text) or ()]
     except ValueError:
         raise InputError(f"--seeds {text!r} must be numbers separated by commas, such as 0,1,2") from None
 
@@ -154,7 +154,7 @@ def run(
         "profile": profile,
         "encoder": encoder,
         "seeds": _seeds(seeds),
-        "arms": _tags(arms),
+        "arms": listed(arms),
         "keep_models": keep_models,
     }
     if dry_run:
