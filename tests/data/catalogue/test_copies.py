@@ -150,6 +150,16 @@ def test_without_a_network_it_is_said_and_nothing_stays_behind(data_home, elsewh
     assert ig.load_collection("xquad").queries.num_rows == 3
 
 
+def test_worldfacts_is_a_name_like_others_and_built(data_home, elsewhere):
+    assert ig.load_collection("WorldFacts/train").name == "worldfacts/train"
+    assert ig.load_collection("worldfacts", prefer_split="test").name == "worldfacts/test"
+    assert list(load_splits("worldfacts/test")) == ["test"]
+    for split, said in ((None, "has several splits"), ("dev", "has no split 'dev'")):
+        with pytest.raises(InputError, match=f"worldfacts {said}: choose one of train, test with --split"):
+            ig.load_collection("worldfacts", split=split)
+    assert not data_home.exists()
+
+
 def test_wordnets_are_no_collection(data_home, elsewhere):
     with pytest.raises(InputError, match="`isoglot data get omw --to DIR` makes lexicons"):
         ig.load_collection("omw")
