@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from isoglot.collections import collection_from_rows
 from isoglot.data.lexicons.induction import induce_lexicons
 from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs, read_lexicon, read_lexicons, write_lexicon
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.lexicons.wordnet import gather_lexicons, wordnet_lexicons
 from isoglot.errors import InputError
 from isoglot.languages.words import fold_word, words_of
 
@@ -92,6 +92,18 @@ def test_wordnets_are_joined_on_synsets(tmp_path):
         wordnet_lexicons([polish, polish])
     with pytest.raises(InputError, match="two languages"):
         wordnet_lexicons([polish])
+
+
+def test_files_folders_and_wordnets_are_gathered(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "en-de.tsv").write_text("one\teins\n")
+    tabs = [
+        wordnet(tmp_path / f"{code}.tab", code, ("1-n", f"{code}:lemma", word))
+        for code, word in (("pol", "pies"), ("por", "cão"))
+    ]
+    found = gather_lexicons([tabs[0], str(tmp_path / "pairs"), tabs[1]])
+    assert [(one.source, one.target) for one in found] == [("en", "de"), ("pl", "pt"), ("pt", "pl")]
+    assert wordnet_lexicons(tabs, ["pl", "de"]) == []
 
 
 def test_real_wordnets_translate(shared_data):
