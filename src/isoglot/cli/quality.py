@@ -170,8 +170,6 @@ def sample(
     lenient: Lenient = False,
 ) -> None:
     """Draw a training sample with so many queries of each language; larger samples hold the smaller ones."""
-    import numpy as np
-
     from isoglot.collections import write_collection
     from isoglot.data import sample_collection
     from isoglot.errors import InputError
@@ -190,7 +188,7 @@ def sample(
     drawn = sample_collection(_load(source, split, "train", lang, lenient), budgets, limit, seed, held_out)
     write_collection(drawn, to, form)  # type: ignore[arg-type]
     typer.echo(f"Wrote {to}: {drawn}")
-    alone = int((np.diff(drawn.relevance.offsets)[drawn.query_index] == 0).sum())
+    alone = int((drawn.relevant_counts == 0).sum())
     if alone:
         typer.echo(
             f"{alone:,} of its queries have no relevant document left: the budgets of the documents' languages "
