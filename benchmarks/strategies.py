@@ -125,7 +125,7 @@ def run(
             report_to="none",
             disable_tqdm=True,
         )
-        trainer = HybridTrainer(model, data, arm[0], arm[1](), args)
+        trainer = HybridTrainer(model, data, strategy=arm[0], objective=arm[1](), args=args)
         trainer.remove_callback(PrinterCallback)
         start = time.perf_counter()
         trainer.train()

@@ -74,9 +74,9 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     trainer = HybridTrainer(
         model,
         collection,
-        strategy(name),
-        term(learn_temperature=True),
-        args,
+        strategy=strategy(name),
+        objective=term(learn_temperature=True),
+        args=args,
         callbacks=[recorder],
         chunk_tokens=200,
         memory={"multiway": 1, "hybrid": 20_000_000}[name],  # all chunks computed again, or some

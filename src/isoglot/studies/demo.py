@@ -76,7 +76,7 @@ def _fit(model: SentenceTransformer, collection: Collection, strategy_name: str,
             report_to="none",
             disable_tqdm=True,
         )
-        trainer = HybridTrainer(model, collection, strategy(strategy_name), args=args)
+        trainer = HybridTrainer(model, collection, strategy=strategy(strategy_name), args=args)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
         embedder: Any = trainer.loss.embedder
