@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -40,15 +40,14 @@ def estimates_table(estimates: list[Estimate]) -> Table:
 
 def _cell(result: Result, setting: str, measure: str, macro: bool = False) -> str:
     """Return a value with its 95 % interval, or a dash where the collection has no such setting."""
-    held = result.macro if macro else vars(result)
-    values: dict[str, Any] | None = (held or {}).get(setting)
-    value = values.get(measure) if values else None
-    if value is None:
+    from isoglot.reporting.result_like import value_row  # figures are slow to import
+
+    row = value_row(result, f"{setting}.{measure}", macro)
+    if row["mean"] is None:
         return "–"
     digits = digits_of(measure)
-    interval = (((held or {}).get("intervals") or {}).get(setting) or {}).get(measure)
-    spread = f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else ""
-    return f"{value:.{digits}f}{spread}"
+    spread = "" if row["low"] is None else f" [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+    return f"{row['mean']:.{digits}f}{spread}"
 
 
 def result_table(result: Result) -> Table:
