@@ -38,7 +38,7 @@ def data(toy, tmp_path) -> Path:
 
 
 def test_every_key_has_a_flag_and_every_flag_a_key():
-    from isoglot.cli.commands import train
+    from isoglot.cli.train import train
 
     flags = set(inspect.signature(train).parameters) - {"config", "resume"}
     nested = {flag for flag in flags if flag.startswith("code_switch_")}

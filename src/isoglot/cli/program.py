@@ -1,4 +1,4 @@
-"""`main`: runs a command and turns every ending into an exit status and one sentence."""
+"""The program: its commands, and `main`, which turns every ending into an exit status and one sentence."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from isoglot.cli.state import state
+from isoglot.cli import catalogue, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
+from isoglot.cli.compare import compare
+from isoglot.cli.data import _tags
+from isoglot.cli.evaluate import evaluate
+from isoglot.cli.mine import mine
+from isoglot.cli.progress import demo_progress
+from isoglot.cli.state import console, state
+from isoglot.cli.train import train
 from isoglot.errors import IsoglotError
 
 # typer carries its own copy of click and does not export the base of its usage errors
@@ -25,9 +33,29 @@ __all__ = ["leave_processes", "main"]
 BAD_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
 
 
-def _app() -> typer.Typer:
-    from isoglot.cli import catalogue, commands, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the report, the results and a trained model.")] = Path(
+        "demo"
+    ),
+    seeds: Annotated[int, typer.Option(help="Runs of each strategy.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 450,
+    languages: Annotated[str | None, typer.Option(help="Languages of worldfacts; twelve by default.")] = None,
+) -> None:
+    """The whole story on the embedded default: build, train four strategies, compare, write a report."""
+    from isoglot.cli.tables import estimates_table
+    from isoglot.studies.demo import DEMO_LANGUAGES, run_demo
 
+    logging.getLogger("isoglot").setLevel(logging.WARNING)
+    with demo_progress(state.progress) as notify:
+        outcome = run_demo(
+            out, seeds=seeds, steps=steps, languages=tuple(_tags(languages) or DEMO_LANGUAGES), notify=notify
+        )
+    console().print(estimates_table(outcome.estimates))
+    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items())
+    typer.echo(f"{seconds}. Report: {outcome.report}  Model (hybrid batches): {out / 'model'}")
+
+
+def _app() -> typer.Typer:
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -46,7 +74,8 @@ def _app() -> typer.Typer:
         state.quiet, state.debug = quiet, debug
         _set_up_logging(quiet)
 
-    commands.register(app)
+    for command in (demo, train, evaluate, compare, mine):
+        app.command()(command)
     app.add_typer(data.app, name="data")
     app.add_typer(study.app, name="study")
     return app
