@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from isoglot.batching.draws import generator
+from isoglot.batching.draws import Series, generator
 from isoglot.data.lexicons.lexicon import Lexicon
 from isoglot.errors import InputError
 from isoglot.languages.words import fold_word, word_pattern
@@ -96,7 +96,8 @@ class CodeSwitcher:
         if self.side not in (side, "both") or not self.rate:
             return list(texts)
         # one number for each row, so that a row's draws do not depend on the words of the rows before it
-        keys = generator(self.seed, step, ("query", "document").index(side)).integers(2**63, size=len(texts))
+        place = ("query", "document").index(side)
+        keys = generator(self.seed, Series.SWITCH, step, place).integers(2**63, size=len(texts))
         rng = random.Random()
         draw = rng.random
         options = {language: self.targets(language) for language in set(languages)}

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from isoglot.batching.draws import generator
-from isoglot.batching.roles import Role
+from isoglot.batching.draws import Series, generator
 from isoglot.batching.steps import Batch, StepSampler
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.batching.versions import Versions, lowest, spread
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.objectives.batch import BatchLabels, Role
 
 __all__ = ["StepCollator", "StepDataset"]
 
-NEGATIVES, OTHERS = 10, 11  # names of the random series
 NO_LANGUAGE = -1
 
 
@@ -90,7 +89,7 @@ class StepCollator:
 
         Returns:
             Features of N queries and M documents, flat (`input_ids` (T,), `offsets`) or as the model's tokenizer
-            gives them, and `label` (N + M, 5), as `Objective` takes it.
+            gives them, and `label` (N + M, 5), which `BatchLabels.unpack` takes apart.
         """
         (step,) = steps
         batch = self.sampler[step]
@@ -98,12 +97,12 @@ class StepCollator:
             return self._domain_inputs(batch)
         queries, documents, labels = self._texts_of(batch)
         inputs = self._features("query", queries, step) | self._features("document", documents, step)
-        inputs["label"] = torch.from_numpy(labels)
+        inputs["label"] = labels
         return inputs
 
     # -- which texts --
 
-    def _texts_of(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _texts_of(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
         """Return query rows (N,), document rows (M,) and labels (N + M, 5) of a batch and what is added to it."""
         collection = self.sampler.collection
         ids = collection.query_index[batch.queries].astype(np.int64)
@@ -116,17 +115,16 @@ class StepCollator:
         if self._hard is not None:
             parts.append(self._hard_negatives(batch, ids))
         parts += others[1:]
-        columns: list[np.ndarray] = []
+        labels: list[torch.Tensor] = []
         sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         for role, rows, query_ids in parts:
             of_queries = role in (Role.QUERY, Role.OTHER_QUERY)
             language = collection.query_language if of_queries else collection.document_language
             sides[0 if of_queries else 1].append(rows)
             own = query_ids if of_queries else rows
-            fixed = np.full(len(rows), role)
-            columns.append(np.stack([fixed, language[rows], own, query_ids, np.zeros_like(fixed)], axis=1))
+            labels.append(BatchLabels.of(role, language[rows], own, query_ids).pack())
         queries, documents = (np.concatenate(side) for side in sides)
-        return queries, documents, np.concatenate(columns).astype(np.int64)
+        return queries, documents, torch.cat(labels)
 
     def _others(self, batch: Batch, ids: np.ndarray) -> list[tuple[Role, np.ndarray, np.ndarray]]:
         """Choose a version of every query, and one of every document, in another language than its own.
@@ -156,7 +154,8 @@ class StepCollator:
     ) -> np.ndarray:
         """Choose of each owner's texts one in none of the languages taken, each (B,): English first, else any."""
         other = np.flatnonzero(np.all([language != one[owner] for one in taken], axis=0))
-        keys = generator(self.sampler.seed, OTHERS, side, batch.step).random(len(owner)) - self._english[language]
+        rng = generator(self.sampler.seed, Series.OTHERS, side, batch.step)
+        keys = rng.random(len(owner)) - self._english[language]
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
@@ -173,7 +172,7 @@ class StepCollator:
             rows, owner, later = self._with_versions(batch, ids, rows, owner)
         else:
             later = np.zeros(len(rows), np.int64)
-        keys = generator(self.sampler.seed, NEGATIVES, batch.step).random(len(rows)) + later
+        keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
         relevant, whose = self._versions.documents(np.unique(ids))
@@ -256,9 +255,9 @@ class StepCollator:
             key.replace("document_", "query_", 1): value
             for key, value in self._tokenised("document", first).items()
         } | self._tokenised("document", second)
-        ids, language, ones = draws.text_ids[rows], draws.language[rows], np.ones(len(rows), np.int64)
-        labels = [np.stack([ones * role, language, ids, ids, ones], axis=1) for role in (Role.QUERY, Role.DOCUMENT)]
-        inputs["label"] = torch.from_numpy(np.concatenate(labels).astype(np.int64))
+        ids, language = draws.text_ids[rows], draws.language[rows]
+        labels = (BatchLabels.of(one, language, ids, ids, domain=True) for one in (Role.QUERY, Role.DOCUMENT))
+        inputs["label"] = torch.cat([one.pack() for one in labels])
         return inputs
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from isoglot.batching.draws import WeightedDraw, generator
+from isoglot.batching.draws import Series, WeightedDraw, generator
 from isoglot.batching.sampler import BatchSampler
 from isoglot.batching.steps import Batch, StepSampler
 from isoglot.batching.strategy import CrossLingual, Monolingual, Multiway, Strategy, training_pairs
@@ -22,7 +22,6 @@ __all__ = ["JointSampler", "SetDraws", "make_sampler"]
 
 logger = logging.getLogger(__name__)
 
-SET, SET_SEED = 20, 21  # names of the random series
 WORDS = {"mono": "monolingual", "cross": "cross-lingual"}
 
 
@@ -120,7 +119,7 @@ class JointSampler(StepSampler):
                 zip(parts, sizes, shares, kinds, strict=True)
             )
         )
-        self._draw = WeightedDraw(shares, (seed, SET))
+        self._draw = WeightedDraw(shares, seed, Series.DATA_SET)
         self._tell()
 
     def _sampler_of(
@@ -130,7 +129,7 @@ class JointSampler(StepSampler):
         rule = _within(self.strategy, collection.languages)
         if incomplete:
             rule = _as(Monolingual if drawn == ("mono",) else CrossLingual, rule)
-        seed = int(generator(self.seed, SET_SEED, number).integers(2**62))
+        seed = int(generator(self.seed, Series.DATA_SET_SEED, number).integers(2**62))
         share *= 1 - self.strategy.gamma
         return BatchSampler(collection, rule, self.batch_size, seed, share=share)
 

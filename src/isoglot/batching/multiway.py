@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isoglot.batching.draws import generator
+from isoglot.batching.draws import Series, generator
 from isoglot.batching.packing import Conflicts
 from isoglot.batching.passes import Passes
 from isoglot.batching.versions import Versions, lowest
@@ -12,8 +12,6 @@ from isoglot.collections import Collection
 from isoglot.errors import InputError
 
 __all__ = ["MultiwayDraws"]
-
-VERSIONS = 6  # name of the random series
 
 
 class MultiwayDraws:
@@ -89,7 +87,7 @@ class MultiwayDraws:
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return query rows (Q,), document rows (M,) and the query id index of each document (M,) of a step."""
-        rng = generator(self.seed, VERSIONS, step)
+        rng = generator(self.seed, Series.MULTIWAY, step)
         ids = self.ids[self.passes[step]]
         rows, owner = self._versions.queries(ids)
         languages = self.collection.query_language[rows]

@@ -6,13 +6,10 @@ import math
 
 import numpy as np
 
-from isoglot.batching.draws import generator
+from isoglot.batching.draws import Series, generator
 from isoglot.batching.packing import Conflicts, pack
 
 __all__ = ["Passes"]
-
-# Names of the random series, so that none repeats another. 0 to 2 are the sampler's draws, 5 its row-level blocks.
-PROBE, PASS, ORDER = 2, 3, 4
 
 
 class Passes:
@@ -43,7 +40,7 @@ class Passes:
         batches = max(self.full, conflicts.heaviest(query_index))
         while True:
             self._capacity = _sizes(n, batches, batch_size)
-            placed, unplaced = pack(query_index, conflicts, self._capacity, self._random(PROBE))
+            placed, unplaced = pack(query_index, conflicts, self._capacity, self._random(Series.PROBE))
             if not len(unplaced):
                 break
             batches += max(1, batches // 16)
@@ -60,22 +57,22 @@ class Passes:
             self._batches, self._number = self._arrange(number), number
         return self._batches[batch]
 
-    def _random(self, series: int, *more: int) -> np.random.Generator:
+    def _random(self, series: Series, *more: int) -> np.random.Generator:
         return generator(self._seed, series, *self._name, *more)
 
     def _arrange(self, number: int) -> tuple[np.ndarray, ...]:
         """Distribute all rows over the batches of one pass."""
         batch_of_row = self._first if number == 0 else None
         self._first = None
-        rng = self._random(PASS, number)
+        rng = self._random(Series.PASS, number)
         for _ in range(3 if number else 0):
             found, unplaced = pack(self._query_index, self._conflicts, self._capacity, rng)
             if not len(unplaced):
                 batch_of_row = found
                 break
         if batch_of_row is None:  # the probe is known to fit
-            batch_of_row, _ = pack(self._query_index, self._conflicts, self._capacity, self._random(PROBE))
-        order = self._random(ORDER, number)
+            batch_of_row, _ = pack(self._query_index, self._conflicts, self._capacity, self._random(Series.PROBE))
+        order = self._random(Series.ORDER, number)
         shuffled = order.permutation(len(self._query_index)).astype(np.int32)
         shuffled = shuffled[np.argsort(batch_of_row[shuffled], kind="stable")]
         ends = np.cumsum(np.bincount(batch_of_row, minlength=len(self)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoglot.batching.draws import WeightedDraw, divide
+from isoglot.batching.draws import Series, WeightedDraw, divide
 from isoglot.batching.multiway import MultiwayDraws
 from isoglot.batching.packing import Conflicts
 from isoglot.batching.passes import Passes
@@ -24,9 +24,6 @@ __all__ = ["Batch", "BatchSampler"]
 logger = logging.getLogger(__name__)
 
 KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 8 bytes each
-# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 9,
-# the collator 10 and 11, row-level draws 12 and 13, joint samplers 20 and 21.
-KIND, PAIR = 0, 1
 TOLD = 0.05  # share of rows with other language pairs than asked for that is told of
 
 
@@ -126,7 +123,7 @@ class BatchSampler(StepSampler):
                 continue
             counts = self.counts[options[:, 0], options[:, 1]]
             weights = (counts / counts.max()) ** self.strategy.tau
-            draws[kind] = (options, WeightedDraw(weights, (self.seed, PAIR, number)))
+            draws[kind] = (options, WeightedDraw(weights, self.seed, Series.PAIR, number))
         return draws
 
     def _row_draws(self, allowed: np.ndarray, number: int) -> RowDraws:
@@ -184,7 +181,7 @@ class BatchSampler(StepSampler):
                 return self._alpha.total(batches)
             return self._alpha.total(round(batches / pace)) * pace
 
-        goes_left, before = divide(total, (self.seed, KIND), number, 1)
+        goes_left, before = divide(total, number, 1, self.seed, Series.KIND)
         return ("mono", before) if goes_left[0] else ("cross", number - before)
 
     def _pair(self, a: int, b: int) -> _Pair:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from isoglot.batching.domain import DomainDraws
-from isoglot.batching.draws import divide
+from isoglot.batching.draws import Series, divide
 from isoglot.batching.strategy import Strategy
 from isoglot.collections import Collection
 from isoglot.errors import InputError
@@ -20,8 +20,6 @@ from isoglot.errors import InputError
 __all__ = ["Batch", "Kind", "StepSampler"]
 
 Kind = Literal["mono", "cross", "multiway", "domain"]
-
-GAMMA = 9  # name of the random series
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +127,7 @@ class StepSampler(ABC):
 
     def _domain_steps(self, step: int) -> tuple[bool, int]:
         """Return whether a step is a domain batch, and how many of the steps before it are."""
-        goes_left, before = divide(partial(mul, self.strategy.gamma), (self.seed, GAMMA), step, 1)
+        goes_left, before = divide(partial(mul, self.strategy.gamma), step, 1, self.seed, Series.DOMAIN)
         return bool(goes_left[0]), before
 
     @property

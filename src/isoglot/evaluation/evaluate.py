@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from isoglot.collections.collection import Collection
+from isoglot.encoders import model_name
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.bias.summary import TOP
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 __all__ = ["evaluate", "evaluate_embeddings"]
-
-
-def model_name(model: Any) -> str:
-    """Return the name or folder a model was loaded from, as far as it remembers."""
-    card = getattr(model, "model_card_data", None)
-    configs = [
-        getattr(getattr(part, "auto_model", None), "config", None) for part in getattr(model, "children", list)()
-    ]
-    names = [getattr(card, "model_name", None), getattr(card, "base_model", None)]
-    names += [getattr(config, "_name_or_path", None) for config in configs]
-    return next((str(name) for name in names if name), type(model).__name__)
 
 
 def evaluate_embeddings(

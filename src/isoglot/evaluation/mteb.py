@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from isoglot.data.mteb.collection_task import POOL
 from isoglot.data.mteb.library import quietly, require_mteb
 from isoglot.data.mteb.tasks import find_task, limit_task, load_task, subset_tags
-from isoglot.evaluation.evaluate import model_name
+from isoglot.encoders import model_name
 from isoglot.evaluation.mteb_result import BenchmarkResult, Scores
 from isoglot.files import versions
 

@@ -1,13 +1,60 @@
-"""`EmbeddedBatch`: what a term of a training objective sees of a batch."""
+"""`EmbeddedBatch`: what a term of a training objective sees of a batch; `BatchLabels`: who is who in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["EmbeddedBatch", "Texts"]
+__all__ = ["BatchLabels", "EmbeddedBatch", "Role", "Texts"]
+
+
+class Role(IntEnum):
+    """What a text is in its batch."""
+
+    QUERY = 0
+    OTHER_QUERY = 1  # a version of a query in another language, for terms that compare versions
+    DOCUMENT = 2  # in paired batches the own documents, in the order of their queries
+    NEGATIVE = 3  # a hard negative
+    OTHER_DOCUMENT = 4
+    UNPAIRED_DOCUMENT = 5  # documents of batches that are not paired
+
+
+class BatchLabels(NamedTuple):
+    """Who the texts of a batch are. Data loaders and losses know labels as one tensor, so this has a form of one:
+    an integer matrix, a row for each text, a column for each attribute here, in this order.
+
+    Attributes:
+        roles: (N,) integers, each a `Role`.
+        languages: (N,) integers.
+        ids: (N,) integers, of a query its id, of a document one of its own.
+        query_ids: (N,) the query id that each belongs to; -1 for none.
+        domain: (N,) 1 for target-domain text, else 0.
+    """
+
+    roles: Tensor
+    languages: Tensor
+    ids: Tensor
+    query_ids: Tensor
+    domain: Tensor
+
+    @classmethod
+    def of(cls, role: Role, languages: Any, ids: Any, query_ids: Any, *, domain: bool = False) -> BatchLabels:
+        """Return the labels of texts of one role, of arrays (N,) of integers."""
+        language, own, query_id = (torch.as_tensor(one, dtype=torch.int64) for one in (languages, ids, query_ids))
+        return cls(torch.full_like(own, role), language, own, query_id, torch.full_like(own, int(domain)))
+
+    def pack(self) -> Tensor:
+        """Return the matrix (N, 5)."""
+        return torch.stack(self, dim=1)
+
+    @classmethod
+    def unpack(cls, matrix: Tensor) -> BatchLabels:
+        """Return the labels that a matrix (N, 5) holds."""
+        return cls(*matrix.unbind(dim=1))
 
 
 @dataclass(frozen=True)

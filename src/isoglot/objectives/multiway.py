@@ -8,9 +8,8 @@ from torch.nn import functional
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import cosine_similarity, log_sum
-from isoglot.objectives.temperature import TEMPERATURE_LEARNING_RATE, Temperature
-from isoglot.objectives.term import Term
+from isoglot.objectives.contrast import Temperature, cosine_similarity, log_sum
+from isoglot.objectives.terms import Term
 
 __all__ = ["MultiwayInfoNCE"]
 
@@ -65,8 +64,7 @@ class MultiwayInfoNCE(Term):
         self.alpha = alpha
         self.symmetric = symmetric
         self.temperature = Temperature(temperature, learn_temperature, min_temperature, max_temperature)
-        if learn_temperature:
-            self.learning_rate = TEMPERATURE_LEARNING_RATE
+        self.learning_rate = self.temperature.learning_rate
 
     def extra_repr(self) -> str:
         """Show the settings."""
