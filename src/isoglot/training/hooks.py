@@ -25,7 +25,7 @@ from isoglot.batching import StepSampler
 from isoglot.errors import InputError
 from isoglot.training.callbacks import Watch
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove, remove_leftovers
-from isoglot.training.cpu.deferred import DeferredAdamW, catch_up_moments
+from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
 from isoglot.training.execution import Objective
 
 __all__ = ["TrainerHooks"]
@@ -314,12 +314,12 @@ class TrainerHooks(SentenceTransformerTrainer):
         optimiser of token vectors holds, and the trainer does not know of."""
         if self._deferred is None:
             return super()._clip_grad_norm(model)
-        return _norm(model, self._deferred, self.args.max_grad_norm)
+        return self._deferred.clip(model.parameters(), self.args.max_grad_norm)
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         """Return the norm of all gradients, where they are not clipped."""
         if grad_norm is None and self._deferred is not None:
-            return _norm(model, self._deferred, math.inf)
+            return self._deferred.clip(model.parameters(), math.inf)
         return super()._get_grad_norm(model, grad_norm=grad_norm)
 
 
@@ -340,18 +340,6 @@ def _torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _norm(model: nn.Module, deferred: DeferredAdamW, most: float) -> Tensor:
-    """Clip gradients as the library does, those that the optimiser holds with the others."""
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    if deferred.gradient is not None:
-        gradients.append(deferred.gradient)
-    norm = torch.nn.utils.get_total_norm(gradients)
-    if norm > most:
-        for gradient in gradients:
-            gradient.mul_(most / (norm + 1e-6))
-    return norm
 
 
 def _shapes(state: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from torch import Tensor, nn
 
-from isoglot.training.cpu.bags import TokenVectors, bag_means
 from isoglot.training.cpu.dropout import quick_dropout
-from isoglot.training.cpu.lookup import adding_in_place, word_embedding
+from isoglot.training.cpu.token_vectors import TokenVectors, adding_in_place, bag_means, word_embedding
 from isoglot.training.execution.chunks import cut_chunks, padded
 from isoglot.training.execution.gather import agreed, gather_embeddings, share_of_process, world_size
 from isoglot.training.execution.gradient_cache import RandomState, embed_chunks, exchanging
