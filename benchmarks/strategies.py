@@ -32,8 +32,7 @@ from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual, Mu
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection, read_collection
 from isoglot.encoders import static_encoder, train_tokenizer
-from isoglot.evaluation import Result, evaluate
-from isoglot.evaluation.significance import compare_results
+from isoglot.evaluation import Result, compare_results, evaluate
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.studies.arms import Arm, summarise
 from isoglot.training import HybridTrainer

@@ -7,9 +7,8 @@ from reporting_helpers import demo_rows, make_result, one_language
 
 from isoglot.measures import canonical_key, format_value, percent
 from isoglot.reporting.demo import _by_measure
-from isoglot.reporting.sentences.comparison import comparison_sentences
+from isoglot.reporting.prose import comparison_sentences, pool_shares, result_sentences
 from isoglot.reporting.sentences.demo import demo_headline, demo_sentences, effort_sentence
-from isoglot.reporting.sentences.result import pool_shares, result_sentences
 from isoglot.reporting.tables import clearly_best
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from isoglot.evaluation import Result, evaluate_embeddings
-from isoglot.evaluation.significance import compare_results
+from isoglot.evaluation import Result, compare_results, evaluate_embeddings
 from isoglot.studies.analysis.arm_results import ArmResults
 from isoglot.studies.analysis.comparable import check_comparable
 from isoglot.studies.analysis.decisive import judge, weigh_all

@@ -16,8 +16,7 @@ import yaml
 
 from isoglot.cli import main
 from isoglot.data.catalogue import find_entry
-from isoglot.data.catalogue.copies import copy_of
-from isoglot.data.catalogue.loading import load_splits
+from isoglot.data.catalogue.loading import copy_of, load_splits
 from isoglot.errors import InputError
 from isoglot.studies.expand import expand_arms
 from isoglot.studies.library import Library

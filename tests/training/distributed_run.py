@@ -17,8 +17,8 @@ from transformers import TrainerCallback
 from isoglot import HybridTrainer, join_collections, scratch_encoder, static_encoder
 from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
-from isoglot.cli.main import leave_processes
-from isoglot.data.catalogue.loading import load_worldfacts
+from isoglot.cli.program import leave_processes
+from isoglot.data import load_worldfacts
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.execution.embedding import BatchEmbedder
 

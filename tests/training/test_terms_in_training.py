@@ -64,6 +64,9 @@ def test_the_objective_may_be_called_loss_but_not_be_given_twice(pages, tmp_path
     assert found is term
     with pytest.raises(InputError, match="two names of one thing"):
         HybridTrainer(model, pages, loss=term, objective=term, args=args)
+    for several in ([InfoNCE(), 0.3 * SemanticContrast()], InfoNCE() + SemanticContrast() * 0.3):
+        loss = HybridTrainer(model, pages, objective=several, args=args).loss
+        assert dict(zip(loss.names, loss.weights, strict=True)) == {"InfoNCE": 1.0, "SemanticContrast": 0.3}
     term.model = model  # which does not make it a loss of sentence-transformers
     assert isinstance(HybridTrainer(model, pages, objective=term, args=args).loss, Objective)
     with pytest.raises(TypeError):
@@ -164,7 +167,7 @@ def everything() -> dict:
 def test_a_resumed_run_has_the_queues_classifiers_and_temperatures_of_one_that_was_not_cut(pages, target, tmp_path):
     settings = {"save_strategy": "steps", "save_steps": 5, "logging_steps": 5}
     build = partial(
-        make, pages, strategy=Hybrid(gamma=0.3), target=target, settings=settings, token_cache=tmp_path / "tokens"
+        make, pages, strategy=Hybrid(gamma=0.5), target=target, settings=settings, token_cache=tmp_path / "tokens"
     )
     whole = build(tmp_path / "whole", everything())
     kinds = [whole.sampler[step].kind for step in range(10)]

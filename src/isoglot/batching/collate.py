@@ -1,25 +1,29 @@
-"""From the batch of a step to encoder inputs."""
+"""From the batch of a step to encoder inputs, put together while the last ones are computed with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.steps import Batch, StepSampler
+from isoglot.batching.relations import Grouped, Versions, lowest
+from isoglot.batching.sampler import Batch, StepSampler
+from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
-from isoglot.batching.versions import Versions, lowest, spread
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
 from isoglot.objectives.batch import BatchLabels, Role
 
-__all__ = ["StepCollator", "StepDataset"]
+__all__ = ["StepCollator", "StepLoader"]
 
 NO_LANGUAGE = -1
+AHEAD = 2  # batches ready at most
 
 
 class Switcher(Protocol):
@@ -29,21 +33,6 @@ class Switcher(Protocol):
         self, texts: list[str], languages: list[str], step: int, side: Literal["query", "document"]
     ) -> list[str]:
         """Return the texts with some words replaced."""
-
-
-class StepDataset(Dataset[int]):
-    """The steps of a run, so that a `DataLoader` asks for them one by one."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, step: int) -> int:
-        if not 0 <= step < self.steps:
-            raise IndexError(step)
-        return step
 
 
 class StepCollator:
@@ -75,11 +64,11 @@ class StepCollator:
         self.switcher = switcher
         collection = sampler.collection
         self._negatives = negatives
-        self._hard = hard_negative_rows(collection) if negatives else None
+        self._hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives else None
         self._versions = Versions(collection) if versions or negatives else None
         self._adds_versions = versions
         self._translations = _find_translations(collection)
-        self._english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        self._english = is_english(collection.languages)
 
     def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
         """Return the inputs of one step: `query_…` and `document_…` features and `label`.
@@ -136,14 +125,14 @@ class StepCollator:
         collection = self.sampler.collection
         asked, answered = collection.query_language[batch.queries], collection.document_language[batch.documents]
         apart = self._translations[ids]
-        rows, owner = self._versions.queries(ids)
+        rows, owner = self._versions.queries.of(ids)
         language = collection.query_language[rows]
         chosen = self._choose(batch, 0, language, owner, asked, np.where(apart, answered, NO_LANGUAGE))
         versions = np.full(len(ids), NO_LANGUAGE)
         versions[owner[chosen]] = language[chosen]
         queries = (Role.OTHER_QUERY, rows[chosen], ids[owner[chosen]])
 
-        rows, owner = self._versions.documents(ids)
+        rows, owner = self._versions.documents.of(ids)
         language = collection.document_language[rows]
         taken = (np.where(apart, one, NO_LANGUAGE) for one in (asked, versions))
         chosen = self._choose(batch, 1, language, owner, answered, *taken)
@@ -166,8 +155,7 @@ class StepCollator:
         """
         assert self._hard is not None
         assert self._versions is not None
-        offsets, documents = self._hard
-        rows, owner = spread(documents, offsets, batch.queries)
+        rows, owner = self._hard.of(batch.queries)
         if batch.document_ids is None:
             rows, owner, later = self._with_versions(batch, ids, rows, owner)
         else:
@@ -175,13 +163,10 @@ class StepCollator:
         keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
-        relevant, whose = self._versions.documents(np.unique(ids))
-        order = np.argsort(relevant, kind="stable")
-        places = np.minimum(np.searchsorted(relevant[order], rows), max(len(order) - 1, 0))
-        known = relevant[order][places] == rows if len(order) else np.zeros(len(rows), bool)
-        query_ids = (
-            np.where(known, np.unique(ids)[whose[order][places]], -1) if len(order) else np.full(len(rows), -1)
-        )
+        asked = np.unique(ids)
+        relevant, whose = self._versions.documents.of(asked)
+        answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
+        query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
 
@@ -202,11 +187,10 @@ class StepCollator:
         """
         assert self._hard is not None
         assert self._versions is not None
-        offsets, documents = self._hard
         language = self.sampler.collection.document_language
         wanted = language[batch.documents]
-        versions, whose = self._versions.queries(ids)
-        others, version = spread(documents, offsets, versions)
+        versions, whose = self._versions.queries.of(ids)
+        others, version = self._hard.of(versions)
         of = whose[version]
         fits = language[others] == wanted[of]
         rows, owner, later = (
@@ -272,3 +256,70 @@ def _find_translations(collection: Collection) -> np.ndarray:
         own = part.collection
         found[part.first_query_id : part.first_query_id + len(own.query_ids)] = own.finds_translations
     return found
+
+
+class StepLoader(DataLoader):
+    """Loads the inputs of a run's steps in order; the next ones while the last are computed with.
+
+    Without worker processes a thread loads ahead: computing releases the interpreter lock. Nothing is skipped one
+    by one, so that a run goes on at once at any step. The length is that of the whole run, wherever it starts: from
+    this the trainer reckons when the run ends.
+
+    Args:
+        steps: of the run.
+        collate: makes the inputs of `[step]`, such as a `StepCollator`.
+        start: the first step to load.
+        **settings: passed on: `num_workers`, `pin_memory`.
+    """
+
+    def __init__(self, steps: int, collate: Callable[[list[int]], Any], *, start: int = 0, **settings: Any) -> None:
+        # Workers' seeds come from a generator of its own, lest an iterator draw from the run's.
+        own = {"sampler": range(start, steps), "generator": torch.Generator(), "collate_fn": collate}
+        super().__init__(range(steps), **own, **settings)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Yield the inputs in order."""
+        batches = super().__iter__()
+        return iter(batches) if self.num_workers else _ahead(batches)
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Take from an iterator in a thread of its own; what it raises is raised here, where it would have been."""
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def put(item: tuple[Any, BaseException | None]) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def load() -> None:
+        try:
+            for batch in batches:
+                if not put((batch, None)):
+                    return
+        except BaseException as error:
+            put((None, error))
+        else:
+            put((None, StopIteration()))
+
+    thread = threading.Thread(target=load, name="isoglot-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield batch
+    finally:
+        stopped.set()
+        thread.join()

@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set that `isog
 
 def _summary(entry: Any) -> dict[str, Any]:
     """Return what `data list` says of a data set, and whether its name stands for a copy that is here."""
-    from isoglot.data.catalogue.copies import copy_of
+    from isoglot.data.catalogue.loading import is_here
 
     return {
         "name": entry.name,
@@ -31,7 +31,7 @@ def _summary(entry: Any) -> dict[str, Any]:
         "languages": list(entry.languages),
         "sizes": [size.model_dump(exclude={"by_language"}) for size in entry.sizes],
         "licence": entry.licence,
-        "here": entry.reader.kind == "built" or copy_of(entry).exists(),
+        "here": is_here(entry),
     }
 
 
@@ -76,28 +76,6 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stan
     console().print(table)
 
 
-def _checksum(entry: Any, file: Any) -> str:
-    """Return what is known of a file's checksum, and from where."""
-    from isoglot.data.catalogue.checksums import read_record
-    from isoglot.data.catalogue.data_folder import download_folder
-
-    if file.checksum:
-        origin = "stated by the publisher" if entry.checksums == "stated" else "computed from the publisher's file"
-        return f"{file.checksum} ({origin})"
-    recorded = read_record(download_folder(entry.name) / file.path)
-    return f"{recorded} (recorded when first downloaded)" if recorded else "recorded when first downloaded"
-
-
-def _reading(reader: Any) -> str:
-    return {
-        "form": lambda: f"its files, of the form {reader.form}",
-        "ir_datasets": lambda: f"ir_datasets ({', '.join(reader.splits.values())})",
-        "mteb": lambda: f"mteb's task {reader.task}",
-        "built": lambda: "built by isoglot, no download",
-        "wordnets": lambda: "its files, as lexicons: `data get` writes one for each pair of languages",
-    }[reader.kind]()
-
-
 TRIED = {
     "files": "the publisher's own files",
     "sample": "some of the publisher's own files",
@@ -111,11 +89,12 @@ def info(
 ) -> None:
     """Say everything that is known of a data set: licence, citation, files and their checksums."""
     from isoglot.data.catalogue import find_entry
-    from isoglot.data.catalogue.copies import copy_of
+    from isoglot.data.catalogue.files import checksum_told
+    from isoglot.data.catalogue.loading import copy_of
 
     entry = find_entry(name)
     files = [
-        {"path": file.path, "address": entry.address_of(file), "checksum": _checksum(entry, file)}
+        {"path": file.path, "address": entry.address_of(file), "checksum": checksum_told(entry, file)}
         for file in entry.files
     ]
     copy = copy_of(entry)
@@ -128,7 +107,7 @@ def info(
         "licence": entry.licence,
         "citation": entry.citation,
         "homepage": entry.homepage,
-        "read from": _reading(entry.reader),
+        "read from": str(entry.reader),
         "tried on": TRIED[entry.tried],
         "copy": str(copy) if copy.exists() else "not here yet",
         "notes": " ".join(entry.notes.split()),
@@ -164,8 +143,9 @@ def get(
 ) -> None:
     """Get a data set by its name and write it as a collection folder."""
     from isoglot.data.catalogue import find_entry
-    from isoglot.data.catalogue.copies import copy_of
-    from isoglot.data.catalogue.getting import Wanted, get_data, wanted_languages
+    from isoglot.data.catalogue.files import Wanted
+    from isoglot.data.catalogue.getting import get_data, wanted_languages
+    from isoglot.data.catalogue.loading import copy_of
     from isoglot.errors import InputError
 
     entry = find_entry(name)

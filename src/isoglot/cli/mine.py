@@ -18,7 +18,7 @@ __all__ = ["mine"]
 
 def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Collection]:
     """Load what is to be mined, and with it the other splits, if they share its documents."""
-    from isoglot.collections.parts import share_documents
+    from isoglot.collections.writing import share_documents
     from isoglot.data.catalogue.loading import load_splits
     from isoglot.errors import InputError
 
@@ -75,12 +75,18 @@ def mine(
     from isoglot.encoders import load_encoder
     from isoglot.errors import InputError
     from isoglot.evaluation.embed import check_device
-    from isoglot.evaluation.hard_negatives import check_mining, mine_hard_negatives
+    from isoglot.evaluation.hard_negatives import Mining, mine_hard_negatives
     from isoglot.files import default_cache
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
-    check_mining(negatives, where, margin, depth, range_min)
+    mining = Mining(
+        negatives=negatives,
+        where=where,  # type: ignore[arg-type]
+        margin=None if no_margin else margin,
+        depth=depth,
+        range_min=range_min,
+    )
     if device is not None:
         check_device(device)
     splits = _splits(data, split, lang, lenient)
@@ -96,11 +102,7 @@ def mine(
     found = mine_hard_negatives(
         encoder,
         collection,
-        k=negatives,
-        where=where,  # type: ignore[arg-type]
-        margin=None if no_margin else margin,
-        depth=depth,
-        range_min=range_min,
+        **vars(mining),
         batch_size=batch_size,
         dtype=dtype,
         progress=state.progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import (
+    IdIndex,
+    Keep,
+    keep_in_memory,
+    number_rows,
+    one_chunk,
+    repeated,
+    take_from,
+    without_rows,
+)
 from isoglot.collections.collection import Collection
-from isoglot.collections.ids import IdIndex, number_rows, repeated
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import Keep, keep_in_memory, one_chunk, take_from, take_rows, without_rows
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Texts", "add_judgments", "build_collection", "collection_from_rows", "index_texts", "only_judged"]
+__all__ = ["Texts", "build_collection", "collection_from_rows", "index_texts", "number_judgments"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -45,6 +53,11 @@ class Texts:
     def query_numbers(self) -> IdIndex:
         """Finds query ids."""
         return IdIndex(pa.chunked_array([self.query_ids]))
+
+    def judged(self, judgments: pa.Table, name: str, metadata: dict[str, Any] | None = None) -> Collection:
+        """Return the collection of these texts and of judgments whose ids are numbers."""
+        parts = (self.documents, self.queries, judgments, self.query_ids, self.query_index)
+        return Collection(*parts, name, dict(metadata or {}))
 
 
 def index_texts(
@@ -81,16 +94,18 @@ def index_texts(
     return texts
 
 
-def add_judgments(
-    texts: Texts,
-    qrels: pa.Table,
-    *,
-    name: str,
-    problems: Problems,
-    locate: Locate,
-    metadata: dict[str, Any] | None = None,
-) -> Collection:
-    """Make a `Collection` of texts and judgments; the arguments are those of `build_collection`."""
+def number_judgments(texts: Texts, qrels: pa.Table, problems: Problems, locate: Locate) -> pa.Table:
+    """Return judgments with numbers for their ids; report and leave out those of unknown ids, and repeated ones.
+
+    Args:
+        texts: what they judge.
+        qrels: as for `build_collection`.
+        problems: where such judgments are reported.
+        locate: as for `build_collection`.
+
+    Returns:
+        The `judgments` of a `Collection`.
+    """
     query = texts.query_numbers.find(qrels["query-id"])
     document = texts.document_rows.find(qrels["corpus-id"])
     for column, found, reason in (
@@ -107,15 +122,8 @@ def add_judgments(
     known = np.setdiff1d(known, again, assume_unique=True)
 
     score = qrels["score"].to_numpy()
-    judgments = pa.table(
-        {
-            "query": pa.array(query[known], pa.int32()),
-            "document": pa.array(document[known], pa.int32()),
-            "score": pa.array(score[known], pa.int32()),
-        }
-    )
-    parts = (texts.documents, texts.queries, judgments, texts.query_ids, texts.query_index)
-    return Collection(*parts, name, dict(metadata or {}))
+    numbers = {"query": query[known], "document": document[known], "score": score[known]}
+    return pa.table({name: pa.array(values, pa.int32()) for name, values in numbers.items()})
 
 
 def build_collection(
@@ -144,25 +152,7 @@ def build_collection(
         The collection; `problems.finish()` has not been called yet.
     """
     texts = index_texts(documents, queries, problems, locate)
-    return add_judgments(texts, qrels, name=name, problems=problems, locate=locate, metadata=metadata)
-
-
-def only_judged(collection: Collection) -> Collection:
-    """Return a collection without the queries that have no judgment; its documents stay."""
-    judged = np.zeros(len(collection.query_ids), bool)
-    judged[collection.judgments["query"].to_numpy()] = True
-    if judged.all():
-        return collection
-    rows = np.flatnonzero(judged[collection.query_index])
-    number = np.cumsum(judged) - 1
-    query = pa.array(number[collection.judgments["query"].to_numpy()], pa.int32())
-    return replace(
-        collection,
-        queries=take_rows(collection.queries, rows),
-        judgments=collection.judgments.set_column(0, "query", query),
-        query_ids=collection.query_ids.filter(pa.array(judged)),
-        query_index=number[collection.query_index[rows]].astype(np.int32),
-    )
+    return texts.judged(number_judgments(texts, qrels, problems, locate), name, metadata)
 
 
 def collection_from_rows(

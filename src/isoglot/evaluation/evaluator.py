@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sentence_transformers.base.evaluation import SentenceEvaluator
 
 from isoglot.collections.collection import Collection
-from isoglot.evaluation.batches import BATCH_SIZE
-from isoglot.evaluation.evaluate import evaluate
+from isoglot.evaluation.embed import Encoding
+from isoglot.evaluation.measuring import evaluate
 from isoglot.evaluation.result import Result
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from typing_extensions import Unpack
 
 __all__ = ["MultilingualEvaluator", "flat_metrics"]
 
@@ -56,18 +57,21 @@ class MultilingualEvaluator(SentenceEvaluator):
         collection: what to evaluate on, usually a development split.
         name: put before all names of metrics, as other evaluators do: `name_multilingual_AP`.
         measures: rank measures by ir_measures' names; must include AP, which is the primary metric.
-        batch_size: most texts per forward pass.
-        batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
-            16,384 elsewhere.
-        progress: show progress bars while encoding.
         rank_correlation: whether to measure it; it makes ranking up to twice as long.
         geometry: whether to measure the geometry of the query embeddings.
+        **encoding: how texts are encoded, as for `embed_collection`: `batch_size`, `batch_tokens`, `progress`, ...
 
     Example:
-        ::
-
-            evaluator = MultilingualEvaluator(read_collection("dev"))
-            evaluator(model)["multilingual_AP"]
+        >>> from isoglot import collection_from_rows, static_encoder
+        >>> dev = collection_from_rows(
+        ...     [("d1", "en", "", "Ottawa is the capital"), ("d2", "de", "", "Hauptstadt ist Ottawa")],
+        ...     [("q", "en", "capital of Canada"), ("q", "de", "Hauptstadt von Kanada")],
+        ...     [("q", "d1", 1), ("q", "d2", 1)],
+        ... )
+        >>> evaluator = MultilingualEvaluator(dev, "dev")
+        >>> metrics = evaluator(static_encoder(dev, dimensions=8, vocabulary=60))
+        >>> metrics["dev_multilingual_AP"], metrics["dev_rank_distance"]  # two documents, both relevant
+        (1.0, 1.0)
     """
 
     def __init__(
@@ -76,19 +80,15 @@ class MultilingualEvaluator(SentenceEvaluator):
         name: str = "",
         *,
         measures: Sequence[str] = ("AP", "nDCG@10", "R@10"),
-        batch_size: int = BATCH_SIZE,
-        batch_tokens: int | None = None,
-        progress: bool = False,
         rank_correlation: bool = False,
         geometry: bool = False,
+        **encoding: Unpack[Encoding],
     ) -> None:
         super().__init__()
         self.collection = collection
         self.name = name
         self.measures = tuple(dict.fromkeys(("AP", *measures)))
-        self.batch_size = batch_size
-        self.batch_tokens = batch_tokens
-        self.progress = progress
+        self.encoding = encoding
         self.rank_correlation = rank_correlation
         self.geometry = geometry
         self.primary_metric = "multilingual_AP"
@@ -109,19 +109,18 @@ class MultilingualEvaluator(SentenceEvaluator):
         Returns:
             `flat_metrics` of the result, which also stays in `self.result`.
         """
-        further: dict[str, float] = {}
         self.result = evaluate(
             model,
             self.collection,
             measures=self.measures,
             bootstrap=0,
-            batch_size=self.batch_size,
-            batch_tokens=self.batch_tokens,
-            progress=self.progress,
             rank_correlation=self.rank_correlation,
             geometry=self.geometry,
-            observe=lambda queries, documents: further.update(self.further_metrics(queries, documents)),
+            keep_embeddings=True,
+            **self.encoding,
         )
+        assert self.result.embeddings is not None  # they were asked for
+        further, self.result.embeddings = self.further_metrics(*self.result.embeddings), None
         if output_path is not None:
             parts = [
                 "multilingual",

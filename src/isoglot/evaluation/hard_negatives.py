@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, get_args
 
 import numpy as np
 import torch
@@ -13,19 +12,76 @@ from torch import Tensor
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import embed_collection
-from isoglot.evaluation.ranks import DEFAULT_MEMORY, MOST_ROWS, Judgments, judgments_of
+from isoglot.evaluation.embed import Encoding, embed_collection, scoring_device
+from isoglot.evaluation.judgments import Judgments, judgments_of
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, block_rows, exact_products
+from isoglot.evaluation.renamed import renamed
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from typing_extensions import Unpack
 
-__all__ = ["WHERE", "HardNegatives", "Where", "check_mining", "mine_embeddings", "mine_hard_negatives"]
+__all__ = ["WHERE", "HardNegatives", "Mining", "Where", "mine_embeddings", "mine_hard_negatives"]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float32]
 
 Where = Literal["language", "own", "any"]
 WHERE = get_args(Where)
+
+
+class MiningOptions(TypedDict, total=False):
+    """The keywords of `Mining`."""
+
+    negatives: int
+    where: Where
+    margin: float | None
+    depth: int
+    range_min: int
+
+
+class ModelMining(MiningOptions, Encoding, total=False):
+    """The keywords of `mine_hard_negatives`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mining:
+    """What hard negatives are wanted.
+
+    Attributes:
+        negatives: how many of a query, in each place where they are looked for.
+        where: `language`: in each language in which the query has a relevant document, so that there are some for
+            any language pair's batch; `own`: in the query's own language (in those of `language` if it has no
+            documents); `any`: in the pool of all languages.
+        margin: not negative; None for no guard against relevant documents that nobody judged.
+        depth: candidates are among the first so many irrelevant documents.
+        range_min: how many of the hardest candidates to pass over, as another guard.
+
+    Raises:
+        InputError: one is out of its range.
+    """
+
+    negatives: int = 5
+    where: Where = "language"
+    margin: float | None = 0.05
+    depth: int = 100
+    range_min: int = 0
+
+    def __post_init__(self) -> None:
+        if self.where not in WHERE:
+            raise InputError(f"no place {self.where!r} to mine hard negatives in: choose one of {', '.join(WHERE)}")
+        if self.negatives < 1 or self.range_min < 0:
+            raise InputError(
+                f"hard negatives: negatives must be at least 1 and range_min 0, not {self.negatives} and "
+                f"{self.range_min}"
+            )
+        if self.depth < self.negatives + self.range_min:
+            raise InputError(
+                f"hard negatives: a depth of {self.depth} does not hold {self.range_min} + {self.negatives} "
+                "candidates"
+            )
+        if self.margin is not None and not self.margin >= 0:
+            raise InputError(f"the margin of hard negatives must not be negative, not {self.margin}")
 
 
 @dataclass(frozen=True)
@@ -43,23 +99,13 @@ class HardNegatives:
     scores: FloatArray
 
 
+@renamed(k="negatives")
 def mine_hard_negatives(
     model: SentenceTransformer,
     collection: Collection,
     *,
-    k: int = 5,
-    where: Where = "language",
-    margin: float | None = 0.05,
-    depth: int = 100,
-    range_min: int = 0,
-    batch_size: int = 64,
-    progress: bool = False,
-    query_prompt: str | None = None,
-    document_prompt: str | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    cache: str | Path | None = None,
     memory: int = DEFAULT_MEMORY,
+    **options: Unpack[ModelMining],
 ) -> HardNegatives:
     """Mine hard negatives with a model: the one in training, or a better one.
 
@@ -73,21 +119,10 @@ def mine_hard_negatives(
     Args:
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document get no hard negatives.
-        k: how many of a query, in each place where they are looked for.
-        where: `language`: k in each language in which the query has a relevant document, so that there are some for
-            any language pair's batch; `own`: k in the query's own language (in those of `language` if it has no
-            documents); `any`: k in the pool of all languages.
-        margin: not negative; None for no such guard.
-        depth: candidates are among the first so many irrelevant documents.
-        range_min: how many of the hardest candidates to pass over, as another guard.
-        batch_size: texts per forward pass.
-        progress: show progress bars.
-        query_prompt: text put before each query; None for the model's own.
-        document_prompt: text put before each document; None for the model's own.
-        device: where to encode and multiply, moving the model there; None for where it is.
-        dtype: precision of encoding, as for `embed_collection`.
-        cache: a folder that keeps embeddings; None for none.
         memory: bytes that a block of scores may take.
+        **options: `negatives` (5), `where` (`language`), `margin` (0.05), `depth` (100) and `range_min` (0), as for
+            `Mining`; and how texts are encoded, as for `embed_collection`: `batch_size`, `query_prompt`, `device`
+            (where scores are computed as well), `cache`, ...
 
     Returns:
         The hard negatives.
@@ -96,100 +131,61 @@ def mine_hard_negatives(
         InputError: a setting is out of its range, or as for `embed_collection`.
 
     Example:
-        >>> mined = mine_hard_negatives(model, collection, k=4)
-        >>> write_collection(with_hard_negatives(collection, mined.offsets, mined.documents), "with-negatives")
+        >>> import isoglot as ig
+        >>> from isoglot.collections.negatives import with_hard_negatives
+        >>> pages = [(f"p{n}", "en", "", f"the page of {word}") for n, word in enumerate(("sun", "moon", "sea"))]
+        >>> queries = [("q0", "en", "where is the sun"), ("q1", "en", "where is the moon")]
+        >>> data = ig.collection_from_rows(pages, queries, [("q0", "p0", 1), ("q1", "p1", 1)])
+        >>> mined = mine_hard_negatives(ig.static_encoder(data, dimensions=8), data, negatives=1)
+        >>> with_negatives = with_hard_negatives(data, mined.offsets, mined.documents)
+        >>> len(mined.documents)
+        2
     """
-    check_mining(k, where, margin, depth, range_min)
-    rows, queries, documents = embed_collection(
-        model,
-        collection,
-        batch_size=batch_size,
-        progress=progress,
-        query_prompt=query_prompt,
-        document_prompt=document_prompt,
-        device=device,
-        dtype=dtype,
-        cache=cache,
-    )
-    at = model.device if model.device.type == "cuda" else torch.device("cpu")
-    return mine_embeddings(
-        queries,
-        documents,
-        judgments_of(collection, rows),
-        collection,
-        k=k,
-        where=where,
-        margin=margin,
-        depth=depth,
-        range_min=range_min,
-        device=at,
-        memory=memory,
-    )
+    of_mining = MiningOptions.__annotations__
+    mining = cast("MiningOptions", {key: value for key, value in options.items() if key in of_mining})
+    encoding = cast("Encoding", {key: value for key, value in options.items() if key not in of_mining})
+    Mining(**mining)  # to refuse it before encoding, which may take long
+    rows, queries, documents = embed_collection(model, collection, **encoding)
+    device = scoring_device(model, encoding.get("device"))
+    judged = judgments_of(collection, rows)
+    return mine_embeddings(queries, documents, judged, collection, device=device, memory=memory, **mining)
 
 
-def check_mining(k: int, where: str, margin: float | None, depth: int, range_min: int) -> None:
-    """Check the settings of mining; those are named as in `mine_hard_negatives`.
-
-    Raises:
-        InputError: a setting is out of its range.
-    """
-    if where not in WHERE:
-        raise InputError(f"no place {where!r} to mine hard negatives in: choose one of {', '.join(WHERE)}")
-    if k < 1 or range_min < 0:
-        raise InputError(f"hard negatives: k must be at least 1 and range_min 0, not {k} and {range_min}")
-    if depth < k + range_min:
-        raise InputError(f"hard negatives: a depth of {depth} does not hold {range_min} + {k} candidates")
-    if margin is not None and not margin >= 0:
-        raise InputError(f"the margin of hard negatives must not be negative, not {margin}")
-
-
+@renamed(k="negatives")
 def mine_embeddings(
     query_embeddings: FloatArray,
     document_embeddings: FloatArray,
     judged: Judgments,
     collection: Collection,
     *,
-    k: int = 5,
-    where: Where = "language",
-    margin: float | None = 0.05,
-    depth: int = 100,
-    range_min: int = 0,
     device: str | torch.device = "cpu",
     memory: int = DEFAULT_MEMORY,
+    **options: Unpack[MiningOptions],
 ) -> HardNegatives:
-    """Mine hard negatives from embeddings; settings are those of `mine_hard_negatives`.
+    """Mine hard negatives from embeddings, as `mine_hard_negatives` does.
 
     Args:
         query_embeddings: (q, d) float32, in the order of `judged.query_rows`.
         document_embeddings: (D, d) float32.
         judged: the queries and their relevant documents.
         collection: what they are from.
-        k: how many.
-        where: where to look.
-        margin: guard against relevant documents that nobody judged.
-        depth: how far down to look.
-        range_min: how many to pass over.
         device: where to multiply.
         memory: bytes that a block of scores may take.
+        **options: as for `Mining`.
 
     Raises:
-        InputError: a setting is out of its range.
+        InputError: an option is out of its range.
     """
-    check_mining(k, where, margin, depth, range_min)
-    miner = _Miner(judged, collection, where, margin, depth, torch.device(device))
+    mining = Mining(**options)
+    miner = _Miner(judged, collection, mining, torch.device(device))
     miner.documents = torch.from_numpy(document_embeddings[miner.columns]).to(device).T
     found: list[tuple[IntArray, IntArray, FloatArray]] = []
-    step = min(max(1, memory // (4 * max(len(miner.columns), 1))), MOST_ROWS)
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")  # a trainer may have allowed TF32
-    try:
-        with torch.no_grad():
-            for start in range(0, len(judged.query_rows), step):
-                queries = torch.tensor(query_embeddings[start : start + step], device=device)
-                for positions, documents, scores in miner.block(start, queries):
-                    found.append(_first(start + positions, documents, scores, range_min, k))
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    step = block_rows(len(miner.columns), memory)
+    with exact_products():
+        for start in range(0, len(judged.query_rows), step):
+            queries = torch.tensor(query_embeddings[start : start + step], device=device)
+            for positions, documents, scores in miner.block(start, queries):
+                found.append(_first(start + positions, documents, scores, mining.range_min, mining.negatives))
     positions, documents, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     rows = judged.query_rows[positions]
     order = np.lexsort((documents, -scores, rows))
@@ -224,21 +220,11 @@ class _Miner:
 
     documents: Tensor
 
-    def __init__(
-        self,
-        judged: Judgments,
-        collection: Collection,
-        where: Where,
-        margin: float | None,
-        depth: int,
-        device: torch.device,
-    ) -> None:
-        self.judged, self.where, self.margin, self.depth, self.device = judged, where, margin, depth, device
+    def __init__(self, judged: Judgments, collection: Collection, mining: Mining, device: torch.device) -> None:
+        self.judged, self.mining, self.device = judged, mining, device
         language = judged.document_language
-        self.columns = np.argsort(language, kind="stable")
+        self.columns, self.column_of = judged.columns, judged.column_of
         self.starts = np.searchsorted(language[self.columns], np.arange(len(collection.languages) + 1))
-        self.column_of = np.empty_like(self.columns)
-        self.column_of[self.columns] = np.arange(len(self.columns))
         self.column_language = torch.from_numpy(language[self.columns].astype(np.int64)).to(device)
         self.query_language = collection.query_language[judged.query_rows]
 
@@ -265,10 +251,10 @@ class _Miner:
         scores[torch.from_numpy(places), torch.from_numpy(self.column_of[others])] = -torch.inf
         lowest = bound.amin(1, keepdim=True)
         bound = torch.where(answered, bound, lowest)
-        if self.where == "any":
+        if self.mining.where == "any":
             return [self._best(scores, bound, torch.arange(len(queries), device=self.device), None)]
         searched = answered
-        if self.where == "own":
+        if self.mining.where == "own":
             asked = torch.from_numpy(self.query_language[start:end].astype(np.int64))
             has_documents = torch.from_numpy(np.diff(self.starts) > 0)
             mine = torch.nn.functional.one_hot(asked, languages).bool() & has_documents
@@ -283,9 +269,9 @@ class _Miner:
         first, last = (0, len(self.columns)) if language is None else self.starts[language : language + 2].tolist()
         part = scores[:, first:last]
         part = part if len(rows) == len(part) else part[rows]
-        best, at = part.topk(min(self.depth, last - first), dim=1)
+        best, at = part.topk(min(self.mining.depth, last - first), dim=1)
         columns = at + first
-        if self.margin is not None:
+        if self.mining.margin is not None:
             positive = bound[rows].gather(1, self.column_language[columns])
-            best = torch.where(best > positive - self.margin * positive.abs(), -torch.inf, best)
+            best = torch.where(best > positive - self.mining.margin * positive.abs(), -torch.inf, best)
         return rows.cpu().numpy(), self.columns[columns.cpu().numpy()], best.cpu().numpy()

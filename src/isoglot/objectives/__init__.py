@@ -1,7 +1,7 @@
 """Objectives: terms that score the embeddings of a batch."""
 
 from isoglot.objectives.adversary import LanguageAdversary
-from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts
+from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, example_batch
 from isoglot.objectives.contrast import Temperature
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
@@ -35,5 +35,6 @@ __all__ = [
     "Terms",
     "Texts",
     "Weighted",
+    "example_batch",
     "term",
 ]

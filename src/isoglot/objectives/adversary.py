@@ -102,6 +102,14 @@ class LanguageAdversary(Term):
 
     Raises:
         InputError: a setting makes no sense.
+
+    Example:
+        >>> from isoglot.objectives import LanguageAdversary, example_batch
+        >>> term = LanguageAdversary()
+        >>> term.prepare(dimensions=3, languages=2)
+        >>> loss = term(example_batch())
+        >>> round(term.metrics()["chance"], 3)  # half of the texts are in each language
+        0.5
     """
 
     def __init__(

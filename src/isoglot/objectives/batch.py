@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["BatchLabels", "EmbeddedBatch", "Role", "Texts"]
+__all__ = ["BatchLabels", "EmbeddedBatch", "Role", "Texts", "example_batch"]
 
 
 class Role(IntEnum):
@@ -111,6 +111,11 @@ class EmbeddedBatch:
         other_documents: versions of the batch's documents in other languages.
         domain: whether the pairs are crops of unlabelled target-domain text instead of queries and documents.
         progress: share of the training that is done, in [0, 1].
+
+    Example:
+        >>> batch = example_batch()
+        >>> batch.query_ids.tolist(), batch.positives().int().tolist()
+        ([7, 7, 8], [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     """
 
     queries: Tensor
@@ -167,3 +172,10 @@ class EmbeddedBatch:
         known = self.document_query_ids >= 0
         own = Texts(self.documents[known], self.document_languages[known], self.document_query_ids[known])
         return own.joined(self.other_documents)
+
+
+def example_batch() -> EmbeddedBatch:
+    """Return a batch to try terms on: query 7 in languages 0 and 1, query 8 in language 1, a document for each in
+    the languages 0, 1 and 0; unlike texts are orthogonal."""
+    languages = torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0])
+    return EmbeddedBatch(torch.eye(3), torch.eye(3), *languages, torch.tensor([7, 7, 8]), torch.tensor([0, 1, 2]))

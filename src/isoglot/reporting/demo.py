@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.errors import InputError
 from isoglot.measures import canonical_key, count, measure_of, setting_name
-from isoglot.reporting.facts import making
 from isoglot.reporting.figures import interval_dots, language_dots, pair_heatmap
-from isoglot.reporting.page import figure, render_page, write_page
+from isoglot.reporting.page import figure, making, render_page, write_page
+from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.sentences.demo import demo_headline, demo_sentences, effort_sentence
 from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
 
 __all__ = ["DEMO_MEASURES", "write_demo_report"]
 
@@ -72,7 +69,7 @@ def _table(found: Mapping[str, Mapping[str, Mapping[str, Any]]], arms: Sequence[
     return Table("Measures by kind of batch", [Head("measure"), *(Head(arm) for arm in arms)], rows, note=note)
 
 
-def mean_pairs(results: Sequence[Result], measure: str = "AP") -> list[dict[str, Any]]:
+def mean_pairs(results: Sequence[ResultLike], measure: str = "AP") -> list[dict[str, Any]]:
     """Average a measure of every language pair over results (seeds).
 
     Returns:
@@ -92,7 +89,7 @@ def mean_pairs(results: Sequence[Result], measure: str = "AP") -> list[dict[str,
     ]
 
 
-def by_language(arms: Mapping[str, Sequence[Result]], measure: str) -> list[dict[str, Any]]:
+def by_language(arms: Mapping[str, Sequence[ResultLike]], measure: str) -> list[dict[str, Any]]:
     """Average a measure of bias per query language over results: rows `arm`, `lang`, `value`."""
     rows = []
     for arm, results in arms.items():
@@ -105,7 +102,7 @@ def by_language(arms: Mapping[str, Sequence[Result]], measure: str) -> list[dict
     return rows
 
 
-def _heatmaps(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
+def _heatmaps(arms: Mapping[str, Sequence[ResultLike]]) -> list[dict[str, Any]]:
     tables = {arm: mean_pairs(results) for arm, results in arms.items()}
     if not any(row["query_lang"] != row["doc_lang"] for table in tables.values() for row in table):
         return []
@@ -117,7 +114,7 @@ def _heatmaps(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
     ]
 
 
-def _bias(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
+def _bias(arms: Mapping[str, Sequence[ResultLike]]) -> list[dict[str, Any]]:
     figures = []
     if rows := by_language(arms, "rank_distance"):
         chart = language_dots(
@@ -140,7 +137,7 @@ def _bias(arms: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
 
 
 def write_demo_report(
-    arms: Mapping[str, Sequence[Result]],
+    arms: Mapping[str, Sequence[ResultLike]],
     path: str | Path,
     *,
     rows: Sequence[Mapping[str, Any]],
@@ -224,7 +221,7 @@ def write_demo_report(
     return write_page(path, render_page("demo.html", context))
 
 
-def _lead(result: Result, names: Sequence[str], seeds: int) -> str:
+def _lead(result: ResultLike, names: Sequence[str], seeds: int) -> str:
     counted = result.multilingual or {}
     languages = len(result.languages)
     sizes = [f"{languages} language{'s' if languages != 1 else ''}"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from isoglot.collections import Collection
 from isoglot.data import load_collection, load_worldfacts
-from isoglot.data.catalogue.copies import copy_of, named
-from isoglot.data.catalogue.loading import holds_collection
-from isoglot.data.convert import Reading, Splits, read_form
+from isoglot.data.catalogue.loading import copy_of, named
+from isoglot.data.forms.read import holds_collection, read_form
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.lexicons.induction import induce_lexicons
 from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
 from isoglot.data.lexicons.wordnet import wordnet_lexicons

@@ -11,9 +11,8 @@ from isoglot.studies.analysis.published import check_published
 from isoglot.studies.expand import expand_arms
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Overrides, Profile, Recipe
 from isoglot.training import TrainConfig, read_config
-from isoglot.training.checks import check_settings, unused
-from isoglot.training.config import written_key
-from isoglot.training.terms import make_terms
+from isoglot.training.config import check_settings, unused, written_key
+from isoglot.training.run import make_terms
 
 __all__ = ["LOCAL", "ArmPlan", "Plan", "effective", "make_plan", "settings_of", "training_sets"]
 

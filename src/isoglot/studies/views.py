@@ -10,11 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isoglot.batching import CodeSwitcher
-from isoglot.collections import Collection
-from isoglot.collections.building import only_judged
+from isoglot.collections import Collection, select
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.data.lexicons.lexicon import Lexicon
-from isoglot.data.sampling import select_rows
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
@@ -31,9 +29,7 @@ def keep_languages(collection: Collection, languages: Sequence[str]) -> Collecti
         tags = [canonical_tag(tag) for tag in languages]
     except ValueError as error:
         raise InputError(f"languages of {collection.name}: {error}") from None
-    wanted = [collection.language_index(tag) for tag in tags]
-    documents = np.isin(collection.document_language, wanted)
-    return _part(collection, documents, np.isin(collection.query_language, wanted))
+    return select.only_judged(select.keep_languages(collection, tags))
 
 
 def first_articles(collection: Collection, count: int) -> Collection:
@@ -57,16 +53,7 @@ def first_articles(collection: Collection, count: int) -> Collection:
     judgments = collection.judgments
     answered = np.zeros(len(collection.query_ids), bool)
     answered[judgments["query"].to_numpy()[documents[judgments["document"].to_numpy()]]] = True
-    return _part(collection, documents, answered[collection.query_index])
-
-
-def _part(collection: Collection, documents: np.ndarray, queries: np.ndarray) -> Collection:
-    """Return a collection of the documents (D,) and query versions (Q,) that are true, and their judgments."""
-    asked = np.zeros(len(collection.query_ids), bool)
-    asked[collection.query_index[queries]] = True
-    judgments = collection.judgments
-    judged = documents[judgments["document"].to_numpy()] & asked[judgments["query"].to_numpy()]
-    return only_judged(select_rows(collection, queries, documents, judged, dict(collection.metadata)))
+    return select.only_judged(select.take_part(collection, documents, answered[collection.query_index]))
 
 
 def translations_view(collection: Collection) -> Collection:

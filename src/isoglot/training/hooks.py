@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from torch import Tensor, nn
-from torch.utils.data import Sampler
 from transformers import TrainerCallback
 from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
@@ -37,28 +36,6 @@ FEW_THREADS = 2
 """Of so many threads torch gets one. Its parallel loops are so short here that they gain little, and each waits for
 a thread that has lost its core to another program: beside a busy one a step took five times as long with two
 threads as with one. More than two were not tried, and are left as they are."""
-
-
-class RemainingSteps(Sampler[int]):
-    """The steps of a run from where it continues.
-
-    Its length is that of the whole run: from this the trainer reckons when the run ends. Nothing is skipped one by
-    one, so that a run goes on at once at any step.
-
-    Args:
-        start: the first step to make.
-        steps: of the whole run.
-    """
-
-    def __init__(self, start: int, steps: int) -> None:
-        self.start = start
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.steps))
 
 
 class _TrueState(TrainerCallback):
@@ -153,14 +130,10 @@ class TrainerHooks(SentenceTransformerTrainer):
         self.start_step = TrainerState.load_from_json(str(path)).global_step
         return str(checkpoint)
 
-    def remaining_steps(self) -> RemainingSteps:
-        """Return the sampler of the data loader: each item is a step of `BatchSampler`, from `start_step` on.
-
-        The loader must have a `generator` of its own: one without draws from the random numbers that were just
-        restored.
-        """
+    def remaining_steps(self) -> range:
+        """Return the steps of `BatchSampler` that the run still takes: from `start_step` to its end."""
         each = self.args.gradient_accumulation_steps
-        return RemainingSteps(self.start_step * each, self.args.max_steps * each)
+        return range(self.start_step * each, self.args.max_steps * each)
 
     # -- checkpoints --
 

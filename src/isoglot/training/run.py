@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from torch import nn
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from isoglot.batching import JointSampler
@@ -20,30 +21,28 @@ from isoglot.collections import Collection
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
+from isoglot.objectives import DomainContrast, LanguageAdversary
 from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
 from isoglot.training.checkpoints import last_checkpoint
-from isoglot.training.checks import check_negatives, check_settings
-from isoglot.training.config import TrainConfig
-from isoglot.training.data import load_data
+from isoglot.training.config import TrainConfig, check_settings
+from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
 from isoglot.training.output import (
     CHECKPOINTS,
     RECORD_FILE,
     begin,
     check_data,
     check_out,
+    count_encoded,
     data_contents,
+    describe,
     finish,
     is_finished,
     read_record,
 )
-from isoglot.training.record import count_encoded, describe
-from isoglot.training.sampled import sample_training_data
-from isoglot.training.target import load_target
-from isoglot.training.terms import make_terms
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import less_is_better, validation_evaluator
 
-__all__ = ["TrainingRun", "make_encoder", "run_training", "train"]
+__all__ = ["TrainingRun", "make_encoder", "make_terms", "run_training", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +87,39 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
         if prompt is not None:
             model.prompts[key] = prompt
     return model
+
+
+def make_terms(config: TrainConfig) -> dict[nn.Module, float]:
+    """Return the terms of a run and their weights.
+
+    Without `objective` these are `MultiwayInfoNCE` for multiway batches and `InfoNCE` for others; with domain
+    batches (gamma above 0) `DomainContrast` too.
+
+    Raises:
+        InputError: there is no such term, a setting is bad, or the batches of the run have no use for a term, or no
+            term a use for them.
+    """
+    if config.objective is None:
+        kinds = [config.default_term, *([DomainContrast] if config.gamma else [])]
+        return {kind(temperature=config.effective_temperature, symmetric=config.symmetric): 1.0 for kind in kinds}
+    terms = [one.make() for one in config.objective]
+    if not any(one.on_labelled for one in terms):
+        raise InputError(
+            "the objective has no term for queries and documents: add one, such as InfoNCE or MultiwayInfoNCE"
+        )
+    on_domain = [one for one in terms if one.on_domain]
+    if config.gamma and not on_domain:
+        raise InputError(
+            "gamma draws domain batches, and no term of the objective applies to them: add DomainContrast, or "
+            "leave gamma out"
+        )
+    if not config.gamma and on_domain:
+        name = type(on_domain[0]).__name__
+        name += " with the target domain" if isinstance(on_domain[0], LanguageAdversary) else ""
+        raise InputError(
+            f"{name} applies to domain batches, and there are none: give gamma, such as 0.2, and target"
+        )
+    return {term: one.weight for term, one in zip(terms, config.objective, strict=True)}
 
 
 @dataclass(frozen=True)

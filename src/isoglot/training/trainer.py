@@ -15,13 +15,12 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from isoglot.batching import Hybrid, Multiway, Strategy
-from isoglot.batching.collate import StepCollator, StepDataset, Switcher
+from isoglot.batching.collate import StepCollator, StepLoader, Switcher
 from isoglot.batching.joint import make_sampler
-from isoglot.batching.prefetch import PrefetchLoader
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Term
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
 
@@ -29,8 +28,7 @@ __all__ = ["HybridTrainer"]
 
 logger = logging.getLogger(__name__)
 
-Terms = Term | Mapping[nn.Module, float]
-TERMS = (Term, Mapping)
+TERMS = (Term, Weighted, Sum, list, tuple, Mapping)  # what is no loss of sentence-transformers yet
 SIDES = ("query", "document")
 
 
@@ -47,8 +45,9 @@ class HybridTrainer(TrainerHooks):
         model: the encoder to train.
         collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
-        objective: a term, several with their weights, as `Objective` takes them, or a ready `Objective` or other
-            loss of sentence-transformers. By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
+        objective: a term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`, a list of these or of
+            terms and weights; or a ready `Objective` or other loss of sentence-transformers. By default
+            `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
         loss: the same by the name that it has in sentence-transformers.
         args: as for `SentenceTransformerTrainer`.
         data_weights: of several collections: they are drawn in proportion to these; by their sizes if None.
@@ -74,8 +73,8 @@ class HybridTrainer(TrainerHooks):
         collection: Collection | Sequence[Collection],
         *,
         strategy: Strategy | None = None,
-        objective: Terms | nn.Module | None = None,
-        loss: Terms | nn.Module | None = None,
+        objective: Terms | None = None,
+        loss: Terms | None = None,
         args: SentenceTransformerTrainingArguments | None = None,
         data_weights: Sequence[float] | None = None,
         data_power: float = 1.0,
@@ -130,7 +129,6 @@ class HybridTrainer(TrainerHooks):
 
     def get_train_dataloader(self) -> DataLoader:
         """Return a loader of the run's steps, each one whole batch of which every process embeds its share."""
-        steps = self.args.max_steps * self.args.gradient_accumulation_steps
         collator = StepCollator(
             self.sampler,
             self.data_collator,
@@ -139,12 +137,11 @@ class HybridTrainer(TrainerHooks):
             negatives=self._negatives,
             switcher=self._switcher,
         )
-        return PrefetchLoader(
-            StepDataset(steps),
-            batch_size=1,
-            sampler=self.remaining_steps(),
-            generator=torch.Generator(),  # workers' seeds from here, lest an iterator draw from the run's own
-            collate_fn=collator,
+        remaining = self.remaining_steps()
+        return StepLoader(
+            remaining.stop,
+            collator,
+            start=remaining.start,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
         )

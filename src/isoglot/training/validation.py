@@ -15,10 +15,10 @@ from torch import nn
 from isoglot.batching import Batch, BatchSampler, CrossLingual, Hybrid, Monolingual, Strategy
 from isoglot.collections import Collection
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import NAMED
 from isoglot.errors import InputError
-from isoglot.evaluation import MultilingualEvaluator, judged_query_rows, judgments_of
+from isoglot.evaluation import MultilingualEvaluator, judgments_of
 from isoglot.evaluation.measures import parse_measure
+from isoglot.measures import better_of
 from isoglot.objectives import EmbeddedBatch, InfoNCE, MultiwayInfoNCE
 from isoglot.training.config import TrainConfig
 
@@ -28,10 +28,9 @@ MACRO = "macro_"
 SETTINGS = ("multilingual_", "macro_multilingual_", "monolingual_", "cross_lingual_")
 MEASURES = ("AP", "nDCG@10", "R@10")
 LOSS = "loss"
-RANKS = ("rank_distance", "max_rank", "max_rank_log")  # less is better
-FOUND = ("complete@10", "complete@100", "peer@10", "peer@100")  # more is better
-COMPARED = (*RANKS, *FOUND, *(MACRO + name for name in (*RANKS, *FOUND)))
-GAPS = ("recall_gap@10", "recall_gap@100")  # less is better; of languages of documents, so never `macro_`
+BIAS = ("rank_distance", "max_rank", "max_rank_log", "complete@10", "complete@100", "peer@10", "peer@100")
+COMPARED = (*BIAS, *(MACRO + name for name in BIAS))
+GAPS = ("recall_gap@10", "recall_gap@100")  # of languages of documents, so never `macro_`
 MOST_ROWS = 10_000
 """Rows after which a pass over a large collection is cut."""
 SEED = 0  # of the batches, whatever that of the run is: runs of several seeds are measured by the same ones
@@ -47,10 +46,11 @@ def less_is_better(measure: str) -> bool:
     Raises:
         InputError: there is no such measure, or neither more nor less of it is better.
     """
-    if measure == LOSS or measure in GAPS or measure.removeprefix(MACRO) in RANKS:
+    if measure == LOSS:
         return True
-    if measure.removeprefix(MACRO) not in FOUND:
-        _rank_measure(measure)
+    if measure in (*COMPARED, *GAPS):
+        return better_of("bias", measure.removeprefix(MACRO)) == "low"
+    _rank_measure(measure)
     return False
 
 
@@ -82,7 +82,7 @@ def what_is_missing(collection: Collection) -> dict[str, str | None]:
     Raises:
         InputError: no query has a relevant document, so nothing can be measured.
     """
-    judged = judgments_of(collection, judged_query_rows(collection))
+    judged = judgments_of(collection, collection.judged_query_rows())
     language = judged.document_language[judged.documents].astype(np.int64)
     own = language == collection.query_language[judged.query_rows][judged.queries]
     size = len(collection.languages)
@@ -128,7 +128,7 @@ class ValidationLoss:
 
     def __init__(self, collection: Collection, batch_size: int, term: Any) -> None:
         self.collection = collection
-        self._rows = judged_query_rows(collection)
+        self._rows = collection.judged_query_rows()
         self._infonce = InfoNCE(float(term.temperature()), term.symmetric)
         sampler = BatchSampler(collection, _strategy_of(collection), batch_size, SEED)
         counts = collection.pair_counts
@@ -146,7 +146,7 @@ class ValidationLoss:
         """Return the loss of embeddings.
 
         Args:
-            queries: (q, d) of the queries with a relevant document, in order (`judged_query_rows`).
+            queries: (q, d) of the queries with a relevant document, in order (`Collection.judged_query_rows`).
             documents: (D, d) of all documents, in order.
         """
         total = 0.0
@@ -213,7 +213,7 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
     collection = load_collection(
         config.validation,
         # worldfacts has no third split
-        prefer_split="test" if config.validation in NAMED else "dev",
+        prefer_split="test" if config.validation == "worldfacts" else "dev",
         language=config.lang,
         lenient=config.lenient,
     )

@@ -17,6 +17,7 @@ from isoglot.cli import main
 from isoglot.collections import collection_from_rows, read_collection, write_collection
 from isoglot.collections.folder import read_splits
 from isoglot.data.translation import Store, load_translator, translate_collection, write_translation
+from isoglot.data.translation.gates import load_chrf
 from isoglot.errors import InputError
 
 OFF = ["language", "length"]  # what the pretended translator writes is no German
@@ -195,6 +196,14 @@ def test_what_cannot_be_done_is_said_before_anything_is(english, pretend, store,
     assert translator.given == []
 
 
+def test_without_sacrebleu_the_way_back_is_refused_at_once(english, pretend, store, monkeypatch):
+    load_chrf.cache_clear()
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    with pytest.raises(InputError, match=r"translating back needs sacrebleu: pip install 'isoglot\[translation\]'"):
+        translate_collection({None: english}, ["de"], [translator := pretend()], store, min_chrf=30)
+    assert translator.given == []
+
+
 def test_several_languages_need_a_choice(toy, pretend, store):
     with pytest.raises(InputError, match=r"3 languages .* --from"):
         translate_collection({None: toy}, ["sw"], [pretend()], store)
@@ -312,7 +321,7 @@ def test_the_command_says_what_it_cannot_do(data, models, tmp_path, capsys, opti
 )
 def test_options_are_checked_before_anything_is_read(data, tmp_path, capsys, monkeypatch, options, said):
     monkeypatch.setattr("isoglot.data.catalogue.loading.load_splits", lambda *a, **k: pytest.fail("read"))
-    monkeypatch.setattr("isoglot.data.translation.loading.load_translator", lambda *a, **k: pytest.fail("x"))
+    monkeypatch.setattr("isoglot.data.translation.load_translator", lambda *a, **k: pytest.fail("x"))
     command = ["data", "translate", str(data), "--model", "none", "--out", str(tmp_path / "out")]
     assert main([*command, *options]) == 2
     assert said in capsys.readouterr().err

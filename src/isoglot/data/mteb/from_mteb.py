@@ -12,14 +12,20 @@ import pyarrow as pa
 from datasets import Dataset
 from mteb.abstasks import AbsTask, AbsTaskRetrieval
 
-from isoglot.collections.building import build_collection, only_judged
+from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
-from isoglot.data.mteb.belebele import BELEBELE, belebele_collection
+from isoglot.collections.select import only_judged
 from isoglot.data.mteb.collection_task import CollectionRetrieval
-from isoglot.data.mteb.languages import tag_of_codes
-from isoglot.data.mteb.library import quietly
-from isoglot.data.mteb.parallel import SHARED_IDS, PairOrder, check_shared_ids, split_pair
+from isoglot.data.mteb.known import (
+    BELEBELE,
+    SHARED_IDS,
+    PairOrder,
+    belebele_collection,
+    check_shared_ids,
+    split_pair,
+)
+from isoglot.data.mteb.library import quietly, tag_of_codes
 from isoglot.data.mteb.tasks import find_task, limit_task, load_task, subset_tags
 from isoglot.errors import InputError
 
@@ -125,7 +131,7 @@ def collection_from_mteb(
     occur in several subsets (`eng-deu`, `eng-fra`) are one document if title and text are the same; so are
     queries. Ids of a task with several subsets begin with the subset's name.
 
-    Where query ids are shared (`isoglot.data.mteb.parallel.SHARED_IDS`), a query is relevant in every language
+    Where query ids are shared (`isoglot.data.mteb.known.SHARED_IDS`), a query is relevant in every language
     that has a relevant document of its id, and its language versions are one query. Elsewhere a query of a
     monolingual subset is relevant in its own language only, and a translation of its answer in another language,
     if there is one, counts as not relevant: cross-lingual values are then null.
@@ -228,31 +234,15 @@ def _positive(judged: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, in
 
 
 def _build(name: str, documents: _Texts, queries: _Texts, judged: Mapping[tuple[str, str], int]) -> Collection:
+    def table(**columns: list[str]) -> pa.Table:
+        return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
     problems = Problems(f"mteb:{name}", lenient=True)  # what mteb evaluates is not ours to refuse
-    text = pa.string()
+    pairs = {"query-id": [query for query, _ in judged], "corpus-id": [document for _, document in judged]}
     collection = build_collection(
-        pa.table(
-            {
-                "_id": pa.array(documents.ids, text),
-                "lang": pa.array(documents.tags, text),
-                "title": pa.array(documents.titles, text),
-                "text": pa.array(documents.texts, text),
-            }
-        ),
-        pa.table(
-            {
-                "_id": pa.array(queries.ids, text),
-                "lang": pa.array(queries.tags, text),
-                "text": pa.array(queries.texts, text),
-            }
-        ),
-        pa.table(
-            {
-                "query-id": pa.array([query for query, _ in judged], text),
-                "corpus-id": pa.array([document for _, document in judged], text),
-                "score": pa.array(judged.values(), pa.int32()),
-            }
-        ),
+        table(_id=documents.ids, lang=documents.tags, title=documents.titles, text=documents.texts),
+        table(_id=queries.ids, lang=queries.tags, text=queries.texts),
+        table(**pairs).append_column("score", pa.array(judged.values(), pa.int32())),
         name=name,
         problems=problems,
         locate=lambda table, row: f"{table}, row {row + 1}",

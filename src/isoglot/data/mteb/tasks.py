@@ -11,18 +11,16 @@ from mteb.abstasks import AbsTask, AbsTaskRetrieval
 from mteb.abstasks.aggregated_task import AbsTaskAggregate
 from mteb.get_tasks import TASK_LIST, get_task
 
-from isoglot.data.mteb.collection_task import CollectionRetrieval
-from isoglot.data.mteb.languages import speaks, tag_of_codes, wanted_tags
+from isoglot.data.mteb.collection_task import CollectionRetrieval, MLQARRetrieval, XQuADRRetrieval
+from isoglot.data.mteb.library import cannot_load, speaks, tag_of_codes
 from isoglot.errors import InputError, IsoglotError
+from isoglot.languages.tags import read_tag
 
 __all__ = ["find_task", "limit_task", "load_task", "subset_tags"]
 
 
-def _own_tasks() -> dict[str, type[AbsTaskRetrieval]]:
-    """Return the tasks that mteb lacks and we have, by name."""
-    from isoglot.data.mteb.lareqa import MLQARRetrieval, XQuADRRetrieval
-
-    return {task.metadata.name: task for task in (MLQARRetrieval, XQuADRRetrieval)}
+OWN = {task.metadata.name: task for task in (MLQARRetrieval, XQuADRRetrieval)}
+"""The tasks that mteb lacks and we have, by name."""
 
 
 def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
@@ -34,17 +32,16 @@ def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
     Raises:
         InputError: there is no such task, or it is not one of text retrieval.
     """
-    own = _own_tasks()
     found: AbsTask
     if isinstance(task, AbsTask):
         found = task
-    elif task in own:
-        found = own[task]()
+    elif task in OWN:
+        found = OWN[task]()
     else:
         try:
             found = get_task(task)
         except KeyError:
-            raise InputError(f"mteb has no task {task!r}{_suggest(task, list(own))}") from None
+            raise InputError(f"mteb has no task {task!r}{_suggest(task)}") from None
     name, metadata = found.metadata.name, found.metadata
     if isinstance(found, AbsTaskAggregate):
         parts = ", ".join(part.metadata.name for part in found.tasks)
@@ -56,9 +53,9 @@ def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
     return found
 
 
-def _suggest(name: str, own: list[str]) -> str:
+def _suggest(name: str) -> str:
     """Return what may have been meant, as the rest of a sentence."""
-    known = own + [task.metadata.name for task in TASK_LIST if issubclass(task, AbsTaskRetrieval)]
+    known = list(OWN) + [task.metadata.name for task in TASK_LIST if issubclass(task, AbsTaskRetrieval)]
     folded: dict[str, str] = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=4, cutoff=0.5)
     if not close:
@@ -97,7 +94,7 @@ def limit_task(
             )
         task.filter_eval_splits(list(splits))
     if languages is not None:
-        wanted = wanted_tags(languages)
+        wanted = [read_tag(language, "--languages") for language in languages]
         if isinstance(task, CollectionRetrieval):
             task.keep_languages(wanted)
             return task
@@ -129,13 +126,8 @@ def load_task(task: AbsTaskRetrieval) -> float:
         except IsoglotError:
             raise
         except Exception as error:
-            where = task.metadata.dataset.get("path", "")
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise IsoglotError(
-                f"the data of mteb's task {task.metadata.name} ({where}) cannot be loaded: {reason}. It comes from "
-                "the Hugging Face hub: connect to it once (HF_HUB_OFFLINE must not be set; private data sets need "
-                "`hf auth login`), after which it is cached"
-            ) from error
+            what = f"the data of mteb's task {task.metadata.name} ({task.metadata.dataset.get('path', '')})"
+            raise cannot_load(what, error, "; private data sets need `hf auth login`") from error
     convert: Any = task.convert_v1_dataset_format_to_v2
     convert(num_proc=None)
     return time.perf_counter() - start

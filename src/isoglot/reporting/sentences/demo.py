@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from isoglot.measures import count, format_value, percent
-from isoglot.reporting.sentences.intervals import Row, overlap
-from isoglot.reporting.sentences.words import listed, plural
+from isoglot.reporting.tables import Row, overlap
+from isoglot.reporting.words import listed, plural
 
 __all__ = ["demo_headline", "demo_sentences", "effort_sentence"]
 

@@ -11,12 +11,10 @@ from typing import Any
 from isoglot.errors import InputError
 from isoglot.measures import format_value, measure_of
 from isoglot.reporting.charts import Chart
-from isoglot.reporting.figures.front import pareto_front
-from isoglot.reporting.figures.probes import probe_dots
-from isoglot.reporting.figures.ratio import ratio_curve
-from isoglot.reporting.figures.saving import FORMATS, save_figures
-from isoglot.reporting.sentences.intervals import Row
-from isoglot.reporting.sentences.words import listed
+from isoglot.reporting.figures.dots import probe_dots
+from isoglot.reporting.figures.lines import ratio_curve
+from isoglot.reporting.figures.points import pareto_front
+from isoglot.reporting.figures.style import FORMATS, save_figures
 from isoglot.reporting.study.configs import alpha_of, same_but, stages_of, tuned_keys
 from isoglot.reporting.study.courses import along_charts, budget_charts, gain_charts
 from isoglot.reporting.study.values import (
@@ -29,6 +27,8 @@ from isoglot.reporting.study.values import (
     retrieval_settings,
     row_of,
 )
+from isoglot.reporting.tables import Row
+from isoglot.reporting.words import listed
 
 __all__ = ["FigurePart", "study_figures", "write_study_figures"]
 

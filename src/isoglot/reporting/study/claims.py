@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoglot.reporting.languages import name_of
-from isoglot.reporting.sentences.words import listed
+from isoglot.reporting.words import listed, name_of
 
 __all__ = ["claims_of"]
 

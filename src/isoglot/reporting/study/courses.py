@@ -9,10 +9,9 @@ from typing import Any
 from isoglot.measures import SETTINGS, measure_of
 from isoglot.reporting.charts import Chart
 from isoglot.reporting.figures.dots import language_dots
-from isoglot.reporting.figures.gains import language_gains
 from isoglot.reporting.figures.lines import interval_lines
-from isoglot.reporting.figures.numbers import score_format
-from isoglot.reporting.languages import name_of, order_of
+from isoglot.reporting.figures.points import language_gains
+from isoglot.reporting.figures.style import score_format
 from isoglot.reporting.study.configs import same_but, stages_of, tuned_keys
 from isoglot.reporting.study.values import (
     NOTHING,
@@ -24,6 +23,7 @@ from isoglot.reporting.study.values import (
     retrieval_settings,
     row_of,
 )
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["along_charts", "budget_charts", "common_name", "gain_charts"]
 

@@ -8,9 +8,9 @@ from statistics import fmean
 from typing import Any
 
 from isoglot.measures import format_value, measure_of
-from isoglot.reporting.sentences.words import listed, plural
 from isoglot.reporting.study.configs import differing_keys, sample_text, setting_text, write
 from isoglot.reporting.study.values import key_of
+from isoglot.reporting.words import listed, plural
 
 __all__ = ["Words", "arms_table", "data_table", "failures_of", "tuning_of"]
 

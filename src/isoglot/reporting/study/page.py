@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.reporting.facts import Fact, making
-from isoglot.reporting.page import figure, render_page, write_page
-from isoglot.reporting.sentences.words import plural
+from isoglot.reporting.page import Fact, figure, making, render_page, write_page
 from isoglot.reporting.study.charts import study_figures
 from isoglot.reporting.study.claims import claims_of
 from isoglot.reporting.study.configs import common_settings
@@ -17,6 +15,7 @@ from isoglot.reporting.study.published import published_of
 from isoglot.reporting.study.tables import evaluation_tables, language_table
 from isoglot.reporting.study.values import check_result
 from isoglot.reporting.study.verdicts import verdict_card
+from isoglot.reporting.words import plural
 
 __all__ = ["write_study_page"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from isoglot.measures import SETTINGS, measure_of, setting_name
-from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.study.values import key_of, main_measure, measured_columns, retrieval_settings, row_of
 from isoglot.reporting.study.verdicts import best_by_tests
 from isoglot.reporting.tables import Cell, Head, Table, measured
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["evaluation_tables", "language_table"]
 

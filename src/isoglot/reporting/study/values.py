@@ -7,7 +7,7 @@ from typing import Any
 
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, Better, measure_of
-from isoglot.reporting.sentences.intervals import Row
+from isoglot.reporting.tables import Row
 
 __all__ = [
     "arm_named",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from isoglot.measures import format_value, measure_of, signed_value
-from isoglot.reporting.sentences.words import plural
 from isoglot.reporting.study.values import key_of
+from isoglot.reporting.words import plural
 
 __all__ = ["best_by_tests", "verdict_card"]
 

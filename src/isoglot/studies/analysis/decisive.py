@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from isoglot.evaluation.significance import holm
+from isoglot.evaluation.statistics import holm
 from isoglot.measures import better_of, column_of
 from isoglot.studies.analysis.arm_results import ArmResults
 from isoglot.studies.analysis.frame import Figure, Frame, figure_of_seeds, paired_p_of_seeds

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from isoglot.evaluation import Result
-from isoglot.evaluation.intervals import draw_counts
-from isoglot.evaluation.significance import row_weights, sign_flip_test
+from isoglot.evaluation.compare import row_weights
+from isoglot.evaluation.statistics import draw_counts, sign_flip_test
 from isoglot.studies.arms import NORMAL_95
 
 __all__ = ["Figure", "Frame", "figure_of_seeds", "paired_p_of_seeds"]

@@ -1,0 +1,131 @@
+"""What belongs to the query ids of a collection: their texts in several languages, and which may not meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoglot.collections import Collection, Relevance
+
+__all__ = ["Conflicts", "Grouped", "Versions", "lowest"]
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Values in groups numbered from 0, those of a group one after the other (compressed rows).
+
+    Attributes:
+        values: (n,).
+        offsets: (G + 1,) int64; those of group g are `values[offsets[g]:offsets[g + 1]]`.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def by(cls, groups: np.ndarray, values: np.ndarray, size: int) -> Grouped:
+        """Group values (n,), given in the order of their groups (n,), into so many groups."""
+        return cls(values, np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=size))]))
+
+    def of(self, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all values (n,) of groups (g,), and the position in `groups` that each belongs to (n,)."""
+        places, owner = self.places(groups)
+        return self.values[places], owner
+
+    def places(self, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the values of groups (g,) are (n,), and the position in `groups` of each (n,)."""
+        starts = self.offsets[groups]
+        counts = self.offsets[groups + 1] - starts
+        owner = np.repeat(np.arange(len(groups)), counts)
+        return np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts), owner
+
+
+class Versions:
+    """The texts of every query id of a collection.
+
+    Args:
+        collection: the collection.
+        query_languages: (L,) bool, the languages that queries may have; all if None.
+        document_languages: (L,) bool, likewise of documents.
+
+    Attributes:
+        queries: query rows of each query id.
+        documents: rows of its relevant documents.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        query_languages: np.ndarray | None = None,
+        document_languages: np.ndarray | None = None,
+    ) -> None:
+        self.collection = collection
+        size = len(collection.query_ids)
+        rows = np.argsort(collection.query_index, kind="stable").astype(np.int32)
+        if query_languages is not None:
+            rows = rows[query_languages[collection.query_language[rows]]]
+        self.queries = Grouped.by(collection.query_index[rows], rows, size)
+        owners, documents = collection.relevance.queries, collection.relevance.documents
+        if document_languages is not None:
+            kept = document_languages[collection.document_language[documents]]
+            owners, documents = owners[kept], documents[kept]
+        self.documents = Grouped.by(owners, documents, size)
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """Which query ids may not meet in a batch, as *claims*: two ids conflict if they have a claim in common.
+
+    A claim stands for one document, or for all documents that are relevant to exactly the same query ids (the
+    language versions of a page, mostly), so that there are few. Documents relevant to one id only need none.
+
+    Attributes:
+        claims: claim numbers, int64, of each of G query ids; every number from 0 to G - 1 is the id itself (two
+            documents for one query, or two language versions of it, conflict as well) and is not listed.
+    """
+
+    claims: Grouped
+
+    @classmethod
+    def of(cls, relevance: Relevance) -> Conflicts:
+        """Find the conflicts between all query ids of a collection, in O(judgments)."""
+        ids = len(relevance.offsets) - 1
+        if not len(relevance.documents):
+            return cls(Grouped(np.empty(0, np.int64), np.zeros(ids + 1, np.int64)))
+        documents, where = np.unique(relevance.documents, return_inverse=True)
+        # A random sum names a set of query ids: documents with equal sums are taken to be relevant to the same
+        # ids, and one of them stands for all. Two different sets have equal sums with probability 2^-64 a pair.
+        names = np.random.default_rng(0).integers(0, 2**64, ids, dtype=np.uint64)
+        sums = np.zeros(len(documents), np.uint64)
+        np.add.at(sums, where, names[relevance.queries])
+        claimed = np.zeros(len(documents), bool)
+        claimed[np.unique(sums, return_index=True)[1]] = True
+        claimed &= np.bincount(where) > 1
+        kept = claimed[where]
+        number = np.cumsum(claimed) - 1 + ids
+        return cls(Grouped.by(relevance.queries[kept], number[where[kept]], ids))
+
+    def of_rows(self, query_index: np.ndarray) -> Grouped:
+        """Return all claims of each row, its own id included, of the query id index of rows (n,)."""
+        listed, owner = self.claims.of(query_index)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(query_index)) + 1)])
+        return Grouped(np.insert(listed, offsets[:-1] - np.arange(len(query_index)), query_index), offsets)
+
+    def heaviest(self, query_index: np.ndarray) -> int:
+        """Return the most rows that share one claim: at least that many batches are needed for these rows."""
+        return int(np.bincount(self.of_rows(query_index).values).max(initial=0))
+
+
+def lowest(keys: np.ndarray, owner: np.ndarray, most: int) -> np.ndarray:
+    """Return the positions of the `most` lowest keys of every owner, ordered by owner and key.
+
+    Args:
+        keys: (n,).
+        owner: (n,) whose key each is.
+        most: how many an owner keeps.
+    """
+    order = np.lexsort((keys, owner))
+    owners = owner[order]
+    first = np.searchsorted(owners, owners)  # where each one's owner starts
+    return order[np.arange(len(order)) - first < most]
