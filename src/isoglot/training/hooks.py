@@ -67,17 +67,15 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     On a CPU, in one process, static encoders are trained by `DeferredAdamW` where the optimiser is AdamW, with one
     thread of torch's in training steps where it has two (`torch.set_num_threads` is the whole process's; it is put
-    back for evaluations and at the end). Everywhere else, and with `fast` False, the whole matrix of token vectors
-    has a gradient and is updated, as any parameter, and threads are left as they are.
+    back for evaluations and at the end). Everywhere else, and without `adamw` among the fast ways, the whole matrix
+    of token vectors has a gradient and is updated, as any parameter, and threads are left as they are.
 
     Attributes:
         sampler: of the batches; it must be there before `__init__` is called.
-        fast: whether static encoders are trained in this way on a CPU.
         start_step: the step that training starts from: 0, or that of the checkpoint continued from.
     """
 
     sampler: StepSampler
-    fast: bool = True
     optimizer: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -268,8 +266,8 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     def _quick_vectors(self) -> nn.Parameter | None:
         """Return the token vectors of a static encoder that may be updated where they occur alone."""
-        fits = self.fast and self.args.world_size == 1 and not self.args.fp16 and isinstance(self.loss, Objective)
-        return _token_vectors(self.model) if fits else None
+        fast = isinstance(self.loss, Objective) and "adamw" in self.loss.embedder.fast
+        return _token_vectors(self.model) if fast and self.args.world_size == 1 and not self.args.fp16 else None
 
     @contextmanager
     def _few_threads(self) -> Iterator[None]:

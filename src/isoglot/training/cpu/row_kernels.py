@@ -65,10 +65,10 @@ def _shared(loop: Loop) -> Loop:
 
 @_compiled
 def _finished(counters: Any, rows: Any) -> Any:
-    for _ in range(SPINS):
-        if _add(counters, 1, 0) == rows:
-            return True
-    return False
+    left = SPINS
+    while left and _add(counters, 1, 0) < rows:
+        left -= 1
+    return left > 0
 
 
 @lru_cache(maxsize=1)
