@@ -17,7 +17,7 @@ from isoglot.encoders import static_encoder
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
 from isoglot.training.callbacks import Watch
-from isoglot.training.cpu import deferred
+from isoglot.training.cpu import sparse_adamw
 from isoglot.training.hooks import TrainerHooks
 
 LIBRARY = Path(transformers.__file__).parent
@@ -108,7 +108,7 @@ def test_the_watch_hears_every_loss_of_training_and_no_other(pages, tmp_path):
 
 
 def test_the_quick_way_of_static_encoders_can_be_switched_off(pages, tmp_path, monkeypatch):
-    monkeypatch.setattr(deferred, "SMALLEST", 1)
+    monkeypatch.setattr(sparse_adamw, "SMALLEST", 1)
     seen, before = [], torch.get_num_threads()
 
     class Look(transformers.TrainerCallback):

@@ -70,12 +70,16 @@ class InfoNCE(Term):
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        scores = cosine_similarity(batch.queries, batch.documents) / self.temperature()
-        excluded = batch.known_positives()
+        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
         if batch.paired and len(scores):
+            excluded = None if batch.is_distinct() else batch.known_positives()
             loss, own = paired_loss(scores, excluded), len(scores)
-            return (loss + paired_loss(scores[:, :own].T, excluded[:, :own].T)) / 2 if self.symmetric else loss
-        positives = batch.positives()
+            if self.symmetric:
+                loss = (
+                    loss + paired_loss(scores[:, :own].T, None if excluded is None else excluded[:, :own].T)
+                ) / 2
+            return loss
+        positives, excluded = batch.positives(), batch.known_positives()
         loss = contrastive_loss(scores, positives, excluded)
         if self.symmetric:
             loss = (loss + contrastive_loss(scores.T, positives.T, excluded.T)) / 2
