@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from isoglot.training.nested import (
     TermConfig,
 )
 
-__all__ = ["ScheduleConfig", "TrainConfig", "read_config", "written_key"]
+__all__ = ["ScheduleConfig", "TrainConfig", "parse_config", "read_config", "written_key"]
 
 
 class TrainConfig(Strict):
@@ -255,6 +256,19 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
         if value is not None:
             known = values.get(key) if inner else None
             values[key] = {**(known if isinstance(known, dict) else {}), inner: value} if inner else value
+    return parse_config(values, source)
+
+
+def parse_config(values: Mapping[str, Any], source: str) -> TrainConfig:
+    """Return a run's configuration.
+
+    Args:
+        values: configuration key -> value.
+        source: what messages call where they come from.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value is not what the key takes.
+    """
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:

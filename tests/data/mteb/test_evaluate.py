@@ -10,7 +10,7 @@ from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
 from isoglot.evaluation.mteb import evaluate_mteb
 from isoglot.evaluation.mteb_result import BenchmarkResult
-from isoglot.studies.views import translations_view
+from isoglot.studies.library import translations_view
 
 
 @pytest.fixture(scope="module")

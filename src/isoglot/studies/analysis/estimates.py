@@ -1,10 +1,10 @@
-"""Values per query of several seeds: their mean, how sure it is, and tests of differences."""
+"""The runs of an arm, and the figures over its seeds: means, how sure they are, and tests of differences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,52 +14,74 @@ from scipy import stats
 from isoglot.evaluation import Result
 from isoglot.evaluation.intervals import draw_counts
 from isoglot.evaluation.significance import row_weights, sign_flip_test
-from isoglot.studies.arms import NORMAL_95
+from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, column_of, measure_of
+from isoglot.reporting.study.result import Estimates, Figure
+from isoglot.studies.job import Job, Workshop, read_run
+from isoglot.studies.recipe import Evaluation
 
-__all__ = ["Figure", "Frame", "figure_of_seeds", "paired_p_of_seeds"]
+__all__ = [
+    "ArmResults",
+    "Frame",
+    "along_figures",
+    "estimates_of",
+    "figure_of_seeds",
+    "paired_p_of_seeds",
+    "read_arm",
+]
 
 FloatArray = NDArray[np.float64]
 
 DRAWS = 1000
 LEVEL = 0.95
+NORMAL_95 = 1.959964  # a normal variable lies within so many standard errors with probability 0.95
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A mean over seeds, with its 95 % interval.
+@dataclass
+class ArmResults:
+    """What the runs of an arm found.
 
     Attributes:
-        mean: over seeds.
-        low: lower end; None where one seed alone gives no interval.
-        high: upper end.
-        seeds: the value of each seed.
+        jobs: seed -> run, of those that ended well.
+        runs: seed -> how it went.
+        results: evaluation -> seed -> result.
     """
 
-    mean: float
-    low: float | None
-    high: float | None
-    seeds: tuple[float, ...]
+    jobs: dict[int, Job] = field(default_factory=dict)
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, dict[int, Result]] = field(default_factory=dict)
 
-    def clipped(self) -> Figure:
-        """Return the same with an interval that does not go below 0."""
-        return self if self.low is None else Figure(self.mean, max(self.low, 0.0), self.high, self.seeds)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what the result file holds."""
-        return {"mean": self.mean, "low": self.low, "high": self.high, "seeds": list(self.seeds)}
+def read_arm(jobs: Mapping[int, Job], workshop: Workshop) -> ArmResults:
+    """Read the finished runs of an arm.
+
+    Args:
+        jobs: seed -> run. Seeds may share a run, where an encoder that is not trained does not depend on them.
+        workshop: of the study.
+    """
+    found = ArmResults(dict(jobs))
+    read: dict[str, tuple[dict[str, Any], dict[str, Result]]] = {}
+    for seed, job in jobs.items():
+        if job.name not in read:
+            folder = workshop.runs / job.name
+            results = {one.name: Result.from_json(folder / f"{one.name}.json") for one in job.evaluations}
+            read[job.name] = read_run(job, workshop), results
+        found.runs[seed], results = read[job.name]
+        for name, result in results.items():
+            found.results.setdefault(name, {})[seed] = result
+    return found
 
 
 def figure_of_seeds(values: Sequence[float]) -> Figure:
     """Estimate a value that each seed has one of, and no queries: by Student's t over seeds."""
     mean = float(np.mean(values))
     if len(values) < 2:
-        return Figure(mean, None, None, tuple(values))
+        return Figure(mean=mean, seeds=tuple(values))
     spread = (
         float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1))
         * float(np.std(values, ddof=1))
         / math.sqrt(len(values))
     )
-    return Figure(mean, mean - spread, mean + spread, tuple(values))
+    return Figure(mean=mean, low=mean - spread, high=mean + spread, seeds=tuple(values))
 
 
 def paired_p_of_seeds(differences: Sequence[float]) -> float | None:
@@ -105,9 +127,9 @@ class Frame:
     ) -> list[Figure | None]:
         """Estimate averages over queries and seeds.
 
-        The standard error has two parts, as in `summarise`: that over queries, from a bootstrap of the values
-        averaged over seeds (queries are the same for all seeds), and that over seeds. The interval is the mean ±
-        1.96 standard errors.
+        The standard error has two parts: that over queries, from a bootstrap of the values averaged over seeds
+        (queries are the same for all seeds, so that more seeds do not lessen it), and that of the mean over seeds.
+        The interval is the mean ± 1.96 standard errors. Of three seeds the spread is known only roughly.
 
         Args:
             columns: of values per query, each with a language of queries or None.
@@ -140,7 +162,8 @@ class Frame:
             mean = float(of_seeds.mean())
             seed_error = float(np.std(of_seeds, ddof=1)) / math.sqrt(len(of_seeds)) if len(of_seeds) > 1 else 0.0
             spread = NORMAL_95 * math.hypot(float(np.nan_to_num(errors[at])), seed_error)
-            figures.append(Figure(mean, mean - spread, mean + spread, tuple(float(value) for value in of_seeds)))
+            seeds_told = tuple(float(value) for value in of_seeds)
+            figures.append(Figure(mean=mean, low=mean - spread, high=mean + spread, seeds=seeds_told))
         return figures
 
     def difference(
@@ -169,3 +192,60 @@ class Frame:
         applies = np.bincount(self.ids, weights, minlength=len(self.labels)) > 0
         p = float(sign_flip_test(by_id[applies][:, None])[0])
         return figure, p, int(applies.sum())
+
+
+def estimates_of(results: Mapping[int, Result], evaluation: Evaluation, frame: Frame) -> Estimates:
+    """Return an arm's figures on one evaluation, `by_language` where it is asked for."""
+    seeds = [results[seed].per_query for seed in sorted(results)]
+    named = [(setting, measure) for setting in SETTINGS for measure in evaluation.measures]
+    named += [("bias", measure) for measure in PER_QUERY_BIAS]
+    named = [(setting, measure) for setting, measure in named if frame.has(column_of(setting, measure))]
+    found: dict[str, Any] = _estimates(frame, named, None, seeds)
+    for setting, figures in _estimates(frame, named, None, seeds, macro=True).items():
+        if setting in ("multilingual", "bias"):
+            found[f"macro_{setting}"] = figures
+    for setting, measures in (("bias", OF_SEEDS), ("geometry", None)):
+        for measure in measures or next(iter(results.values())).geometry or ():
+            values = [(getattr(results[seed], setting) or {}).get(measure) for seed in sorted(results)]
+            known = [float(value) for value in values if isinstance(value, int | float)]
+            if len(known) == len(values):
+                found.setdefault(setting, {})[measure] = figure_of_seeds(known)
+    if evaluation.by_language and len(frame.languages) > 1:
+        found["by_language"] = {tag: _estimates(frame, named, tag, seeds) for tag in frame.languages}
+    return Estimates.model_validate(found)
+
+
+def _estimates(
+    frame: Frame,
+    named: Sequence[tuple[str, str]],
+    language: str | None,
+    seeds: Sequence[dict[str, Any]],
+    macro: bool = False,
+) -> dict[str, dict[str, Figure]]:
+    """Return setting -> measure -> figure; of measures that cannot be below 0 no interval goes there."""
+    columns = [(column_of(setting, measure), language) for setting, measure in named]
+    found: dict[str, dict[str, Figure]] = {}
+    for (setting, measure), figure in zip(named, frame.estimate(columns, seeds, macro=macro), strict=True):
+        if figure is None:
+            continue
+        if figure.low is not None and not measure_of(measure).negative:
+            figure = figure.model_copy(update={"low": max(figure.low, 0.0)})
+        found.setdefault(setting, {})[measure] = figure
+    return found
+
+
+def along_figures(runs: Mapping[int, dict[str, Any]], evaluation: Evaluation) -> tuple[Estimates, ...]:
+    """Return what was measured along the training, step by step."""
+    told = [runs[seed]["along"].get(evaluation.name, []) for seed in sorted(runs)]
+    found = []
+    for at, first in enumerate(told[0] if told else []):
+        entry: dict[str, Any] = {"step": first["step"]}
+        for setting, measures in first.items():
+            if setting == "step":
+                continue
+            for measure in measures:
+                values = [one[at][setting].get(measure) for one in told]
+                if all(value is not None for value in values):
+                    entry.setdefault(setting, {})[measure] = figure_of_seeds(values)
+        found.append(Estimates.model_validate(entry))
+    return tuple(found)
