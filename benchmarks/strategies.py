@@ -1,8 +1,9 @@
 """Strategies beside one another on tldr-pages: what each makes of the same number of encoded tokens.
 
-A study of a static encoder with several seeds of each arm; and every arm is tested against hybrid batches: paired
+A study of a static encoder with several seeds of each arm, which are also tested against hybrid batches: paired
 randomisation over query ids, of values averaged over the seeds, Holm-corrected over the measures. The batch size of
-multiway arms is chosen so that they encode no more tokens than hybrid batches; texts and tokens are counted in training.
+multiway arms is chosen so that they encode no more tokens than hybrid batches; texts and tokens are counted in
+training.
 
     python benchmarks/strategies.py    # four kinds of batches, two of them with both pairings; 3 seeds; test
     python benchmarks/strategies.py --ablations --split dev --seeds 1
@@ -28,8 +29,7 @@ from isoglot.collections import Collection, read_collection
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result
 from isoglot.evaluation.significance import compare_results
-from isoglot.reporting.study import StudyResult
-from isoglot.studies import Study, StudyRequest, run_study
+from isoglot.studies import StudyRequest, run_study
 from isoglot.studies.recipe import Recipe
 from isoglot.training.config import TrainConfig
 
@@ -54,37 +54,30 @@ Arms = Mapping[str, dict[str, Any]]
 """What an arm is called -> keys of `TrainConfig`."""
 
 
-def multiway(**settings: Any) -> dict[str, Any]:
-    return {"strategy": "multiway", **settings}
-
-
-def own_term(**settings: Any) -> dict[str, Any]:
-    return multiway(objective=[{"term": "MultiwayInfoNCE", **settings}])
-
-
+MULTIWAY = {"strategy": "multiway"}
 ARMS: Arms = {
     "monolingual": {"strategy": "monolingual"},
     "cross_lingual": {"strategy": "cross_lingual"},
     "hybrid": {"strategy": "hybrid"},
     "cross_lingual, one pair a batch": {"strategy": "cross_lingual", "pairing": "batch"},
     "hybrid, one pair a batch": {"strategy": "hybrid", "pairing": "batch"},
-    "multiway": multiway(),
+    "multiway": MULTIWAY,
 }
 ABLATIONS: Arms = {
     "hybrid": {"strategy": "hybrid"},
     "hybrid, T = 0.07": {"strategy": "hybrid", "temperature": 0.07},
     "hybrid, T = 0.1": {"strategy": "hybrid", "temperature": 0.1},
-    "multiway": multiway(),
-    "multiway, T = 0.05": multiway(temperature=0.05),
-    "multiway, T = 0.1": multiway(temperature=0.1),
-    "multiway, 2 ways": multiway(ways=2),
-    "multiway, 4 ways": multiway(ways=4),
-    "multiway, 16 ways": multiway(ways=16),
-    "multiway, tau = 0.5": multiway(tau=0.5),
-    "multiway, alpha = 0.25": own_term(alpha=0.25),
-    "multiway, alpha = 0.75": own_term(alpha=0.75),
-    "multiway, symmetric": multiway(symmetric=True),
-    "multiway, per pair": own_term(form="per_pair"),
+    "multiway": MULTIWAY,
+    "multiway, T = 0.05": MULTIWAY | {"temperature": 0.05},
+    "multiway, T = 0.1": MULTIWAY | {"temperature": 0.1},
+    "multiway, 2 ways": MULTIWAY | {"ways": 2},
+    "multiway, 4 ways": MULTIWAY | {"ways": 4},
+    "multiway, 16 ways": MULTIWAY | {"ways": 16},
+    "multiway, tau = 0.5": MULTIWAY | {"tau": 0.5},
+    "multiway, alpha = 0.25": MULTIWAY | {"objective": [{"term": "MultiwayInfoNCE", "alpha": 0.25}]},
+    "multiway, alpha = 0.75": MULTIWAY | {"objective": [{"term": "MultiwayInfoNCE", "alpha": 0.75}]},
+    "multiway, symmetric": MULTIWAY | {"symmetric": True},
+    "multiway, per pair": MULTIWAY | {"objective": [{"term": "MultiwayInfoNCE", "form": "per_pair"}]},
 }
 TAUS: Arms = {
     f"{rule} by {pairing}, tau = {tau:g}": {"strategy": rule, "tau": tau, "pairing": pairing}
@@ -116,30 +109,26 @@ class Lengths:
 def recipe_of(arms: Arms, data: Path, split: str, steps: int, seeds: int) -> Recipe:
     """Return a study of arms; its names are numbers, since recipes take no blanks, and its notes what they are."""
     lengths = Lengths(read_collection(data / "train"))
-
-    def settings(own: dict[str, Any]) -> dict[str, Any]:
-        if own["strategy"] != "multiway":
-            return own
-        config = TrainConfig(data="train", out="", **COMMON, **own)
-        allowed = lengths.of(TrainConfig(data="train", out="").make_strategy(), config.batch_size, steps)
-        # a little less than would be even, since batches vary
-        size = int(
-            0.95 * config.batch_size * allowed / lengths.of(config.make_strategy(), config.batch_size, steps)
-        )
-        return {**own, "batch_size": size}
-
-    sources = {
-        name: {"collection": str((data / part).resolve())} for name, part in (("train", "train"), ("test", split))
-    }
+    hybrid = TrainConfig(data="train", out="", **COMMON)
+    allowed = lengths.of(hybrid.make_strategy(), hybrid.batch_size, steps)
+    sized = {}
+    for name, own in arms.items():
+        sized[name] = own
+        if own["strategy"] == "multiway":
+            read = TrainConfig(data="train", out="", **COMMON, **own).make_strategy()
+            # a little less than would be even, since batches vary
+            size = int(0.95 * hybrid.batch_size * allowed / lengths.of(read, hybrid.batch_size, steps))
+            sized[name] = {**own, "batch_size": size}
     profile = {
-        "data": sources,
+        "data": {"train": {"collection": "train"}, "test": {"collection": split}},
         "train": {"data": "train", "steps": steps, **COMMON},
         "seeds": list(range(seeds)),
-        "arms": {f"arm-{n}": {"note": name, "train": settings(own)} for n, (name, own) in enumerate(arms.items())},
+        "arms": {f"arm-{number}": {"note": name, "train": sized[name]} for number, name in enumerate(arms)},
         "evaluate": [{"name": "test", "data": "test", "measures": ["AP"]}],
     }
     words = dict.fromkeys(("title", "question", "hypothesis"), "strategies beside one another")
-    return Recipe.model_validate({"name": "strategies", **words, "profiles": {"embedded": profile}})
+    content = {"name": "strategies", **words, "data_folder": str(data.resolve()), "profiles": {"embedded": profile}}
+    return Recipe.model_validate(content)
 
 
 def over_seeds(results: Sequence[Result]) -> Result:
@@ -154,36 +143,11 @@ def over_seeds(results: Sequence[Result]) -> Result:
     return replace(first, per_query=averaged)
 
 
-def spent_by(study: Study, arm: str) -> list[dict[str, float]]:
-    """Return what each seed of an arm took."""
-    spent = []
-    for run in (study.path.parent / "runs" / name for name in found_arm(study.result, arm).runs.values()):
-        seconds = json.loads((run / "run.json").read_text(encoding="utf-8"))["seconds"]["train"]
-        encoded = json.loads((run / "model" / "isoglot-training.json").read_text(encoding="utf-8"))["encoded"]
-        spent.append({"tokens": encoded["tokens"], "texts": encoded["texts"], "seconds": seconds})
-    return spent
-
-
-def tests_against_hybrid(study: Study, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Test every arm against hybrid batches, with one correction for the measures of an arm."""
-    if "hybrid" not in names:
-        return []
-    averaged = {}
-    for name in names:
-        runs = found_arm(study.result, name).runs.values()
-        averaged[name] = over_seeds(
-            [Result.from_json(study.path.parent / "runs" / run / "test.json") for run in runs]
-        )
-    return [
-        {"arm": name, "measure": one.measure, "difference": one.difference, "p": one.p_holm}
-        for name in names
-        if name != "hybrid"
-        for one in compare_results(averaged["hybrid"], averaged[name], FIGURES)
-    ]
-
-
-def found_arm(result: StudyResult, name: str) -> Any:
-    return next(arm for arm in result.arms if arm.note == name)
+def spent_in(run: Path) -> dict[str, float]:
+    """Return what a run took."""
+    seconds = json.loads((run / "run.json").read_text(encoding="utf-8"))["seconds"]["train"]
+    encoded = json.loads((run / "model" / "isoglot-training.json").read_text(encoding="utf-8"))["encoded"]
+    return {"tokens": encoded["tokens"], "texts": encoded["texts"], "seconds": seconds}
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -203,62 +167,54 @@ def main(given: Sequence[str] | None = None) -> int:
         arms = {name.strip(): arms[name.strip()] for name in options.arms.split(";")}
     recipe = recipe_of(arms, options.data, options.split, options.steps, options.seeds)
     with tempfile.TemporaryDirectory() as folder:
-        request = StudyRequest(recipe, folder, keep_models=True)
-        study = run_study(
-            request, jobs=1, notify=lambda what, done, total: print(f"{done}/{total} {what}", file=sys.stderr)
-        )
-        for label, sentence in study.failures:
-            print(f"{label} failed: {sentence}", file=sys.stderr)
+        study = run_study(StudyRequest(recipe, folder, keep_models=True), jobs=1)
         if study.failures:
+            print("; ".join(f"{label} failed: {sentence}" for label, sentence in study.failures), file=sys.stderr)
             return 1
-        spent = {name: spent_by(study, name) for name in arms}
-        tests = tests_against_hybrid(study, list(arms))
-    figures = {name: figures_of(study.result, name) for name in arms}
+        runs = {arm.note: [Path(folder, "runs", run) for run in arm.runs.values()] for arm in study.result.arms}
+        spent = {name: [spent_in(run) for run in runs[name]] for name in arms}
+        means_of = {name: over_seeds([Result.from_json(run / "test.json") for run in runs[name]]) for name in arms}
+    tests = [
+        {"arm": name, "measure": one.measure, "difference": one.difference, "p": one.p_holm}
+        for name in (arms if "hybrid" in arms else ())
+        if name != "hybrid"
+        for one in compare_results(means_of["hybrid"], means_of[name], FIGURES)
+    ]
+    figures = {
+        arm.note: {key: arm.figure("test", *place) for key, place in PLACES.items()} for arm in study.result.arms
+    }
+    means = {name: {key: figure.mean for key, figure in found.items()} for name, found in figures.items()}
     print(f"{'arm':34}" + "".join(f"{name:>{width}}" for name, width in HEADS.items()))
     for name in arms:
-        print(f"{name:34}" + row(figures[name], spent[name]))
+        print(f"{name:34}" + row(means[name], spent[name]))
     for one in tests:
         print(f"{one['arm']} - hybrid: {one['measure']} {one['difference']:+.4f}, p = {one['p']:.4f}")
-    means = {name: {key: figure.mean for key, figure in found.items()} for name, found in figures.items()}
     ours, peer = (means.get(name, {}).get("multilingual_AP") for name in ("multiway", "hybrid"))
-    print(
-        json.dumps(
-            {
-                "benchmark": "strategies",
-                "ours": ours,
-                "peer": peer,
-                "ratio": ours / peer if ours and peer else None,
-                "unit": "multilingual AP, multiway and hybrid batches",
-                "split": options.split,
-                "seeds": options.seeds,
-                "arms": means,
-                "intervals": {
-                    name: {key: [figure.low, figure.high] for key, figure in found.items()}
-                    for name, found in figures.items()
-                },
-                "each_seed": {
-                    name: [
-                        {key: figure.seeds[seed] for key, figure in found.items()} for seed in range(options.seeds)
-                    ]
-                    for name, found in figures.items()
-                },
-                "spent": spent,
-                "tests": tests,
-            }
-        )
-    )
+    found = {
+        "benchmark": "strategies",
+        "ours": ours,
+        "peer": peer,
+        "ratio": ours / peer if ours and peer else None,
+        "unit": "multilingual AP, multiway and hybrid batches",
+        "split": options.split,
+        "seeds": options.seeds,
+        "arms": means,
+        "intervals": {name: {key: [one.low, one.high] for key, one in of.items()} for name, of in figures.items()},
+        "each_seed": {
+            name: [{key: one.seeds[seed] for key, one in of.items()} for seed in range(options.seeds)]
+            for name, of in figures.items()
+        },
+        "spent": spent,
+        "tests": tests,
+    }
+    print(json.dumps(found))
     return 0
 
 
-def figures_of(result: StudyResult, name: str) -> dict[str, Any]:
-    arm = found_arm(result, name)
-    return {key: arm.figure("test", setting, measure) for key, (setting, measure) in PLACES.items()}
-
-
-def row(figures: Mapping[str, Any], spent: Sequence[dict[str, float]]) -> str:
+def row(means: Mapping[str, float], spent: Sequence[dict[str, float]]) -> str:
     tokens, seconds = (float(np.mean([one[key] for one in spent])) for key in ("tokens", "seconds"))
-    quality = "".join(f"{figures[name].mean:9.4f}" for name in FIGURES[:3])
-    bias = f"{figures['rank_distance'].mean:10.1f}{figures['own_language_share@10'].mean:10.3f}"
+    quality = "".join(f"{means[name]:9.4f}" for name in FIGURES[:3])
+    bias = f"{means['rank_distance']:10.1f}{means['own_language_share@10']:10.3f}"
     return f"{quality}{bias}{tokens / 1e6:10.2f}{seconds:6.0f}"
 
 

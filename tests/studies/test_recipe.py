@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from study_helpers import outline_of
+from study_helpers import outline_of, run
 
 from isoglot.collections import collection_from_rows
 from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.data.lexicons.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
 from isoglot.studies.arms import expand_arms
-from isoglot.studies.library import keep_languages, switched_view, translations_view
+from isoglot.studies.library import Library, data_folders, keep_languages, switched_view, translations_view
 from isoglot.studies.plan import make_plan
-from isoglot.studies.recipe import Profile
+from isoglot.studies.recipe import DataSource, Profile
 from isoglot.studies.recipe_files import read_recipe, recipe_names
 
 
@@ -320,3 +320,34 @@ def test_the_recipe_in_the_documentation_is_one(tmp_path):
     assert plan.arms["alpha-0.25-sw-0"].arm.sample.budgets == {"sw": 0}
     assert plan.arms["untrained"].trials == ()
     assert len(plan.arms["hybrid"].trials) == 2
+
+
+def test_data_is_looked_for_in_its_folder_and_nowhere_beside_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "shared" / "data" / "tldr" / "train").mkdir(parents=True)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.delenv("ISOGLOT_SHARED_DATA", raising=False)
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "none"))
+    assert Library({}, data_folders()).find("tldr/train") is None
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "shared" / "data"))
+    assert Library({}, data_folders()).find("tldr/train") == tmp_path / "shared" / "data" / "tldr" / "train"
+
+
+def test_a_recipe_may_say_where_its_data_lies(write_recipe, tiny_data, tmp_path, monkeypatch):
+    path = Path(write_recipe())
+    before = names(str(path), tmp_path)
+    monkeypatch.delenv("ISOGLOT_SHARED_DATA")
+    with pytest.raises(InputError, match="set ISOGLOT_DATA to the folder that holds it"):
+        run(str(path), tmp_path / "out")
+    (tmp_path / "beside").symlink_to(tiny_data)
+    path.write_text(path.read_text() + "data_folder: beside\n")
+    assert names(str(path), tmp_path) == before
+
+
+def test_what_the_catalogue_keeps_is_read_as_it_is_kept(tiny_data, tmp_path, monkeypatch):
+    """A recipe says in which form a publisher's files are; a copy that `isoglot data get` made has none."""
+    monkeypatch.delenv("ISOGLOT_SHARED_DATA", raising=False)
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path))
+    (tmp_path / "xquad-r").symlink_to(tiny_data / "test")
+    source = DataSource(collection="xquad-r", form="lareqa")
+    assert Library({"test": source}, data_folders()).load("test").queries.num_rows == 36

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.fingerprint import hash_of
+from isoglot.measures import SETTINGS
 from isoglot.studies.arms import ArmPlan, effective, training_sets
-from isoglot.studies.recipe import DataSource, Evaluation, GpuEstimate, LexiconSource
+from isoglot.studies.recipe import DataSource, Evaluation, GpuEstimate, LexiconSource, Tuning
 from isoglot.training import TrainConfig
 
 __all__ = [
     "RUN_FILE",
+    "TRIAL",
     "Cost",
     "Job",
     "Workshop",
@@ -24,11 +26,15 @@ __all__ = [
     "is_finished",
     "make_job",
     "read_run",
+    "trial_evaluation",
     "work_folder",
 ]
 
 RUN_FILE = "run.json"
 """Of a run's folder, which appears whole: what was run and how it went."""
+
+TRIAL = "tuning"
+"""What the evaluation of a trial is called."""
 
 DECIDING = ("isoglot", "sentence-transformers", "transformers", "torch", "tokenizers")
 """Packages whose version is part of what a run is."""
@@ -167,6 +173,17 @@ def _identity(stage: TrainConfig, fingerprints: Mapping[str, str]) -> dict[str, 
         names = values["code_switch"].pop("lexicons")
         found["lexicons"] = [fingerprints[f"lexicon {name}"] for name in names]
     return found
+
+
+def trial_evaluation(tuning: Tuning) -> Evaluation:
+    """Return what trials are measured by."""
+    return Evaluation(
+        name=TRIAL,
+        data=tuning.data,
+        measures=[tuning.measure] if tuning.setting in SETTINGS else ["AP"],
+        geometry=tuning.setting == "geometry",
+        rank_correlation=tuning.measure == "rank_correlation",
+    )
 
 
 def work_folder(job: Job, workshop: Workshop) -> Path:

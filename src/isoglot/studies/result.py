@@ -33,9 +33,8 @@ from isoglot.studies.plan import Plan
 from isoglot.studies.prepare import Data
 from isoglot.studies.recipe import Beside, Comparable, Evaluation, Published
 
-__all__ = ["STUDY_FILE", "check_comparable", "published_beside", "study_result"]
+__all__ = ["check_comparable", "published_beside", "study_result"]
 
-STUDY_FILE = "study.json"
 SHARED = {"steps": "optimiser steps", "tokens": "encoded tokens", "time": "seconds of training"}
 """What arms may have in common, in words."""
 
@@ -295,14 +294,8 @@ def published_beside(
         sentence = f"{held}Set-ups differ: {differs}."
     else:
         sentence = f"The published figures are no yardstick for these: {differs}."
-    return PublishedBeside(
-        source=published.source,
-        note=published.note,
-        comparable=beside.comparable,
-        differs=beside.differs,
-        sentence=sentence,
-        figures=figures,
-    )
+    told = {**published.model_dump(exclude={"figures"}), **beside.model_dump(exclude={"arms"})}
+    return PublishedBeside(**told, sentence=sentence, figures=figures)
 
 
 def _figures(published: Published, beside: Beside, arms: Sequence[StudyArm]) -> Iterator[PublishedFigure]:
@@ -315,10 +308,8 @@ def _figures(published: Published, beside: Beside, arms: Sequence[StudyArm]) -> 
             if theirs is None or value is None or ours.mean is None:
                 continue
             yield PublishedFigure(
+                **one.model_dump(exclude={"on", "arms"}),
                 evaluation=one.on,
-                setting=one.setting,
-                measure=one.measure,
-                averaged=one.averaged,
                 arm=arm.name,
                 published_arm=theirs,
                 published=value,

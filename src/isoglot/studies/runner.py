@@ -5,32 +5,40 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Collection as Container
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isoglot.encoders import check_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import Result
 from isoglot.files import held_alone, new_file, write_result_file
-from isoglot.measures import SETTINGS, better_of, goodness
-from isoglot.reporting.study.result import Failure, StudyResult, Trial, Tuned
-from isoglot.studies.analysis.estimates import read_arm
-from isoglot.studies.job import Cost, Job, Workshop, estimate_cost, is_finished, make_job, work_folder
+from isoglot.studies.job import (
+    Cost,
+    Job,
+    Workshop,
+    estimate_cost,
+    is_finished,
+    make_job,
+    trial_evaluation,
+    work_folder,
+)
 from isoglot.studies.library import data_folders
 from isoglot.studies.plan import Plan, make_plan
 from isoglot.studies.prepare import Data, make_copies, make_lexicons, resolve_data
-from isoglot.studies.recipe import Evaluation, Recipe, Tuning
+from isoglot.studies.recipe import Recipe
 from isoglot.studies.recipe_files import read_recipe, recipe_names, recipe_path, recipe_text
-from isoglot.studies.result import STUDY_FILE, study_result
 from isoglot.studies.workers import run_here, run_in_workers
+
+if TYPE_CHECKING:
+    from isoglot.reporting.study.result import StudyResult
 
 __all__ = ["Outline", "Study", "StudyRequest", "outline_study", "run_study"]
 
+STUDY_FILE = "study.json"
 RECIPE_FILE = "recipe.yaml"
-TRIAL = "tuning"
 CPU_THREADS = 1
 """Of each run where runs are spread over cores: several runs of one thread each do more than one of several."""
 
@@ -168,7 +176,7 @@ class _Made:
         tuning = self.plan.profile.tuning
         if tuning is None:
             return []
-        measured = [_trial_evaluation(tuning)]
+        measured = [trial_evaluation(tuning)]
         return [
             make_job(planned, tuning.seed, measured, self.data.fingerprints, trial=number)
             for planned in self.plan.arms.values()
@@ -249,6 +257,11 @@ def run_study(
     Raises:
         InputError: the recipe, the request or the data is bad, or `out` holds something else.
     """
+    # what the end alone needs, statistics and the library of figures, and workers do without
+    from isoglot.reporting.study.result import Failure
+    from isoglot.studies.analysis.estimates import choose_trials, read_arm
+    from isoglot.studies.result import study_result
+
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one run has to run at a time")
     made = _Made(request)
@@ -262,7 +275,7 @@ def run_study(
         workshop.copies.update(make_copies(plan, made.data, prepared))
         total = len(made.outline.runs)
         failed = _run_all(made.trials, workshop, jobs, 0, total, say)
-        tuned, chosen = _choose(plan, made.trials, {job.name for job, _ in failed}, workshop)
+        tuned, chosen = choose_trials(plan, made.trials, {job.name for job, _ in failed}, workshop)
         runs = made.jobs(chosen)
         proper = [job for seeds in runs.values() for job in seeds.values()]
         failed += _run_all(proper, workshop, jobs, len(made.trials), total, say)
@@ -279,67 +292,6 @@ def run_study(
         result = study_result(plan, made.data, found, failures, tuned, prepared)
         write_result_file(result.to_dict(), made.out / STUDY_FILE)
     return Study(result, made.out / STUDY_FILE, [(job.label, sentence) for job, sentence in failed])
-
-
-def _trial_evaluation(tuning: Tuning) -> Evaluation:
-    """Return what trials are measured by."""
-    return Evaluation(
-        name=TRIAL,
-        data=tuning.data,
-        measures=[tuning.measure] if tuning.setting in SETTINGS else ["AP"],
-        geometry=tuning.setting == "geometry",
-        rank_correlation=tuning.measure == "rank_correlation",
-    )
-
-
-def _choose(
-    plan: Plan, trials: Sequence[Job], failed: Container[str], workshop: Workshop
-) -> tuple[dict[str, Tuned], dict[str, int | None]]:
-    """Choose the best trial of every arm; of equal ones the first.
-
-    Args:
-        plan: of the study.
-        trials: all runs of tuning.
-        failed: names of those that failed.
-        workshop: of the study.
-
-    Returns:
-        What the result says of each arm; and the number of the trial chosen. Arms of which all trials failed have
-        none.
-    """
-    tuning = plan.profile.tuning
-    if tuning is None:
-        return {}, {}
-    better = better_of(tuning.setting, tuning.measure)
-    told: dict[str, Tuned] = {}
-    chosen: dict[str, int | None] = {}
-    for name, planned in plan.arms.items():
-        if not planned.trials:
-            continue
-        values = [
-            None if job.name in failed else _trial_value(job, tuning, workshop) for job in trials if job.arm == name
-        ]
-        known = [number for number, value in enumerate(values) if value is not None]
-        best = max(known, key=lambda number: goodness(float(values[number] or 0.0), better), default=None)
-        if best is not None:
-            chosen[name] = best
-        told[name] = Tuned(
-            on=tuning.data,
-            setting=tuning.setting,
-            measure=tuning.measure,
-            trials=tuple(
-                Trial(settings=trial.settings, value=value)
-                for trial, value in zip(planned.trials, values, strict=True)
-            ),
-            chosen=None if best is None else planned.trials[best].settings,
-        )
-    return told, chosen
-
-
-def _trial_value(job: Job, tuning: Tuning, workshop: Workshop) -> float | None:
-    result = Result.from_json(workshop.runs / job.name / f"{TRIAL}.json")
-    value = (getattr(result, tuning.setting) or {}).get(tuning.measure)
-    return None if value is None else float(value)
 
 
 def _run_all(

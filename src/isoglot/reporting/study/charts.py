@@ -104,6 +104,10 @@ class Shown(NamedTuple):
         """Return a figure's title."""
         return f"{_capital(self.measure.label)} on {self.evaluation}{more}"
 
+    def axes(self, more: str = "") -> dict[str, Any]:
+        """Return what a figure of its values is called, and how they are written."""
+        return {"axis": self.measure.label, "number": self.number, "title": self.title(more)}
+
     def file(self, kind: str) -> str:
         """Return the name of a figure."""
         return f"{kind}-{self.evaluation}-{self.setting}-{self.name}"
@@ -162,7 +166,7 @@ def _ratio(result: StudyResult) -> dict[str, Chart]:
             if arm.name not in inside
         ]
         near, far = _within(rows, others)
-        chart = ratio_curve(rows, near, axis=shown.measure.label, number=shown.number, title=shown.title())
+        chart = ratio_curve(rows, near, **shown.axes())
         caption = {"low": "Less is better. ", "zero": "0 is best. "}.get(result.better(*shown) or "", "")
         if far:
             told = listed([f"{one['arm']} {format_value(one['mean'], shown.measure.form)}" for one in far])
@@ -227,15 +231,9 @@ def _budgets(result: StudyResult) -> dict[str, Chart]:
             ]
             if not _differ(rows):
                 continue
-            chart = interval_lines(
-                rows,
-                arms=list(lines),
-                x_axis=f"training queries in {name_of(tag)}",
-                axis=shown.measure.label,
-                number=shown.number,
-                positions=words,
-                title=shown.title(f", queries in {name_of(tag)}"),
-            )
+            where = f"queries in {name_of(tag)}"
+            axes = {"x_axis": f"training {where}", **shown.axes(f", {where}")}
+            chart = interval_lines(rows, arms=list(lines), positions=words, **axes)
             charts[shown.file(f"budget-{tag}")] = Chart(chart, "", WIDEST)
     return charts
 
@@ -340,15 +338,7 @@ def _along(result: StudyResult) -> dict[str, Chart]:
             ]
             if not _differ(rows):
                 continue
-            chart = interval_lines(
-                rows,
-                arms=list(courses),
-                x_axis="training steps",
-                axis=shown.measure.label,
-                number=shown.number,
-                marks=marks,
-                title=shown.title(),
-            )
+            chart = interval_lines(rows, arms=list(courses), x_axis="training steps", marks=marks, **shown.axes())
             note = "" if setting in SETTINGS or not shown.measure.note else f"{_capital(shown.measure.note)}."
             charts[shown.file("along")] = Chart(chart, note, WIDEST)
     return charts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection as Container
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,15 +15,17 @@ from scipy import stats
 from isoglot.evaluation import Result
 from isoglot.evaluation.intervals import draw_counts
 from isoglot.evaluation.significance import row_weights, sign_flip_test
-from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, column_of, measure_of
-from isoglot.reporting.study.result import Estimates, Figure
-from isoglot.studies.job import Job, Workshop, read_run
-from isoglot.studies.recipe import Evaluation
+from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of, column_of, goodness, measure_of
+from isoglot.reporting.study.result import Estimates, Figure, Trial, Tuned
+from isoglot.studies.job import TRIAL, Job, Workshop, read_run
+from isoglot.studies.plan import Plan
+from isoglot.studies.recipe import Evaluation, Tuning
 
 __all__ = [
     "ArmResults",
     "Frame",
     "along_figures",
+    "choose_trials",
     "estimates_of",
     "figure_of_seeds",
     "paired_p_of_seeds",
@@ -249,3 +252,53 @@ def along_figures(runs: Mapping[int, dict[str, Any]], evaluation: Evaluation) ->
                     entry.setdefault(setting, {})[measure] = figure_of_seeds(values)
         found.append(Estimates.model_validate(entry))
     return tuple(found)
+
+
+def choose_trials(
+    plan: Plan, trials: Sequence[Job], failed: Container[str], workshop: Workshop
+) -> tuple[dict[str, Tuned], dict[str, int | None]]:
+    """Choose the best trial of every arm; of equal ones the first.
+
+    Args:
+        plan: of the study.
+        trials: all runs of tuning.
+        failed: names of those that failed.
+        workshop: of the study.
+
+    Returns:
+        What the result says of each arm; and the number of the trial chosen. Arms of which all trials failed have
+        none.
+    """
+    tuning = plan.profile.tuning
+    if tuning is None:
+        return {}, {}
+    better = better_of(tuning.setting, tuning.measure)
+    told: dict[str, Tuned] = {}
+    chosen: dict[str, int | None] = {}
+    for name, planned in plan.arms.items():
+        if not planned.trials:
+            continue
+        values = [
+            None if job.name in failed else _trial_value(job, tuning, workshop) for job in trials if job.arm == name
+        ]
+        known = [number for number, value in enumerate(values) if value is not None]
+        best = max(known, key=lambda number: goodness(float(values[number] or 0.0), better), default=None)
+        if best is not None:
+            chosen[name] = best
+        told[name] = Tuned(
+            on=tuning.data,
+            setting=tuning.setting,
+            measure=tuning.measure,
+            trials=tuple(
+                Trial(settings=trial.settings, value=value)
+                for trial, value in zip(planned.trials, values, strict=True)
+            ),
+            chosen=None if best is None else planned.trials[best].settings,
+        )
+    return told, chosen
+
+
+def _trial_value(job: Job, tuning: Tuning, workshop: Workshop) -> float | None:
+    result = Result.from_json(workshop.runs / job.name / f"{TRIAL}.json")
+    value = (getattr(result, tuning.setting) or {}).get(tuning.measure)
+    return None if value is None else float(value)
