@@ -41,8 +41,8 @@ from sentence_transformers.sentence_transformer.evaluation import InformationRet
 from sentence_transformers.util import dot_score
 
 from isoglot.collections import Collection
+from isoglot.collections.select import keep_languages, take_part
 from isoglot.data.forms.lareqa import read_lareqa
-from isoglot.data.mteb.selection import keep_languages, keep_queries
 from isoglot.encoders import load_encoder, static_encoder
 from isoglot.evaluation import embed_collection, evaluate_embeddings
 from isoglot.evaluation.result import Result
@@ -283,7 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(collection.languages) < 2:
         parser.error("--languages needs two or more: there is no pool of one")
     if options.queries:
-        collection = keep_queries(collection, options.queries)
+        every_document = np.ones(collection.documents.num_rows, bool)
+        collection = take_part(collection, every_document, collection.query_index < options.queries)
     model = load_model(options.encoder, collection)
     encode, (_, query_array, document_array) = cost_of(
         lambda: embed_collection(model, collection, batch_size=BATCH_SIZE)

@@ -27,8 +27,7 @@ from isoglot.batching import BatchSampler, Pairing, Strategy
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection, read_collection
 from isoglot.encoders import static_encoder, train_tokenizer
-from isoglot.evaluation import Result
-from isoglot.evaluation.significance import compare_results
+from isoglot.evaluation import Result, compare_results
 from isoglot.studies import StudyRequest, run_study
 from isoglot.studies.recipe import Recipe
 from isoglot.training.config import TrainConfig

@@ -44,7 +44,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Multiway
 from isoglot.collections import Collection, read_collection
-from isoglot.data.mteb.selection import keep_languages
+from isoglot.collections.select import keep_languages
 from isoglot.encoders import scratch_encoder, static_encoder, train_tokenizer
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer

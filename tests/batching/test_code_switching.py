@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -106,6 +107,23 @@ def test_only_the_side_asked_for_is_switched(side, switched):
 def test_the_first_of_two_lexicons_wins():
     other = lexicon_from_pairs("en", "pt", [("dog", "cão"), ("cat", "gato")])
     assert switch(CodeSwitcher([EN_PT, other], rate=1.0), ["dog cat"], ["en"]) == ["cachorro gato"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_neither_the_words_of_lexicons_nor_what_was_switched_is_kept_again(times):
+    lexicon = lexicon_from_pairs("en", "de", [(f"word{n}", f"Wort{n}") for n in range(20_000)])
+    tracemalloc.start()
+    try:
+        switcher = CodeSwitcher([lexicon] * times, rate=1.0)
+        before = len(pickle.dumps(switcher))
+        assert switch(switcher, ["word7 word19999"], ["en"]) == ["Wort7 Wort19999"]
+        assert tracemalloc.get_traced_memory()[0] < 100_000  # a table of 20,000 words takes ten times as much
+    finally:
+        tracemalloc.stop()
+    texts = [f"word{n} and others{n}" for n in range(500)]
+    for step in range(4):
+        switch(switcher, texts, ["en"] * len(texts), step)
+    assert len(pickle.dumps(switcher)) == before
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import torch
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid, JointSampler, Monolingual, Multiway
 from isoglot.batching.collate import StepCollator
 from isoglot.batching.domain import DomainDraws, crop
-from isoglot.batching.roles import Role
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.collections import collection_from_rows, join_collections
 from isoglot.collections.negatives import with_hard_negatives
-from isoglot.data.catalogue.loading import load_worldfacts
+from isoglot.data import load_worldfacts
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
+from isoglot.objectives import Role
 
 ROLE, LANGUAGE, TEXT, QUERY, DOMAIN = range(5)
 

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.batching.packing import Conflicts, pack
+from isoglot.batching.packing import pack
+from isoglot.batching.relations import Conflicts
 
 
 @st.composite

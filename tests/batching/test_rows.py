@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Strategy
-from isoglot.batching.packing import Conflicts
+from isoglot.batching.relations import Conflicts
 from isoglot.batching.rows import RowDraws
 from isoglot.collections import Collection, read_collection
 

@@ -152,6 +152,22 @@ def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
         assert message in complaint(capsys, "evaluate", *arguments), arguments
 
 
+def test_a_language_that_no_text_is_given_is_refused(data, tmp_path, capsys):
+    said = "--lang {} does nothing: every text of small has a language of its own (de, en, fr); leave it out"
+    for lang in ("de", "sw"):
+        assert said.format(lang) in complaint(capsys, "evaluate", "bm25", data, "--lang", lang)
+    assert "--lang: 'xx'" in complaint(capsys, "evaluate", "bm25", data, "--lang", "xx")
+    named = complaint(capsys, "evaluate", "bm25", "worldfacts", "--lang", "de")
+    assert "--lang de does nothing: every text of worldfacts/test" in named
+
+    for name in ("corpus.jsonl", "queries.jsonl"):  # German texts lose their tag, as in a BEIR folder
+        (tmp_path / name).write_text((data / name).read_text().replace('"lang": "de", ', ""))
+    (tmp_path / "qrels.tsv").write_text((data / "qrels.tsv").read_text())
+    for lenient in ([], ["--lenient"]):
+        result = evaluate(tmp_path / "r.json", "bm25", tmp_path, "--lang", "de", *lenient)
+        assert result["languages"] == list(TAGS)
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("1000", 1000), ("8GiB", 8 * 2**30), ("512 MB", 512 * 10**6), ("1.5g", 3 * 2**29), ("7kib", 7168)],
@@ -181,7 +197,7 @@ def results(data, model, embeddings, tmp_path) -> list[Path]:
 
 def test_compare(results, tmp_path, capsys):
     from isoglot.evaluation import Result, compare_results
-    from isoglot.evaluation.significance import holm
+    from isoglot.evaluation.statistics import holm
 
     to, page = tmp_path / "sub" / "c.json", tmp_path / "c.html"
     assert run("compare", *results, "--json", to, "--html", page, "--by-language", "--draws", 500) == 0

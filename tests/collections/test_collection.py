@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,6 +100,28 @@ def test_an_encoder_reads_title_and_text_joined_by_a_space(toy: Collection):
     assert toy.document_texts(np.array([2, 3])) == ["tar tar entpackt Archive", "ls listet Dateien auf"]
     assert len(toy.document_texts()) == 6
     assert len(toy.query_texts()) == 6
+
+
+def test_texts_are_there_as_arrow_strings_as_well(toy: Collection):
+    parts = replace(toy, documents=pa.concat_tables([toy.documents.slice(at, 2) for at in (0, 2, 4)]))
+    rows = np.array([4, 0, 4, 3])
+    for column, texts in ((parts.document_column, toy.document_texts), (parts.query_column, toy.query_texts)):
+        assert isinstance(column(), pa.ChunkedArray)
+        assert column().to_pylist() == texts()
+        assert column(rows).to_pylist() == texts(rows) == [texts()[row] for row in rows]
+        assert column(np.array([], np.int32)).to_pylist() == []
+
+
+def test_the_queries_to_be_measured_are_those_with_a_relevant_document():
+    documents = [("d", "de", "", "x"), ("e", "en", "", "y")]
+    queries = [("none", "en", "?"), ("judged", "de", "?"), ("judged", "en", "?"), ("wrong", "en", "?")]
+    qrels = [("judged", "d", 1), ("wrong", "e", 0)]
+    collection = collection_from_rows(documents, queries, qrels)
+    assert collection.judged_query_rows().tolist() == [1, 2]
+    translations = replace(collection, metadata={"translations": True})
+    assert translations.judged_query_rows().tolist() == [2]
+    with pytest.raises(InputError, match="no query with a relevant document"):
+        collection_from_rows(documents, queries, qrels[1:]).judged_query_rows()
 
 
 def test_a_language_the_collection_lacks_is_named_with_those_it_has(toy: Collection):

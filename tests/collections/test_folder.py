@@ -17,8 +17,8 @@ from folder_helpers import assert_same, folders, raw_folder, write_lines
 from hypothesis import example, given, settings
 
 from isoglot.collections import Collection, read_collection, splits_of, write_collection
-from isoglot.collections.building import only_judged
 from isoglot.collections.folder import read_splits
+from isoglot.collections.select import only_judged
 from isoglot.errors import InputError
 from isoglot.files import new_folder
 

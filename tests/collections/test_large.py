@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.collections import read_collection
+from isoglot.collections.jsonl import read_qrels
 from isoglot.collections.problems import Problems
-from isoglot.collections.qrels import read_qrels
 from isoglot.errors import InputError
 
 # ------------------------------------------------------------------------ every way of reading is the same way
@@ -131,7 +131,7 @@ def test_a_lone_null_is_told_and_does_not_end_the_process(tmp_path: Path, line):
 
 def test_a_line_too_long_is_named(tmp_path: Path, monkeypatch):
     folder = raw_folder(tmp_path / "bad", qrels=[b"q1\td2\t" + b"0" * 300])
-    monkeypatch.setattr("isoglot.collections.blocks.LONGEST", 200)
+    monkeypatch.setattr("isoglot.collections.lines.LONGEST", 200)
     with pytest.raises(InputError, match=r"a line too long to be read \(qrels.tsv line 4: 306 bytes\)"):
         read_collection(folder)
 
@@ -145,8 +145,8 @@ def test_good_lines_are_not_read_one_by_one(tmp_path: Path, escaped, more):
     (folder / "corpus.jsonl").write_text(lines + "\n", encoding="utf-8")
     slow = AssertionError("line by line")
     with (
-        patch("isoglot.collections.jsonl._read_lines", side_effect=slow),
-        patch("isoglot.collections.qrels._read_lines", side_effect=slow),
+        patch("isoglot.collections.jsonl._read_one_by_one", side_effect=slow),
+        patch("isoglot.collections.jsonl._judgments_one_by_one", side_effect=slow),
     ):
         collection = read_collection(folder)
     assert collection.documents["text"][499].as_py() == "ไทย 😀 499"

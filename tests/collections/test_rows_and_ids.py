@@ -10,10 +10,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from isoglot.collections.ahead import AHEAD, map_ahead
-from isoglot.collections.blank import blank
-from isoglot.collections.ids import IdIndex, number_rows, repeated
-from isoglot.collections.rows import keep_in_memory, take_from, take_rows, without_rows
+from isoglot.collections.arrow import (
+    IdIndex,
+    blank,
+    keep_in_memory,
+    number_rows,
+    repeated,
+    take_from,
+    take_rows,
+    without_rows,
+)
+from isoglot.collections.lines import AHEAD, map_ahead
 
 words = st.text("ab\u0e01", max_size=2)
 chunks = st.lists(st.lists(words, max_size=5), max_size=5)
@@ -27,7 +34,7 @@ def test_rows_taken_are_those_asked_for(pieces, data, step):
     row = st.integers(0, max(len(values) - 1, 0))
     rows = np.array(data.draw(st.lists(row, max_size=12 if values else 0)), np.int64)
     table = pa.table({"a": column, "b": pa.chunked_array([pa.array(range(len(values)), pa.int64())])})
-    with patch("isoglot.collections.rows.STEP", step):
+    with patch("isoglot.collections.arrow.GATHERED", step):
         assert take_from(column, rows).to_pylist() == [values[at] for at in rows]
         assert take_rows(table, rows).to_pydict() == {"a": [values[at] for at in rows], "b": rows.tolist()}
     drop = np.unique(rows)
@@ -53,7 +60,7 @@ def test_ids_are_found_as_in_a_dict_even_where_hashes_collide(pieces, wanted, di
     def coarse(ids: pa.ChunkedArray) -> np.ndarray:
         return np.array([hash(value) % different % 2**63 for value in ids.to_pylist()], np.int64)
 
-    with patch("isoglot.collections.ids._hashes", coarse):
+    with patch("isoglot.collections.arrow._hashes", coarse):
         index = IdIndex(column)
         rows = index.first_rows()
         assert rows.tolist() == [first[value] for value in column.to_pylist()]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isoglot.collections import Collection, collection_from_rows, read_collection, splits_of, write_collection
-from isoglot.collections.building import only_judged
+from isoglot.collections.select import only_judged
 from isoglot.data.convert import FORMS, Reading, convert, read_form
 from isoglot.data.stats import collection_stats, stats_table
 from isoglot.errors import InputError

@@ -14,8 +14,8 @@ import pytest
 from babel import Locale
 
 from isoglot.data.worldfacts import build_worldfacts, worldfacts_languages
+from isoglot.data.worldfacts.build import MAX_ANSWERS, RELATIONS
 from isoglot.data.worldfacts.facts import load_territories
-from isoglot.data.worldfacts.relations import MAX_ANSWERS, RELATIONS
 from isoglot.data.worldfacts.wordings import load_wordings
 from isoglot.errors import InputError
 

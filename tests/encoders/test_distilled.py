@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from isoglot.collections import collection_from_rows
-from isoglot.collections.selecting import take_part
+from isoglot.collections.select import take_part
 from isoglot.encoders import distil_static, load_encoder, static_encoder
 from isoglot.errors import InputError
 

@@ -10,7 +10,7 @@ import pytest
 from sentence_transformers import SentenceTransformer
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from isoglot.encoders import load_encoder, scratch_encoder, static_encoder, train_tokenizer
+from isoglot.encoders import load_encoder, model_name, scratch_encoder, static_encoder, train_tokenizer
 from isoglot.errors import InputError
 
 
@@ -87,6 +87,12 @@ def test_length_and_prompts_are_set(small_bert):
     assert np.allclose(model.encode([long]), model.encode([longer]), atol=1e-6)
     assert model.prompts["query"] == "query: "
     assert not np.allclose(model.encode_query(["sun"]), model.encode_document(["sun"]))
+
+
+def test_a_model_remembers_the_folder_it_was_loaded_from(small_bert):
+    for settings in ({}, {"pooling": "cls"}):
+        assert Path(model_name(load_encoder(small_bert, device="cpu", **settings))) == Path(small_bert)
+    assert model_name(object()) == "object"
 
 
 def test_a_real_encoder_loads_offline():

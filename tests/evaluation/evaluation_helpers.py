@@ -6,7 +6,7 @@ import numpy as np
 
 from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection
-from isoglot.evaluation import Judgments, judged_query_rows, judgments_of
+from isoglot.evaluation import Judgments, judgments_of
 
 TAGS = ("de", "en", "fr", "hi", "zh")
 
@@ -45,7 +45,7 @@ def parallel_collection(languages: int = 3, ids: int = 12) -> Collection:
 
 
 def judge(collection: Collection) -> Judgments:
-    return judgments_of(collection, judged_query_rows(collection))
+    return judgments_of(collection, collection.judged_query_rows())
 
 
 def ranking(scores: np.ndarray) -> np.ndarray:

@@ -13,8 +13,7 @@ from scipy.stats import kruskal
 
 from isoglot.collections.building import collection_from_rows
 from isoglot.evaluation import evaluate_embeddings, rank_scores
-from isoglot.evaluation.bias.peer import peer
-from isoglot.evaluation.bias.summary import measure_bias
+from isoglot.evaluation.bias import measure_bias, peer
 from isoglot.evaluation.settings import cells_of
 
 

@@ -39,7 +39,7 @@ def leaves(value):
 
 
 def test_the_result_file(tmp_path):
-    result = random_result(make_collection(0, ids=20), bootstrap=50, model="random")
+    result = random_result(make_collection(0, ids=20), bootstrap=50, name="random")
     path = tmp_path / "sub" / "r.json"
     result.save(path)
     content = json.loads(path.read_text(encoding="utf-8"))

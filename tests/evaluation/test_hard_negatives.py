@@ -16,7 +16,7 @@ from isoglot.collections import collection_from_rows, read_collection, splits_of
 from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
-from isoglot.evaluation import judged_query_rows, judgments_of
+from isoglot.evaluation import judgments_of
 from isoglot.evaluation.hard_negatives import WHERE, mine_embeddings, mine_hard_negatives
 
 TAGS = ("de", "en", "fr", "sw")
@@ -42,7 +42,7 @@ def unit(rng, rows, dimensions=8):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def slowly(scores, row, collection, k, where, margin, depth, range_min):
+def slowly(scores, row, collection, negatives, where, margin, depth, range_min):
     """What one query gets, by its definition."""
     relevant = collection.relevance.of(int(collection.query_index[row])).tolist()
     language = collection.document_language
@@ -59,7 +59,7 @@ def slowly(scores, row, collection, k, where, margin, depth, range_min):
         ]
         bound = [positive.get(language[d], min(positive.values())) for d in ranked]
         kept = [d for d, p in zip(ranked, bound, strict=True) if margin is None or scores[d] <= p - margin * abs(p)]
-        found += kept[range_min : range_min + k]
+        found += kept[range_min : range_min + negatives]
     return sorted(found, key=lambda d: -scores[d])
 
 
@@ -75,9 +75,15 @@ def slowly(scores, row, collection, k, where, margin, depth, range_min):
 def test_it_is_what_the_definition_says(seed, k, where, margin, range_min, deeper):
     rng = np.random.default_rng(seed)
     collection = make_collection(rng)
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     queries, documents = unit(rng, len(rows)), unit(rng, collection.documents.num_rows)
-    options = {"k": k, "where": where, "margin": margin, "depth": k + range_min + deeper, "range_min": range_min}
+    options = {
+        "negatives": k,
+        "where": where,
+        "margin": margin,
+        "depth": k + range_min + deeper,
+        "range_min": range_min,
+    }
     judged = judgments_of(collection, rows)
     mined = mine_embeddings(queries, documents, judged, collection, **options)
     scores = queries @ documents.T
@@ -117,7 +123,7 @@ def test_in_one_language_it_is_what_sentence_transformers_mines(margin, range_mi
     theirs: dict[str, list[str]] = {}
     for query, negative in zip(expected["query"], expected["negative"], strict=True):
         theirs.setdefault(query, []).append(negative)
-    mined = mine_hard_negatives(model, collection, k=4, margin=margin, range_min=range_min, depth=30)
+    mined = mine_hard_negatives(model, collection, negatives=4, margin=margin, range_min=range_min, depth=30)
     for row, query in enumerate(asked):
         found = mined.documents[mined.offsets[row] : mined.offsets[row + 1]]
         assert [texts[at] for at in found] == theirs.get(query, [])
@@ -127,7 +133,7 @@ def test_places_hold_what_they_say(toy):
     model = static_encoder(toy, dimensions=16, vocabulary=200).to("cpu")
     language, query_language = toy.document_language, toy.query_language
     for where, per_query in (("language", 3), ("own", 1), ("any", 3)):
-        mined = mine_hard_negatives(model, toy, k=1 if where != "any" else 3, where=where, margin=None)
+        mined = mine_hard_negatives(model, toy, negatives=1 if where != "any" else 3, where=where, margin=None)
         assert np.diff(mined.offsets).tolist() == [per_query] * 6
         rows = np.repeat(np.arange(6), per_query)
         if where == "own":
@@ -140,9 +146,9 @@ def test_places_hold_what_they_say(toy):
     ("options", "message"),
     [
         ({"where": "here"}, "no place 'here'"),
-        ({"k": 0}, "k must be at least 1"),
+        ({"negatives": 0}, "negatives must be at least 1"),
         ({"range_min": -1}, "range_min 0"),
-        ({"k": 9, "depth": 8}, "depth of 8 does not hold 0 \\+ 9"),
+        ({"negatives": 9, "depth": 8}, "depth of 8 does not hold 0 \\+ 9"),
         ({"margin": -0.1}, "must not be negative"),
     ],
 )

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from isoglot.evaluation.averages import Averages
-from isoglot.evaluation.intervals import bootstrap_intervals, draw_counts
+from isoglot.evaluation.statistics import Averages, bootstrap_intervals, draw_counts
 
 
 def test_a_simple_mean_agrees_with_scipy():

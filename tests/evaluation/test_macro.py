@@ -12,7 +12,7 @@ from rich.console import Console
 from isoglot.cli.tables import result_table
 from isoglot.collections.building import collection_from_rows
 from isoglot.evaluation import Result, compare_results, evaluate_embeddings
-from isoglot.evaluation.intervals import draw_counts
+from isoglot.evaluation.statistics import draw_counts
 from isoglot.studies.analysis.estimates import Frame
 
 RANKINGS = {

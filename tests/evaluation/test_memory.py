@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from isoglot.collections import Collection, collection_from_rows, write_collection
 from isoglot.evaluation import evaluate_embeddings
 from isoglot.evaluation.embed import unit_rows
-from isoglot.evaluation.repeats import find_repeats
+from isoglot.evaluation.keys import find_repeats
 
 MIB = 2**20
 

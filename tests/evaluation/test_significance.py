@@ -11,7 +11,7 @@ from scipy.stats import false_discovery_control, permutation_test
 
 from isoglot.errors import InputError
 from isoglot.evaluation import compare_results, evaluate_embeddings
-from isoglot.evaluation.significance import holm, sign_flip_test
+from isoglot.evaluation.statistics import holm, sign_flip_test
 
 
 def scipy_p(differences: np.ndarray, draws: float) -> float:
@@ -60,8 +60,8 @@ def two_results(seed=0, noise=0.3):
     q = rng.standard_normal((len(collection.query_index), 8))
     d = rng.standard_normal((60, 8))
     options = {"bootstrap": 0, "geometry": False}
-    first = evaluate_embeddings(q, d, collection, **options, model="first")
-    second = evaluate_embeddings(q + noise * rng.standard_normal(q.shape), d, collection, **options, model="second")
+    first = evaluate_embeddings(q, d, collection, **options, name="first")
+    second = evaluate_embeddings(q + noise * rng.standard_normal(q.shape), d, collection, **options, name="second")
     return first, second
 
 

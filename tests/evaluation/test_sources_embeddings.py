@@ -9,7 +9,7 @@ import pytest
 from evaluation_helpers import make_collection
 
 from isoglot.errors import InputError
-from isoglot.evaluation import evaluate_embeddings, judged_query_rows, read_embeddings
+from isoglot.evaluation import evaluate_embeddings, read_embeddings
 
 COLLECTION = make_collection(0, ids=10, documents=25)
 IDS, TAGS = (COLLECTION.queries[name].to_pylist() for name in ("_id", "lang"))
@@ -36,7 +36,7 @@ def save_parquet(path, ids, rows, tags=None, fixed=False):
 def assert_right(paths):
     queries, documents = read_embeddings(*paths, COLLECTION)
     np.testing.assert_array_equal(documents, D)
-    np.testing.assert_array_equal(queries, Q if len(queries) == len(Q) else Q[judged_query_rows(COLLECTION)])
+    np.testing.assert_array_equal(queries, Q if len(queries) == len(Q) else Q[COLLECTION.judged_query_rows()])
     found, expected = (
         evaluate_embeddings(q, d, COLLECTION, bootstrap=0) for q, d in ((queries, documents), (Q, D))
     )
@@ -48,7 +48,7 @@ def test_rows_in_the_order_of_the_collection(files):
 
 
 def test_rows_named_by_a_file_of_ids(files):
-    order, judged = np.random.default_rng(1).permutation(25), judged_query_rows(COLLECTION)[::-1]
+    order, judged = np.random.default_rng(1).permutation(25), COLLECTION.judged_query_rows()[::-1]
     np.save(files[0], Q[judged])
     np.save(files[1], D[order])
     files[0].with_suffix(".ids").write_text("".join(f"{IDS[at]}\t{TAGS[at]}\n" for at in judged))
@@ -106,7 +106,7 @@ def test_queries_need_their_language_where_they_have_versions(tmp_path, files):
     save_parquet(path, IDS, Q, ["sw"] * len(IDS))
     assert "embeddings of no query of random" in refused((path, files[1]))
     save_parquet(path, IDS[1:], Q[1:], TAGS[1:])
-    assert f"q.parquet lacks the embeddings of 1 of {len(judged_query_rows(COLLECTION))} queries: '{IDS[0]}@" in (
+    assert f"q.parquet lacks the embeddings of 1 of {len(COLLECTION.judged_query_rows())} queries: '{IDS[0]}@" in (
         refused((path, files[1]))
     )
     save_parquet(path, IDS + IDS[:1], np.concatenate([Q, Q[:1]]), TAGS + TAGS[:1])

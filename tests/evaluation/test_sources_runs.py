@@ -17,10 +17,9 @@ from isoglot.collections import Collection, collection_from_rows
 from isoglot.errors import InputError
 from isoglot.evaluation import DEFAULT_MEASURES, evaluate_embeddings, evaluate_run
 from isoglot.evaluation.keys import order_keys
-from isoglot.evaluation.sources import run_reading
-from isoglot.evaluation.sources.run_ranks import ranks_of_run
-from isoglot.evaluation.sources.run_reading import RunEntries, read_run
+from isoglot.evaluation.sources import runs
 from isoglot.evaluation.sources.run_writing import falling_scores
+from isoglot.evaluation.sources.runs import RunEntries, ranks_of_run, read_run
 
 MEASURES = [ir_measures.parse_measure(name) for name in DEFAULT_MEASURES]
 
@@ -81,7 +80,7 @@ def test_written_runs_give_ir_measures_our_numbers(tmp_path, ties):
 def test_a_run_of_full_depth_is_the_model_that_wrote_it(tmp_path, ties):
     collection = make_collection(1, languages=4, ids=15, documents=90)
     result = evaluate_embeddings(
-        *embeddings_of(collection, ties), collection, bootstrap=30, trec_run=tmp_path, model="a model"
+        *embeddings_of(collection, ties), collection, bootstrap=30, trec_run=tmp_path, name="a model"
     )
     run = evaluate_run(tmp_path / "multilingual.run", collection, bootstrap=30)
     assert run.model == "a_model"
@@ -221,7 +220,7 @@ def test_separators_compression_and_small_blocks_do_not_matter(tmp_path, monkeyp
     )
     zipped = tmp_path / "zipped.run"
     zipped.write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
-    monkeypatch.setattr(run_reading, "BLOCK", 1000)
+    monkeypatch.setattr(runs, "BLOCK", 1000)
     plus = write(tmp_path / "plus", [[*line[:4], "+" + line[4].removeprefix("-"), line[5]] for line in lines])
     assert len(read_run(plus, collection).scores) == len(lines)
     for path in (odd, zipped, tmp_path / "plain"):

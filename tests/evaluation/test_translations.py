@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from isoglot.collections import collection_from_rows
 from isoglot.data.sampling import sample_collection
 from isoglot.evaluation import evaluate_embeddings, evaluate_run, judgments_of, rank_scores
-from isoglot.evaluation.embed import judged_query_rows
 from isoglot.evaluation.hard_negatives import mine_embeddings
 
 TAGS = ("de", "en", "sw")
@@ -67,7 +66,7 @@ def test_without_the_key_a_text_finds_itself():
 def test_ranks_are_those_in_the_pool_without_the_query_itself(seed, block):
     collection = sentences()
     rng = np.random.default_rng(seed)
-    judged = judgments_of(collection, judged_query_rows(collection))
+    judged = judgments_of(collection, collection.judged_query_rows())
     scores = rng.integers(-3, 3, (collection.queries.num_rows, collection.documents.num_rows)).astype(np.float32)
     ranks = rank_scores(scores, judged, memory=block)
     for at in range(len(judged.documents)):
@@ -95,9 +94,9 @@ def test_run_files_are_measured_as_embeddings_are(tmp_path):
 def test_a_query_itself_is_not_mined_as_its_negative(where):
     collection = sentences()
     queries, documents = vectors(collection)
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     mined = mine_embeddings(
-        queries[rows], documents, judgments_of(collection, rows), collection, k=3, where=where, margin=None
+        queries[rows], documents, judgments_of(collection, rows), collection, negatives=3, where=where, margin=None
     )
     owner = np.repeat(np.arange(len(mined.offsets) - 1), np.diff(mined.offsets))
     ids = collection.query_index
@@ -112,7 +111,7 @@ def test_a_sentence_in_one_language_only_is_no_query():
         [("1", "de/1", 1), ("1", "en/1", 1), ("2", "de/2", 1)],
         metadata={"translations": True},
     )
-    assert judged_query_rows(lonely).tolist() == [0, 1]
+    assert lonely.judged_query_rows().tolist() == [0, 1]
     assert evaluate_embeddings(*vectors(lonely), lonely, bootstrap=0).multilingual["queries"] == 2
 
 

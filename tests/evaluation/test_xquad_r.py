@@ -12,7 +12,7 @@ import pytest
 from evaluation_helpers import ranking
 
 from isoglot.collections import Collection
-from isoglot.collections.building import only_judged
+from isoglot.collections.select import only_judged
 from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.evaluation import evaluate_embeddings
 

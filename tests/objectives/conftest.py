@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isoglot.objectives.batch import EmbeddedBatch, Texts
-from isoglot.objectives.term import Term
+from isoglot.objectives.terms import Term
 
 DIMENSIONS = 4
 

@@ -11,8 +11,8 @@ import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
-from isoglot.objectives.alignment import DistributionAlignment
 from isoglot.objectives.batch import EmbeddedBatch
+from isoglot.objectives.versions import DistributionAlignment
 
 
 def plain(texts, opposite, temperature, cosine) -> float:

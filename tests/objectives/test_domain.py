@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from isoglot.objectives.domain import DomainContrast
-from isoglot.objectives.infonce import InfoNCE
+from isoglot.objectives.infonce import DomainContrast, InfoNCE
 
 
 def test_it_learns_from_target_domain_text_where_infonce_does_not(make_batch):

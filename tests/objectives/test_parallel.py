@@ -11,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.errors import InputError
-from isoglot.objectives.alignment import DistributionAlignment
 from isoglot.objectives.batch import Texts
-from isoglot.objectives.parallel import bridges, parallel
-from isoglot.objectives.ranking import KLAlignment
-from isoglot.objectives.reverse import ReverseTraining
-from isoglot.objectives.semantic import LanguageContrast, SemanticContrast
+from isoglot.objectives.versions import (
+    DistributionAlignment,
+    KLAlignment,
+    LanguageContrast,
+    ReverseTraining,
+    SemanticContrast,
+    bridges,
+    parallel,
+)
 
 KINDS = [DistributionAlignment, KLAlignment, ReverseTraining, SemanticContrast, LanguageContrast]
 

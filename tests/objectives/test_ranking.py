@@ -9,7 +9,7 @@ import torch
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from isoglot.objectives.ranking import KLAlignment
+from isoglot.objectives.versions import KLAlignment
 
 
 def term(temperature: float, english: int | None) -> KLAlignment:

@@ -6,7 +6,7 @@ import pytest
 
 from isoglot.errors import InputError
 from isoglot.objectives.registry import TERMS, term
-from isoglot.objectives.term import Term
+from isoglot.objectives.terms import Term
 
 
 @pytest.mark.parametrize("name", TERMS)

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.parallel import bridges
-from isoglot.objectives.reverse import ReverseTraining
+from isoglot.objectives.versions import ReverseTraining, bridges
 
 
 def plain(batch: EmbeddedBatch, english: int, temperature: float, cosine) -> float:

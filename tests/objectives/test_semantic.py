@@ -9,7 +9,7 @@ import torch
 from scipy.stats import entropy
 
 from isoglot.objectives.batch import EmbeddedBatch, Texts
-from isoglot.objectives.semantic import LanguageContrast, SemanticContrast
+from isoglot.objectives.versions import LanguageContrast, SemanticContrast
 
 
 def queries_only(embeddings: list[list[float]], languages: list[int], ids: list[int]) -> EmbeddedBatch:

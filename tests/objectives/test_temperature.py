@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from isoglot.errors import InputError
-from isoglot.objectives.temperature import Temperature
+from isoglot.objectives.contrast import Temperature
 
 
 def trained(temperature: Temperature, direction: float, steps: int) -> Temperature:

@@ -2,8 +2,7 @@ import pytest
 from reporting_helpers import make_result, one_language
 
 from isoglot.measures import canonical_key, format_value, percent
-from isoglot.reporting.sentences.comparison import comparison_sentences
-from isoglot.reporting.sentences.result import pool_shares, result_sentences
+from isoglot.reporting.prose import comparison_sentences, pool_shares, result_sentences
 from isoglot.reporting.tables import clearly_best
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_example import as_read, make_study, of_tldr, spread
 
-from isoglot.reporting.figures.front import not_beaten
 from isoglot.reporting.figures.labels import LETTER, LINE, place_labels
 from isoglot.reporting.figures.labels import spread as spread_out
-from isoglot.reporting.figures.numbers import score_format
+from isoglot.reporting.figures.points import not_beaten
+from isoglot.reporting.figures.style import score_format
 from isoglot.reporting.study.charts import common_name, study_figures
 
 

@@ -18,7 +18,7 @@ from form_samples import afriqa_line, as_json, as_lines, lay_out, mkqa_line, squ
 
 from isoglot.collections import collection_from_rows
 from isoglot.collections.negatives import with_hard_negatives
-from isoglot.collections.parts import write_splits
+from isoglot.collections.writing import write_splits
 from isoglot.data.catalogue import find_entry
 
 WORDS = 60

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from isoglot.evaluation import Result, evaluate_embeddings
-from isoglot.evaluation.significance import compare_results
+from isoglot.evaluation import Result, compare_results, evaluate_embeddings
 from isoglot.reporting.study.verdicts import answer_of, sentence_of
 from isoglot.studies.analysis.decisive import judge, weigh_all
 from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds

@@ -17,8 +17,7 @@ from study_helpers import outline_of
 
 from isoglot.cli import main
 from isoglot.data.catalogue import find_entry
-from isoglot.data.catalogue.copies import copy_of
-from isoglot.data.catalogue.loading import load_splits
+from isoglot.data.catalogue.loading import copy_of, load_splits
 from isoglot.errors import InputError
 from isoglot.studies.arms import expand_arms
 from isoglot.studies.library import Library

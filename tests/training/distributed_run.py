@@ -18,7 +18,7 @@ from isoglot import HybridTrainer, join_collections, scratch_encoder, static_enc
 from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
 from isoglot.cli.main import leave_processes
-from isoglot.data.catalogue.loading import load_worldfacts
+from isoglot.data import load_worldfacts
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.execution.embedding import BatchEmbedder
 

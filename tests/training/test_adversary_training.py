@@ -8,7 +8,7 @@ import pytest
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 
 from isoglot.batching import CrossLingual
-from isoglot.data.catalogue.loading import load_worldfacts
+from isoglot.data import load_worldfacts
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import evaluate
 from isoglot.objectives import InfoNCE, LanguageAdversary

@@ -165,6 +165,18 @@ def test_the_target_is_its_documents_and_needs_nothing_else(toy, data, tmp_path)
     assert load_target(str(alone), language="sw", lenient=True).languages == ("de", "en", "sw", "th")
 
 
+def test_the_target_may_be_whatever_a_collection_is_loaded_from(toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "home"))
+    write_collection(toy, tmp_path / "home" / "xquad")
+    write_collection(toy, tmp_path / "mine" / "train")
+    for name in ("xquad", "XQuAD", str(tmp_path / "mine"), str(tmp_path / "mine" / "train")):
+        assert load_target(name).document_texts() == toy.document_texts()
+    with pytest.raises(InputError, match="the target nowhere is missing"):
+        load_target("nowhere")
+    with pytest.raises(InputError, match=r"is not a collection: it has no corpus.jsonl and no corpus.parquet"):
+        load_target(str(tmp_path))
+
+
 # -- mistakes --
 
 

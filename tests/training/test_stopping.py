@@ -17,8 +17,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl,
 
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, write_collection
-from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import load_worldfacts
+from isoglot.data import load_collection, load_worldfacts
 from isoglot.encoders import scratch_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import embed_collection, evaluate, evaluate_embeddings

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformerTrainingArguments as Argume
 from transformers import TrainerCallback
 
 from isoglot.batching import STRATEGIES, BatchSampler, CrossLingual, Hybrid, Schedule, strategy
-from isoglot.batching.collate import StepCollator, StepDataset
+from isoglot.batching.collate import StepCollator
 from isoglot.collections import collection_from_rows, write_collection
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
@@ -243,8 +243,3 @@ def test_bad_pairs_and_missing_files_are_explained(tmp_path):
         read_config(tmp_path / "nowhere.yaml", {})
     with pytest.raises(InputError, match="'en-de' is not of the form query:document"):
         read_config(None, {"data": "d", "out": "o", "pairs": ["en-de"]}).make_strategy()
-
-
-def test_steps_are_steps(counting):
-    data = StepDataset(3)
-    assert (len(data), list(data)) == (3, [0, 1, 2])

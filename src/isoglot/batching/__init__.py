@@ -2,10 +2,8 @@
 
 from isoglot.batching.code_switching import CodeSwitcher
 from isoglot.batching.joint import JointSampler
-from isoglot.batching.sampler import Batch, BatchSampler
-from isoglot.batching.schedule import Schedule
-from isoglot.batching.steps import StepSampler
-from isoglot.batching.strategy import (
+from isoglot.batching.sampler import Batch, BatchSampler, StepSampler
+from isoglot.batching.strategies import (
     STRATEGIES,
     CrossLingual,
     English,
@@ -14,6 +12,7 @@ from isoglot.batching.strategy import (
     Monolingual,
     Multiway,
     Pairing,
+    Schedule,
     Strategy,
     strategy,
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Literal, get_args
 
-from isoglot.batching.draws import generator
+from isoglot.batching.draws import Series, generator
 from isoglot.data.lexicons.lexicon import Lexicon
 from isoglot.errors import InputError
 from isoglot.languages.words import fold_word, word_pattern
@@ -40,6 +42,7 @@ class CodeSwitcher:
         InputError: there is no lexicon, or a setting is out of its range.
 
     Example:
+        >>> from isoglot.data.lexicons.lexicon import lexicon_from_pairs
         >>> switcher = CodeSwitcher([lexicon_from_pairs("en", "de", [("house", "Haus")])], rate=1.0)
         >>> switcher.switch(["A house!"], ["en"], step=0, side="query")
         ['A Haus!']
@@ -53,13 +56,12 @@ class CodeSwitcher:
         if seed < 0:
             raise InputError(f"the seed must not be negative, not {seed}")
         self.rate, self.side, self.seed = rate, side, seed
-        self._tables: dict[str, dict[str, _Table]] = {}
+        given: dict[str, dict[str, list[Translations]]] = {}
         for lexicon in lexicons:
-            targets = self._tables.setdefault(lexicon.source, {})
-            known = targets[lexicon.target].translations if lexicon.target in targets else {}
-            targets[lexicon.target] = _Table({**lexicon.translations, **known})
-        if not self._tables:
+            given.setdefault(lexicon.source, {}).setdefault(lexicon.target, []).append(lexicon.translations)
+        if not given:
             raise InputError("code-switching needs a lexicon: give one at least")
+        self._tables = {source: {to: _Table(words) for to, words in into.items()} for source, into in given.items()}
 
     def targets(self, language: str) -> list[str]:
         """Return the languages, sorted, into which texts of a language (canonical tag) can be switched."""
@@ -96,7 +98,8 @@ class CodeSwitcher:
         if self.side not in (side, "both") or not self.rate:
             return list(texts)
         # one number for each row, so that a row's draws do not depend on the words of the rows before it
-        keys = generator(self.seed, step, ("query", "document").index(side)).integers(2**63, size=len(texts))
+        place = ("query", "document").index(side)
+        keys = generator(self.seed, Series.SWITCH, step, place).integers(2**63, size=len(texts))
         rng = random.Random()
         draw = rng.random
         options = {language: self.targets(language) for language in set(languages)}
@@ -116,10 +119,12 @@ class CodeSwitcher:
 class _Table:
     """The translations of one direction, ready to be looked up in texts."""
 
-    def __init__(self, translations: Translations) -> None:
-        self.translations = translations
+    def __init__(self, lexicons: list[Translations]) -> None:
+        # The lexicons' own words, of which there may be millions, and no copy; it is read alone.
+        self.translations = lexicons[0] if len(lexicons) == 1 else ChainMap(*lexicons)  # type: ignore[arg-type]
         self.pattern = word_pattern()
-        unspaced = (len(word) for word in translations if (match := self.pattern.match(word)) and match[1])
+        words = chain.from_iterable(lexicons)
+        unspaced = (len(word) for word in words if (match := self.pattern.match(word)) and match[1])
         self.longest = max(unspaced, default=0)
 
     def switch(self, text: str, rate: float, draw: Callable[[], float]) -> str:

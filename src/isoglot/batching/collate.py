@@ -1,26 +1,29 @@
-"""From the batch of a step to encoder inputs."""
+"""From the batch of a step to encoder inputs, put together while the last ones are computed with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader
 
-from isoglot.batching.draws import generator
-from isoglot.batching.roles import Role
-from isoglot.batching.steps import Batch, StepSampler
+from isoglot.batching.draws import Series, generator
+from isoglot.batching.relations import Versions, lowest, spread
+from isoglot.batching.sampler import Batch, StepSampler
+from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
-from isoglot.batching.versions import Versions, lowest, spread
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.objectives.batch import BatchLabels, Role
 
-__all__ = ["StepCollator", "StepDataset"]
+__all__ = ["StepCollator", "StepLoader"]
 
-NEGATIVES, OTHERS = 10, 11  # names of the random series
 NO_LANGUAGE = -1
+AHEAD = 2  # batches ready at most
 
 
 class Switcher(Protocol):
@@ -30,21 +33,6 @@ class Switcher(Protocol):
         self, texts: list[str], languages: list[str], step: int, side: Literal["query", "document"]
     ) -> list[str]:
         """Return the texts with some words replaced."""
-
-
-class StepDataset(Dataset[int]):
-    """The steps of a run, so that a `DataLoader` asks for them one by one."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __getitem__(self, step: int) -> int:
-        if not 0 <= step < self.steps:
-            raise IndexError(step)
-        return step
 
 
 class StepCollator:
@@ -80,7 +68,7 @@ class StepCollator:
         self._versions = Versions(collection) if versions or negatives else None
         self._adds_versions = versions
         self._translations = _find_translations(collection)
-        self._english = np.array([tag.split("-")[0] == "en" for tag in collection.languages])
+        self._english = is_english(collection.languages)
 
     def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
         """Return the inputs of one step: `query_…` and `document_…` features and `label`.
@@ -90,7 +78,7 @@ class StepCollator:
 
         Returns:
             Features of N queries and M documents, flat (`input_ids` (T,), `offsets`) or as the model's tokenizer
-            gives them, and `label` (N + M, 5), as `Objective` takes it.
+            gives them, and `label` (N + M, 5), which `BatchLabels.unpack` takes apart.
         """
         (step,) = steps
         batch = self.sampler[step]
@@ -98,12 +86,12 @@ class StepCollator:
             return self._domain_inputs(batch)
         queries, documents, labels = self._texts_of(batch)
         inputs = self._features("query", queries, step) | self._features("document", documents, step)
-        inputs["label"] = torch.from_numpy(labels)
+        inputs["label"] = labels
         return inputs
 
     # -- which texts --
 
-    def _texts_of(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _texts_of(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
         """Return query rows (N,), document rows (M,) and labels (N + M, 5) of a batch and what is added to it."""
         collection = self.sampler.collection
         ids = collection.query_index[batch.queries].astype(np.int64)
@@ -116,17 +104,16 @@ class StepCollator:
         if self._hard is not None:
             parts.append(self._hard_negatives(batch, ids))
         parts += others[1:]
-        columns: list[np.ndarray] = []
+        labels: list[torch.Tensor] = []
         sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         for role, rows, query_ids in parts:
             of_queries = role in (Role.QUERY, Role.OTHER_QUERY)
             language = collection.query_language if of_queries else collection.document_language
             sides[0 if of_queries else 1].append(rows)
             own = query_ids if of_queries else rows
-            fixed = np.full(len(rows), role)
-            columns.append(np.stack([fixed, language[rows], own, query_ids, np.zeros_like(fixed)], axis=1))
+            labels.append(BatchLabels.of(role, language[rows], own, query_ids).pack())
         queries, documents = (np.concatenate(side) for side in sides)
-        return queries, documents, np.concatenate(columns).astype(np.int64)
+        return queries, documents, torch.cat(labels)
 
     def _others(self, batch: Batch, ids: np.ndarray) -> list[tuple[Role, np.ndarray, np.ndarray]]:
         """Choose a version of every query, and one of every document, in another language than its own.
@@ -156,7 +143,8 @@ class StepCollator:
     ) -> np.ndarray:
         """Choose of each owner's texts one in none of the languages taken, each (B,): English first, else any."""
         other = np.flatnonzero(np.all([language != one[owner] for one in taken], axis=0))
-        keys = generator(self.sampler.seed, OTHERS, side, batch.step).random(len(owner)) - self._english[language]
+        rng = generator(self.sampler.seed, Series.OTHERS, side, batch.step)
+        keys = rng.random(len(owner)) - self._english[language]
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
@@ -173,16 +161,13 @@ class StepCollator:
             rows, owner, later = self._with_versions(batch, ids, rows, owner)
         else:
             later = np.zeros(len(rows), np.int64)
-        keys = generator(self.sampler.seed, NEGATIVES, batch.step).random(len(rows)) + later
+        keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
-        relevant, whose = self._versions.documents(np.unique(ids))
-        order = np.argsort(relevant, kind="stable")
-        places = np.minimum(np.searchsorted(relevant[order], rows), max(len(order) - 1, 0))
-        known = relevant[order][places] == rows if len(order) else np.zeros(len(rows), bool)
-        query_ids = (
-            np.where(known, np.unique(ids)[whose[order][places]], -1) if len(order) else np.full(len(rows), -1)
-        )
+        asked = np.unique(ids)
+        relevant, whose = self._versions.documents(asked)
+        answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
+        query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
 
@@ -256,9 +241,9 @@ class StepCollator:
             key.replace("document_", "query_", 1): value
             for key, value in self._tokenised("document", first).items()
         } | self._tokenised("document", second)
-        ids, language, ones = draws.text_ids[rows], draws.language[rows], np.ones(len(rows), np.int64)
-        labels = [np.stack([ones * role, language, ids, ids, ones], axis=1) for role in (Role.QUERY, Role.DOCUMENT)]
-        inputs["label"] = torch.from_numpy(np.concatenate(labels).astype(np.int64))
+        ids, language = draws.text_ids[rows], draws.language[rows]
+        labels = (BatchLabels.of(one, language, ids, ids, domain=True) for one in (Role.QUERY, Role.DOCUMENT))
+        inputs["label"] = torch.cat([one.pack() for one in labels])
         return inputs
 
 
@@ -273,3 +258,70 @@ def _find_translations(collection: Collection) -> np.ndarray:
         own = part.collection
         found[part.first_query_id : part.first_query_id + len(own.query_ids)] = own.finds_translations
     return found
+
+
+class StepLoader(DataLoader):
+    """Loads the inputs of a run's steps in order; the next ones while the last are computed with.
+
+    Without worker processes a thread loads ahead: computing releases the interpreter lock. Nothing is skipped one
+    by one, so that a run goes on at once at any step. The length is that of the whole run, wherever it starts: from
+    this the trainer reckons when the run ends.
+
+    Args:
+        steps: of the run.
+        collate: makes the inputs of `[step]`, such as a `StepCollator`.
+        start: the first step to load.
+        **settings: passed on: `num_workers`, `pin_memory`.
+    """
+
+    def __init__(self, steps: int, collate: Callable[[list[int]], Any], *, start: int = 0, **settings: Any) -> None:
+        # Workers' seeds come from a generator of its own, lest an iterator draw from the run's.
+        own = {"sampler": range(start, steps), "generator": torch.Generator(), "collate_fn": collate}
+        super().__init__(range(steps), **own, **settings)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Yield the inputs in order."""
+        batches = super().__iter__()
+        return iter(batches) if self.num_workers else _ahead(batches)
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Take from an iterator in a thread of its own; what it raises is raised here, where it would have been."""
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def put(item: tuple[Any, BaseException | None]) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def load() -> None:
+        try:
+            for batch in batches:
+                if not put((batch, None)):
+                    return
+        except BaseException as error:
+            put((None, error))
+        else:
+            put((None, StopIteration()))
+
+    thread = threading.Thread(target=load, name="isoglot-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield batch
+    finally:
+        stopped.set()
+        thread.join()

@@ -7,14 +7,12 @@ import re
 import numpy as np
 import pyarrow as pa
 
-from isoglot.batching.draws import generator
+from isoglot.batching.draws import Series, generator
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 
 __all__ = ["DomainDraws", "crop"]
 
-# Names of the random series.
-TEXTS, CROPS = 7, 8
 # A crop is a span of 5 to 50 % of a text, as in 2112.09118, but of at least so many words.
 SHORTEST, LONGEST, FEWEST_WORDS = 0.05, 0.5, 4
 WORD = re.compile(r"\S+\s*")
@@ -50,12 +48,12 @@ class DomainDraws:
         """Return the document rows (B,) of domain batch number `occurrence`."""
         number, batch = divmod(occurrence, self.batches)
         if self._pass[0] != number:
-            self._pass = (number, generator(self.seed, TEXTS, number).permutation(len(self.text_ids)))
+            self._pass = (number, generator(self.seed, Series.TEXTS, number).permutation(len(self.text_ids)))
         return self._pass[1][batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def crops(self, rows: np.ndarray, step: int) -> tuple[list[str], list[str]]:
         """Return two crops of each text, given by document row (B,)."""
-        rng = generator(self.seed, CROPS, step)
+        rng = generator(self.seed, Series.CROPS, step)
         texts = self.target.document_texts(rows)
         return [crop(text, rng) for text in texts], [crop(text, rng) for text in texts]
 

@@ -7,13 +7,13 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
-from isoglot.batching.draws import WeightedDraw, generator
-from isoglot.batching.sampler import BatchSampler
-from isoglot.batching.steps import Batch, StepSampler
-from isoglot.batching.strategy import CrossLingual, Monolingual, Multiway, Strategy, training_pairs
+from isoglot.batching.draws import Series, WeightedDraw, generator
+from isoglot.batching.sampler import Batch, BatchSampler, StepSampler
+from isoglot.batching.strategies import CrossLingual, Monolingual, Multiway, Strategy, training_pairs
 from isoglot.collections import Collection, JoinedCollection, join_collections
 from isoglot.collections.joining import Part
 from isoglot.errors import InputError
@@ -22,7 +22,6 @@ __all__ = ["JointSampler", "SetDraws", "make_sampler"]
 
 logger = logging.getLogger(__name__)
 
-SET, SET_SEED = 20, 21  # names of the random series
 WORDS = {"mono": "monolingual", "cross": "cross-lingual"}
 
 
@@ -79,6 +78,16 @@ class JointSampler(StepSampler):
     Raises:
         InputError: no set has a training pair of a kind that the strategy draws, a language that the strategy names
             is in none, weights or power make no sense, or as for `BatchSampler`.
+
+    Example:
+        >>> import isoglot as ig
+        >>> def numbered(count, *tags):
+        ...     pages = [(f"{tag}/{n}", tag, "", f"page {n}") for tag in tags for n in range(count)]
+        ...     queries = [(f"q{n}", tag, f"question {n}") for tag in tags for n in range(count)]
+        ...     return ig.collection_from_rows(pages, queries, [(f"q{page[0][3:]}", page[0], 1) for page in pages])
+        >>> sampler = ig.JointSampler([numbered(90, "en", "de"), numbered(20, "en")], ig.Hybrid(), batch_size=4)
+        >>> [(one.training_pairs, one.missing) for one in sampler.sets], sampler.batches_drawn(100)
+        ([(180, ()), (20, ('cross-lingual',))], [88, 12])
     """
 
     def __init__(
@@ -120,7 +129,7 @@ class JointSampler(StepSampler):
                 zip(parts, sizes, shares, kinds, strict=True)
             )
         )
-        self._draw = WeightedDraw(shares, (seed, SET))
+        self._draw = WeightedDraw(shares, seed, Series.DATA_SET)
         self._tell()
 
     def _sampler_of(
@@ -130,7 +139,7 @@ class JointSampler(StepSampler):
         rule = _within(self.strategy, collection.languages)
         if incomplete:
             rule = _as(Monolingual if drawn == ("mono",) else CrossLingual, rule)
-        seed = int(generator(self.seed, SET_SEED, number).integers(2**62))
+        seed = int(generator(self.seed, Series.DATA_SET_SEED, number).integers(2**62))
         share *= 1 - self.strategy.gamma
         return BatchSampler(collection, rule, self.batch_size, seed, share=share)
 
@@ -196,11 +205,11 @@ def make_sampler(
     batch_size: int,
     seed: int = 0,
     target: Collection | None = None,
-    *,
-    weights: Sequence[float] | None = None,
-    power: float = 1.0,
+    **mixture: Any,
 ) -> BatchSampler | JointSampler:
-    """Return the sampler of one collection or of several; the arguments are those of `JointSampler`.
+    """Return the sampler of one collection or of several.
+
+    The arguments are those of `JointSampler`, `weights` and `power` among them.
 
     Raises:
         InputError: as for the samplers, or there is one collection with weights or a power.
@@ -208,8 +217,8 @@ def make_sampler(
     if not isinstance(collection, Collection) and len(collection) == 1:
         (collection,) = collection
     if isinstance(collection, JoinedCollection) or not isinstance(collection, Collection):
-        return JointSampler(collection, strategy, batch_size, seed, target, weights=weights, power=power)
-    if weights is not None or power != 1:
+        return JointSampler(collection, strategy, batch_size, seed, target, **mixture)
+    if mixture.get("weights") is not None or mixture.get("power", 1) != 1:
         raise InputError(
             f"weights and a power decide between several data sets, and {collection.name} is the only one"
         )

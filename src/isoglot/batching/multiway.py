@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from isoglot.batching.draws import generator
-from isoglot.batching.packing import Conflicts
-from isoglot.batching.passes import Passes
-from isoglot.batching.versions import Versions, lowest
+from isoglot.batching.draws import Series, generator
+from isoglot.batching.packing import Passes
+from isoglot.batching.relations import Conflicts, Versions, lowest
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 
 __all__ = ["MultiwayDraws"]
-
-VERSIONS = 6  # name of the random series
 
 
 class MultiwayDraws:
@@ -28,12 +25,12 @@ class MultiwayDraws:
         collection: what to draw from.
         allowed: (L, L) bool, the language pairs allowed; queries come from languages with a row, documents from
             languages with a column.
-        languages: K, the most languages of a query and of its documents.
+        conflicts: which ids may not meet.
+        ways: K, the most languages of a query and of its documents.
         tau: a version is drawn with probability ∝ n^(tau - 1) among those of its query id, n being the number of
             texts in its language: 1 draws evenly, less favours low-resource languages.
         batch_size: texts a side.
         seed: decides everything that is left open.
-        conflicts: which ids may not meet.
 
     Raises:
         InputError: no query id has a version and a relevant document in the languages allowed.
@@ -43,14 +40,14 @@ class MultiwayDraws:
         self,
         collection: Collection,
         allowed: np.ndarray,
-        languages: int,
+        conflicts: Conflicts,
+        ways: int,
         tau: float,
         batch_size: int,
         seed: int,
-        conflicts: Conflicts,
     ) -> None:
         self.collection = collection
-        self.languages = languages
+        self.ways = ways
         self.seed = seed
         self._versions = Versions(collection, np.any(allowed, axis=1), np.any(allowed, axis=0))
         asked = np.diff(self._versions.query_offsets)
@@ -67,11 +64,11 @@ class MultiwayDraws:
         size = len(collection.languages)
         self._query_weight = _weights(collection.query_language, size, tau)
         self._document_weight = _weights(collection.document_language, size, tau)
-        asked, answered = np.minimum(asked[self.ids], languages), answered[self.ids]
+        asked, answered = np.minimum(asked[self.ids], ways), answered[self.ids]
         if collection.finds_translations:
             asked = np.maximum(asked // 2, 1)
             answered = np.maximum(answered - asked, 1)
-        texts = asked.mean() + np.minimum(answered, languages).mean()
+        texts = asked.mean() + np.minimum(answered, ways).mean()
         self.rows = max(1, int(2 * batch_size / texts))
         self.passes = Passes(self.ids, conflicts, self.rows, seed, (size, size))
 
@@ -89,7 +86,7 @@ class MultiwayDraws:
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return query rows (Q,), document rows (M,) and the query id index of each document (M,) of a step."""
-        rng = generator(self.seed, VERSIONS, step)
+        rng = generator(self.seed, Series.MULTIWAY, step)
         ids = self.ids[self.passes[step]]
         rows, owner = self._versions.queries(ids)
         languages = self.collection.query_language[rows]
@@ -102,18 +99,18 @@ class MultiwayDraws:
         if self.collection.finds_translations:
             # The document in a query's language is the query itself. Queries without one come first.
             keys = np.where(np.isin(asked, of_language), keys, -1)
-            kept = _first_half(lowest(keys, owner, self.languages), owner, np.maximum(self._answered[ids] - 1, 1))
+            kept = _first_half(lowest(keys, owner, self.ways), owner, np.maximum(self._answered[ids] - 1, 1))
             others = ~np.isin(of_language, asked[kept])
             documents, whose, of_language = documents[others], whose[others], of_language[others]
         else:
-            kept = lowest(keys, owner, self.languages)
+            kept = lowest(keys, owner, self.ways)
         queries = rows[kept]
         # one document of each language first
         rows, owner, languages = documents, whose, of_language % len(self.collection.languages)
         one = lowest(rng.random(len(rows)), of_language, 1)
         rows, owner, languages = rows[one], owner[one], languages[one]
         keys = rng.standard_exponential(len(rows)) / self._document_weight[languages]
-        chosen = lowest(keys, owner, self.languages)
+        chosen = lowest(keys, owner, self.ways)
         return queries, rows[chosen], ids[owner[chosen]]
 
 

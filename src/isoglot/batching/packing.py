@@ -1,77 +1,100 @@
-"""Packing rows into batches so that no two rows of a batch share a relevant document in any language."""
+"""Passes over rows, packed into batches in which no two rows share a relevant document in any language."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
-from isoglot.batching.versions import spread
-from isoglot.collections import Relevance
+from isoglot.batching.draws import Series, generator
+from isoglot.batching.relations import Conflicts, spread
 
-__all__ = ["Conflicts", "pack"]
+__all__ = ["Passes", "pack"]
 
 ROUNDS = 12  # of dealing rows at once to batches that do not hold one of their claims yet
 
 
-@dataclass(frozen=True)
-class Conflicts:
-    """Which query ids may not meet in a batch, as *claims*: two ids conflict if they have a claim in common.
+class Passes:
+    """Endless passes over rows, each in a new random order, cut into batches.
 
-    A claim stands for one document, or for all documents that are relevant to exactly the same query ids (the
-    language versions of a page, mostly), so that there are few. Documents relevant to one id only need none.
+    A pass takes every row once. Batches have `batch_size` rows; the last two of a pass share what is left over, and
+    where too few rows can stand side by side all are smaller.
 
-    Attributes:
-        offsets: (G + 1,) int64; the claims of query id `g` are `claims[offsets[g]:offsets[g + 1]]`.
-        claims: int64, claim numbers; every number from 0 to G - 1 is the id itself (two documents for one query,
-            or two language versions of it, conflict as well) and is not listed.
+    Args:
+        query_index: (n,) query id index of each row.
+        conflicts: which ids may not meet.
+        batch_size: rows of a batch.
+        seed: decides the orders.
+        key: integers that name these passes; others with the same seed give other orders.
     """
 
-    offsets: np.ndarray
-    claims: np.ndarray
+    def __init__(
+        self, query_index: np.ndarray, conflicts: Conflicts, batch_size: int, seed: int, key: tuple[int, ...]
+    ) -> None:
+        self._query_index = query_index
+        self._conflicts = conflicts
+        self._seed = seed
+        self._key = key
+        self._number = -1
+        self._batches: tuple[np.ndarray, ...] = ()
+        n = len(query_index)
+        self.full = math.ceil(n / batch_size)
+        batches = max(self.full, conflicts.heaviest(query_index))
+        while True:
+            self._capacity = _sizes(n, batches, batch_size)
+            placed, unplaced = pack(query_index, conflicts, self._capacity, self._random(Series.PROBE))
+            if not len(unplaced):
+                break
+            batches += max(1, batches // 16)
+        self._first: np.ndarray | None = placed.astype(np.int32)  # kept for the first pass, which mostly comes next
 
-    @classmethod
-    def of(cls, relevance: Relevance) -> Conflicts:
-        """Find the conflicts between all query ids of a collection, in O(judgments)."""
-        ids = len(relevance.offsets) - 1
-        if not len(relevance.documents):
-            return cls(np.zeros(ids + 1, np.int64), np.empty(0, np.int64))
-        documents, where = np.unique(relevance.documents, return_inverse=True)
-        # A random sum names a set of query ids: documents with equal sums are taken to be relevant to the same
-        # ids, and one of them stands for all. Two different sets have equal sums with probability 2^-64 a pair.
-        names = np.random.default_rng(0).integers(0, 2**64, ids, dtype=np.uint64)
-        sums = np.zeros(len(documents), np.uint64)
-        np.add.at(sums, where, names[relevance.queries])
-        claimed = np.zeros(len(documents), bool)
-        claimed[np.unique(sums, return_index=True)[1]] = True
-        claimed &= np.bincount(where) > 1
-        kept = claimed[where]
-        number = np.cumsum(claimed) - 1 + ids
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(relevance.queries[kept], minlength=ids))])
-        return cls(offsets, number[where[kept]])
+    def __len__(self) -> int:
+        """Number of batches in a pass."""
+        return len(self._capacity)
 
-    def of_rows(self, query_index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all claims of rows, their own ids included, as compressed rows.
+    def __getitem__(self, occurrence: int) -> np.ndarray:
+        """Return the positions, in `query_index`, of the rows of a batch, counted over all passes from 0."""
+        number, batch = divmod(occurrence, len(self))
+        if self._number != number:
+            self._batches, self._number = self._arrange(number), number
+        return self._batches[batch]
 
-        Args:
-            query_index: (n,) query id index of each row.
+    def _random(self, series: Series, *more: int) -> np.random.Generator:
+        return generator(self._seed, series, *self._key, *more)
 
-        Returns:
-            offsets (n + 1,) and claims.
-        """
-        listed = self.offsets[query_index + 1] - self.offsets[query_index]
-        offsets = np.concatenate([[0], np.cumsum(listed + 1)])
-        claims = np.empty(offsets[-1], np.int64)
-        claims[offsets[:-1]] = query_index
-        others = np.ones(len(claims), bool)
-        others[offsets[:-1]] = False
-        claims[others] = spread(self.claims, self.offsets, query_index)[0]
-        return offsets, claims
+    def _arrange(self, number: int) -> tuple[np.ndarray, ...]:
+        """Distribute all rows over the batches of one pass."""
+        batch_of_row = self._first if number == 0 else None
+        self._first = None
+        rng = self._random(Series.PASS, number)
+        for _ in range(3 if number else 0):
+            found, unplaced = pack(self._query_index, self._conflicts, self._capacity, rng)
+            if not len(unplaced):
+                batch_of_row = found
+                break
+        if batch_of_row is None:  # the probe is known to fit
+            batch_of_row, _ = pack(self._query_index, self._conflicts, self._capacity, self._random(Series.PROBE))
+        order = self._random(Series.ORDER, number)
+        shuffled = order.permutation(len(self._query_index)).astype(np.int32)
+        shuffled = shuffled[np.argsort(batch_of_row[shuffled], kind="stable")]
+        ends = np.cumsum(np.bincount(batch_of_row, minlength=len(self)))
+        batches = [rows for rows in np.split(shuffled, ends[:-1]) if len(rows)]
+        # An order of batches of its own, lest a pass always end with the small ones. Every pass has as many.
+        assert len(batches) == len(self)
+        return tuple(batches[position] for position in order.permutation(len(batches)))
 
-    def heaviest(self, query_index: np.ndarray) -> int:
-        """Return the most rows that share one claim: at least that many batches are needed for these rows."""
-        _, claims = self.of_rows(query_index)
-        return int(np.bincount(claims).max(initial=0))
+
+def _sizes(rows: int, batches: int, batch_size: int) -> np.ndarray:
+    """Return the sizes (K,) of a pass's batches: full ones, the last two sharing what is left over; or, where
+    conflicts ask for more batches than that, room for `batch_size` in each."""
+    if batches > math.ceil(rows / batch_size):
+        return np.full(batches, min(batch_size, rows))
+    sizes = np.full(batches, batch_size)
+    sizes[-1] = rows - batch_size * (batches - 1)
+    if batches > 1:
+        both = int(sizes[-2:].sum())
+        sizes[-2:] = both - both // 2, both // 2
+    return sizes
 
 
 def pack(

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from isoglot.batching.draws import generator
-from isoglot.batching.packing import Conflicts, pack
-from isoglot.batching.versions import Versions
+from isoglot.batching.draws import Series, generator
+from isoglot.batching.packing import pack
+from isoglot.batching.relations import Conflicts, Versions
 from isoglot.collections import Collection
 
 __all__ = ["RowDraws"]
 
-STARTS, PLACES = 12, 13  # names of the random series
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 CHUNK = 1 << 16  # query ids whose weights are made at a time
 ROUNDS = 30  # of bringing rates under their caps
@@ -46,11 +45,11 @@ class RowDraws:
     Args:
         collection: what to draw from.
         allowed: (L, L) bool, language pairs that may be drawn.
+        conflicts: which ids may not meet.
         tau: see above.
         batch_size: rows of a batch.
         seed: decides everything that is left open.
-        name: number of these draws; others with the same seed give other draws.
-        conflicts: which ids may not meet.
+        key: number of these draws; others with the same seed give other draws.
 
     Attributes:
         ids: (n,) query id indices that have a training pair.
@@ -64,15 +63,16 @@ class RowDraws:
         self,
         collection: Collection,
         allowed: np.ndarray,
+        conflicts: Conflicts,
         tau: float,
         batch_size: int,
         seed: int,
-        name: int,
-        conflicts: Conflicts,
+        key: int,
     ) -> None:
         self.collection = collection
         self._batch_size = batch_size
-        self._key = (seed, name)
+        self._seed = seed
+        self._key = key
         self._conflicts = conflicts
         self._versions = Versions(collection)
         counts = np.where(allowed, collection.pair_counts, 0)
@@ -87,7 +87,7 @@ class RowDraws:
         self._query_weights = texts.query_weights(self._weights)
         self.rows = min(batch_size, max(1, round(float(self.rates.sum()) / self.batches)))
         self._starts = self._offsets()
-        self._turns = generator(*self._key, STARTS, 1).integers(2**64, size=len(self.ids), dtype=np.uint64)
+        self._turns = generator(seed, Series.ROW_TURNS, key).integers(2**64, size=len(self.ids), dtype=np.uint64)
         self._pass: tuple[int, list[tuple[np.ndarray, np.ndarray]]] = (-1, [])
 
     def __getitem__(self, occurrence: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ class RowDraws:
         groups, claims = self._conflicts.of_rows(self.ids)
         heaviest = np.bincount(claims)[claims] * (claims.max() + 1) + claims  # of the claims of an id, one of those
         group = np.maximum.reduceat(heaviest, groups[:-1])
-        rng = generator(*self._key, STARTS, 0)
+        rng = generator(self._seed, Series.ROW_STARTS, self._key)
         order = np.lexsort((rng.random(len(self.ids)), group))
         starts = np.empty(len(self.ids))
         starts[order] = np.cumsum(self.rates[order]) - self.rates[order] + rng.random()
@@ -146,7 +146,7 @@ class RowDraws:
         times = np.floor((number + 1) * self.rates + self._starts).astype(np.int64) - before
         rows = np.repeat(np.arange(len(self.ids)), times)
         again = np.arange(len(rows)) - np.repeat(np.cumsum(times) - times, times)
-        rng = generator(*self._key, PLACES, number)
+        rng = generator(self._seed, Series.ROW_PLACES, self._key, number)
         room = min(self._batch_size, math.ceil(len(rows) / self.batches))
         capacity = np.full(self.batches, room)
         placed, _ = pack(self.ids[rows], self._conflicts, capacity, rng, thorough=False)

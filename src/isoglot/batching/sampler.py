@@ -1,33 +1,152 @@
-"""`BatchSampler`: the training batches of a collection, any of them at any time."""
+"""`StepSampler`: training batches, any of them at any time; `BatchSampler`: those of a collection."""
 
 from __future__ import annotations
 
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import mul
+from typing import Literal
 
 import numpy as np
 
-from isoglot.batching.draws import WeightedDraw, divide
+from isoglot.batching.domain import DomainDraws
+from isoglot.batching.draws import Series, WeightedDraw, divide
 from isoglot.batching.multiway import MultiwayDraws
-from isoglot.batching.packing import Conflicts
-from isoglot.batching.passes import Passes
+from isoglot.batching.packing import Passes
+from isoglot.batching.relations import Conflicts
 from isoglot.batching.rows import RowDraws
-from isoglot.batching.steps import Batch, Kind, StepSampler
-from isoglot.batching.strategy import Multiway, Strategy, training_pairs
+from isoglot.batching.strategies import Multiway, Strategy, training_pairs
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 
-__all__ = ["Batch", "BatchSampler"]
+__all__ = ["Batch", "BatchSampler", "Kind", "StepSampler"]
 
 logger = logging.getLogger(__name__)
 
 KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 8 bytes each
-# Names of the random series, so that none repeats another. Passes have 2 to 4, multiway and domain batches 6 to 9,
-# the collator 10 and 11, row-level draws 12 and 13, joint samplers 20 and 21.
-KIND, PAIR = 0, 1
 TOLD = 0.05  # share of rows with other language pairs than asked for that is told of
+
+Kind = Literal["mono", "cross", "multiway", "domain"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One training batch.
+
+    Attributes:
+        step: which step it belongs to.
+        kind: `mono`, `cross`, `multiway` or `domain`.
+        query_language: canonical tag, None if rows differ.
+        document_language: canonical tag, None if rows differ.
+        queries: (B,) int32 query rows of the collection; empty in a domain batch.
+        documents: (B,) int32 document rows; `documents[i]` is relevant to `queries[i]`, and to no other query
+            of the batch, nor is any other language version of it. In a multiway batch (M,), and which query each
+            belongs to says `document_ids`; in a domain batch rows of the target collection.
+        document_ids: (M,) query id index that each document was drawn for; multiway batches only.
+    """
+
+    step: int
+    kind: Kind
+    query_language: str | None
+    document_language: str | None
+    queries: np.ndarray
+    documents: np.ndarray
+    document_ids: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.queries) or len(self.documents)
+
+
+class StepSampler(ABC):
+    """Batches by step: `sampler[step]`, and one after the other without end.
+
+    With a target collection, steps are divided between domain batches and those with queries and relevant documents
+    (labelled ones), which a subclass composes.
+
+    Attributes:
+        collection: what batches' query and document rows are rows of.
+        strategy: the rule.
+        batch_size: rows of a batch.
+        seed: not negative; another one gives other batches.
+        domain: draws the texts of domain batches; None where there are none.
+        missed: share of rows, of each kind that draws language pairs by row, that have others than tau asks for
+            (`RowDraws.missed`).
+        small_pairs: language pairs drawn so far that cannot fill a batch: (query language, document language) ->
+            (training pairs, batches of a pass).
+
+    Raises:
+        InputError: the batch size or the seed is too small, or there is no target collection for a strategy with
+            domain batches, or one for a strategy without.
+    """
+
+    small_pairs: dict[tuple[str, str], tuple[int, int]]
+    missed: dict[str, float]
+
+    def __init__(
+        self, collection: Collection, strategy: Strategy, batch_size: int, seed: int, target: Collection | None
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"the batch size must be at least 1, not {batch_size}")
+        if seed < 0:
+            raise InputError(f"the seed must not be negative, not {seed}")
+        self.collection = collection
+        self.strategy = strategy
+        self.batch_size = batch_size
+        self.seed = seed
+        self.domain = self._domain_draws(target)
+        self.missed = {}
+
+    @abstractmethod
+    def _labelled(self, step: int, number: int) -> Batch:
+        """Return the batch of a step, which is number `number` of those with queries and relevant documents."""
+
+    @property
+    @abstractmethod
+    def steps_per_pass(self) -> int:
+        """Steps after which about as many rows were drawn as there are rows to draw."""
+
+    def _domain_draws(self, target: Collection | None) -> DomainDraws | None:
+        if (self.strategy.gamma > 0) != (target is not None):
+            raise InputError(
+                "domain batches need both a gamma above 0 and a target collection with the texts to crop; "
+                f"gamma is {self.strategy.gamma} and there is {'a' if target else 'no'} target"
+            )
+        if target is None:
+            return None
+        return DomainDraws(target, self.collection.languages, self.batch_size, self.seed)
+
+    def __iter__(self) -> Iterator[Batch]:
+        step = 0
+        while True:
+            yield self[step]
+            step += 1
+
+    def __getitem__(self, step: int) -> Batch:
+        if step < 0:
+            raise IndexError(f"steps count from 0, not {step}")
+        if self.domain is None:
+            return self._labelled(step, step)
+        is_domain, before = self._domain_steps(step)
+        if not is_domain:
+            return self._labelled(step, step - before)
+        rows = self.domain[before]
+        return Batch(step, "domain", None, None, np.empty(0, np.int32), rows.astype(np.int32))
+
+    def _domain_steps(self, step: int) -> tuple[bool, int]:
+        """Return whether a step is a domain batch, and how many of the steps before it are."""
+        goes_left, before = divide(partial(mul, self.strategy.gamma), step, 1, self.seed, Series.DOMAIN)
+        return bool(goes_left[0]), before
+
+    @property
+    def languages(self) -> int:
+        """Number of languages that labels may name: the collection's, and the target's that it lacks."""
+        own = len(self.collection.languages)
+        return own if self.domain is None else max(own, int(self.domain.language.max()) + 1)
 
 
 @dataclass(eq=False)
@@ -71,6 +190,16 @@ class BatchSampler(StepSampler):
     Raises:
         InputError: the collection has no training pair of a kind that the strategy draws, or there is no target
             collection for a strategy with domain batches, or one for a strategy without.
+
+    Example:
+        >>> import isoglot as ig
+        >>> pages = [(f"{tag}/{n}", tag, "", f"page {n}") for tag in ("en", "de") for n in range(8)]
+        >>> queries = [(f"q{n}", tag, f"question {n}") for tag in ("en", "de") for n in range(8)]
+        >>> data = ig.collection_from_rows(pages, queries, [(f"q{page[0][3:]}", page[0], 1) for page in pages])
+        >>> sampler = ig.BatchSampler(data, ig.Hybrid(alpha=0.5), batch_size=4)
+        >>> batch = sampler[10**9]
+        >>> len(batch), batch.kind in ("mono", "cross"), len(set(data.query_index[batch.queries]))
+        (4, True, 4)
     """
 
     def __init__(
@@ -92,7 +221,7 @@ class BatchSampler(StepSampler):
         if isinstance(strategy, Multiway):
             allowed = strategy.allowed(collection)
             self._multiway = MultiwayDraws(
-                collection, allowed, strategy.ways, strategy.tau, batch_size, seed, self._conflicts
+                collection, allowed, self._conflicts, strategy.ways, strategy.tau, batch_size, seed
             )
         else:
             self._alpha = strategy.monolingual_share
@@ -126,12 +255,12 @@ class BatchSampler(StepSampler):
                 continue
             counts = self.counts[options[:, 0], options[:, 1]]
             weights = (counts / counts.max()) ** self.strategy.tau
-            draws[kind] = (options, WeightedDraw(weights, (self.seed, PAIR, number)))
+            draws[kind] = (options, WeightedDraw(weights, self.seed, Series.PAIR, number))
         return draws
 
     def _row_draws(self, allowed: np.ndarray, number: int) -> RowDraws:
         strategy, size = self.strategy, self.batch_size
-        draws = RowDraws(self.collection, allowed, strategy.tau, size, self.seed, number, self._conflicts)
+        draws = RowDraws(self.collection, allowed, self._conflicts, strategy.tau, size, self.seed, number)
         if draws.rows < size:
             logger.info(
                 "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "
@@ -184,7 +313,7 @@ class BatchSampler(StepSampler):
                 return self._alpha.total(batches)
             return self._alpha.total(round(batches / pace)) * pace
 
-        goes_left, before = divide(total, (self.seed, KIND), number, 1)
+        goes_left, before = divide(total, number, 1, self.seed, Series.KIND)
         return ("mono", before) if goes_left[0] else ("cross", number - before)
 
     def _pair(self, a: int, b: int) -> _Pair:

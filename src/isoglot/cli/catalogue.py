@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set that `isog
 
 def _summary(entry: Any) -> dict[str, Any]:
     """Return what `data list` says of a data set, and whether its name stands for a copy that is here."""
-    from isoglot.data.catalogue.copies import copy_of
+    from isoglot.data.catalogue.loading import is_here
 
     return {
         "name": entry.name,
@@ -31,7 +31,7 @@ def _summary(entry: Any) -> dict[str, Any]:
         "languages": list(entry.languages),
         "sizes": [size.model_dump(exclude={"by_language"}) for size in entry.sizes],
         "licence": entry.licence,
-        "here": entry.reader.kind == "built" or copy_of(entry).exists(),
+        "here": is_here(entry),
     }
 
 
@@ -78,8 +78,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stan
 
 def _checksum(entry: Any, file: Any) -> str:
     """Return what is known of a file's checksum, and from where."""
-    from isoglot.data.catalogue.checksums import read_record
-    from isoglot.data.catalogue.data_folder import download_folder
+    from isoglot.data.catalogue.download import read_record
+    from isoglot.data.catalogue.files import download_folder
 
     if file.checksum:
         origin = "stated by the publisher" if entry.checksums == "stated" else "computed from the publisher's file"
@@ -111,7 +111,7 @@ def info(
 ) -> None:
     """Say everything that is known of a data set: licence, citation, files and their checksums."""
     from isoglot.data.catalogue import find_entry
-    from isoglot.data.catalogue.copies import copy_of
+    from isoglot.data.catalogue.loading import copy_of
 
     entry = find_entry(name)
     files = [
@@ -164,8 +164,9 @@ def get(
 ) -> None:
     """Get a data set by its name and write it as a collection folder."""
     from isoglot.data.catalogue import find_entry
-    from isoglot.data.catalogue.copies import copy_of
-    from isoglot.data.catalogue.getting import Wanted, get_data, wanted_languages
+    from isoglot.data.catalogue.files import Wanted
+    from isoglot.data.catalogue.getting import get_data, wanted_languages
+    from isoglot.data.catalogue.loading import copy_of
     from isoglot.errors import InputError
 
     entry = find_entry(name)

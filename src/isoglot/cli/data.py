@@ -32,12 +32,11 @@ def build(
     """Build the embedded collection worldfacts from Unicode CLDR."""
     from isoglot.collections import write_collection
     from isoglot.data import load_worldfacts
-    from isoglot.data.catalogue.loading import NAMED
     from isoglot.errors import InputError
     from isoglot.languages.tags import canonical_tag
 
-    if name not in NAMED:
-        raise InputError(f"nothing called {name!r} can be built; there is {', '.join(NAMED)}")
+    if name != "worldfacts":
+        raise InputError(f"nothing called {name!r} can be built; there is worldfacts")
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     try:

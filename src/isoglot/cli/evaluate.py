@@ -16,20 +16,9 @@ if TYPE_CHECKING:
     from isoglot.collections import Collection
     from isoglot.evaluation import Result
 
-Measured = tuple["Result", "tuple[Any, Any] | None"]
-
 __all__ = ["evaluate"]
 
-LOADING = ("--pooling", "--max-length", "--query-prompt", "--document-prompt")
-ENCODING = ("batch_size", "batch_tokens", "device", "dtype", "truncate_dim", "cache")
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-
-APPLY_TO = {
-    "embeddings": ("--device", "--memory", "--trec-run", "--trec-depth"),
-    "bm25": ("--memory", "--trec-run", "--trec-depth"),
-    "run": (),
-}
-"""Which of the flags below mean something for what is no model."""
 
 
 def parse_memory(text: str) -> int:
@@ -49,131 +38,41 @@ def parse_memory(text: str) -> int:
     return size
 
 
-def _measure(source: str, collection: Collection, flags: dict[str, Any], common: dict[str, Any]) -> Measured:
-    """Measure what the first argument names; return also the embeddings, where there are any."""
+def _load(data: str, split: str | None, lang: str | None, lenient: bool) -> Collection:
+    """Load what is measured; a language for texts that have none is refused where there are no such texts."""
+    from isoglot.data import load_collection
     from isoglot.errors import InputError
-    from isoglot.evaluation import (
-        evaluate_bm25,
-        evaluate_embeddings,
-        evaluate_run,
-        judged_query_rows,
-        read_embeddings,
+    from isoglot.languages.tags import read_tag
+
+    def load(language: str | None) -> Collection:
+        return load_collection(data, split=split, prefer_split="test", language=language, lenient=lenient)
+
+    collection = load(lang)
+    tag = None if lang is None else read_tag(lang, "--lang")
+    if tag is None or collection.languages == (tag,):
+        return collection
+    try:  # only without the language it shows whether any text was given it
+        plain = load(None) if tag in collection.languages else collection
+    except InputError:
+        return collection
+    tables = [(one.queries.num_rows, one.documents.num_rows) for one in (plain, collection)]
+    if tables[0] != tables[1]:  # lenient reading leaves out texts without a language
+        return collection
+    raise InputError(
+        f"--lang {lang} does nothing: every text of {collection.name} has a language of its own "
+        f"({', '.join(collection.languages)}); leave it out"
     )
 
-    form, colon, rest = source.partition(":")
-    name = flags.pop("--name")
-    kind = source if source == "bm25" else form if colon and form in ("embeddings", "run") else "model"
-    if kind in APPLY_TO:
-        idle = [flag for flag, value in flags.items() if value is not None and flag not in APPLY_TO[kind]]
-        if idle:
-            raise InputError(f"{idle[0]} does not apply to {kind if kind == 'bm25' else f'{kind}:…'}: leave it out")
-    given = {key.strip("-").replace("-", "_"): value for key, value in flags.items() if value is not None}
-    if "memory" in given:
-        given["memory"] = parse_memory(given["memory"])
-    if kind == "run":
-        return evaluate_run(rest, collection, name=name, **common), None
-    if kind == "bm25":
-        result = evaluate_bm25(collection, **given, **common)
-        result.model = name or result.model
-        return result, None
-    if kind == "embeddings":
-        files = rest.split(",")
-        if len(files) != 2 or not all(files):
-            raise InputError(f"{source!r}: name two files without commas, as embeddings:QUERIES.npy,DOCUMENTS.npy")
-        if "device" in given:
-            from isoglot.evaluation.embed import check_device
 
-            check_device(given["device"])
-        queries, documents = read_embeddings(files[0], files[1], collection)
-        result = evaluate_embeddings(
-            queries, documents, collection, model=name or Path(files[0]).stem, **given, **common
-        )
-        return result, (queries[judged_query_rows(collection)], documents)
-    return _measure_model(source, collection, name or source, given, common)
-
-
-def _measure_model(
-    source: str, collection: Collection, name: str, given: dict[str, Any], common: dict[str, Any]
-) -> Measured:
-    from isoglot.encoders import load_encoder
-    from isoglot.evaluation import embed_collection, evaluate_embeddings
-    from isoglot.evaluation.clock import Clock
-    from isoglot.evaluation.embed import check_device, check_dtype
-    from isoglot.files import default_cache
-
-    if "device" in given:
-        check_device(given["device"])
-    if "dtype" in given:
-        check_dtype(given["dtype"])
-    loading = {
-        key: given.pop(key) for key in ("pooling", "max_length", "query_prompt", "document_prompt") if key in given
-    }
-    if given.pop("no_cache", False):
-        given["cache"] = None
-    else:
-        given.setdefault("cache", default_cache())
-    encoder = load_encoder(source, device=given.get("device"), **loading)
-    encoding = {key: given.pop(key) for key in ENCODING if key in given}
-    clock = Clock()
-    _, queries, documents = embed_collection(encoder, collection, progress=state.progress, **encoding)
-    clock.lap("encode")
-    device = encoder.device if encoder.device.type == "cuda" else "cpu"
-    result = evaluate_embeddings(queries, documents, collection, model=name, device=device, **given, **common)
-    result.seconds = {**clock.seconds, **result.seconds}
-    return result, (queries, documents)
-
-
-def _run_benchmark(source: str, task: str, flags: dict[str, Any], lang: str | None, split: str | None) -> None:
-    """Measure a model on a task of mteb, by mteb's own metrics."""
-    from isoglot.encoders import load_encoder
-    from isoglot.errors import InputError
-    from isoglot.evaluation.mteb import evaluate_mteb
-
-    allowed = (
-        "--json",
-        "--pooling",
-        "--max-length",
-        "--query-prompt",
-        "--document-prompt",
-        "--batch-size",
-        "--device",
-    )
-    idle = [flag for flag, value in flags.items() if value is not None and flag not in allowed]
-    if idle:
-        raise InputError(f"{idle[0]} does not apply to mteb's own measures: leave it out, or use --pool")
-    loading = {flag.strip("-").replace("-", "_"): flags[flag] for flag in LOADING}
-    encoder = load_encoder(source, device=flags["--device"], **loading)
-    outcome = evaluate_mteb(
-        encoder,
-        task,
-        languages=_tags(lang),
-        splits=[split] if split else None,
-        batch_size=flags["--batch-size"] or 64,
-        progress=state.progress,
-    )
-    outcome.model = source
-    if flags["--json"] is not None:
-        outcome.to_json(flags["--json"])
-    console().print(benchmark_table(outcome))
-
-
-def _show(
-    result: Result,
-    embeddings: tuple[Any, Any] | None,
-    collection: Collection,
-    page: Path | None,
-    figures: Path | None,
-) -> None:
+def _show(result: Result, collection: Collection, page: Path | None, figures: Path | None) -> None:
     """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
     import sys
 
-    from isoglot.evaluation.embed import unit_rows
     from isoglot.reporting import inspect_result, write_figures, write_report
 
     shown: Any = result
-    if embeddings is not None and "multilingual_AP" in result.per_query:
-        queries, documents = (unit_rows(rows, "embeddings", len(rows)) for rows in embeddings)
-        shown = inspect_result(result, collection, queries, documents)
+    if result.embeddings is not None and "multilingual_AP" in result.per_query:
+        shown = inspect_result(result, collection, *result.embeddings)
     if page is not None:
         command = "isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None
         write_report([shown], page, command=command, metadata=collection.metadata)
@@ -250,49 +149,66 @@ def evaluate(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
-    from isoglot.data import load_collection
     from isoglot.errors import InputError
-    from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
+    from isoglot.evaluation import measure
+    from isoglot.evaluation.measures import parse_measure
 
-    chosen = DEFAULT_MEASURES if measures is None else tuple(_tags(measures) or ())
-    for measure in chosen:
-        parse_measure(measure)
-    if not chosen:
+    chosen = None if measures is None else tuple(_tags(measures) or ())
+    for one in chosen or ():
+        parse_measure(one)
+    if chosen == ():
         raise InputError("--measures names no measure: leave it out, or name some, such as AP,nDCG@10")
     if no_cache and cache is not None:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
-    flags = {
-        "--name": name,
-        "--trec-run": trec_run,
-        "--trec-depth": trec_depth,
-        "--pooling": pooling,
-        "--max-length": max_length,
-        "--query-prompt": query_prompt,
-        "--document-prompt": document_prompt,
-        "--batch-size": batch_size,
-        "--batch-tokens": batch_tokens,
-        "--device": device,
-        "--dtype": dtype,
-        "--truncate-dim": truncate_dim,
-        "--memory": memory,
-        "--cache": cache,
-        "--no-cache": no_cache or None,
-    }
-    is_task = data.startswith("mteb:")
-    if pool and not is_task:
+    task = data if data.startswith("mteb:") else None
+    if pool and task is None:
         raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
-    if is_task and not pool:
-        given = {"--json": json_file, "--html": html_file, "--figures": figures, "--measures": measures, **flags}
-        return _run_benchmark(model, data.removeprefix("mteb:"), given, lang, split)
-    if is_task:
+    given: dict[str, Any] = {
+        "html": html_file if task is not None and not pool else None,
+        "figures": figures if task is not None and not pool else None,
+        "measures": chosen,
+        "name": name,
+        "trec_run": trec_run,
+        "trec_depth": trec_depth,
+        "pooling": pooling,
+        "max_length": max_length,
+        "query_prompt": query_prompt,
+        "document_prompt": document_prompt,
+        "batch_size": batch_size,
+        "batch_tokens": batch_tokens,
+        "device": device,
+        "dtype": dtype,
+        "truncate_dim": truncate_dim,
+        "memory": None if memory is None else parse_memory(memory),
+        "cache": cache,
+    }
+    options = {key: value for key, value in given.items() if value is not None}
+    if no_cache:
+        options["cache"] = None
+    if task is not None and not pool:
+        outcome = measure(
+            model,
+            task,
+            progress=state.progress,
+            languages=_tags(lang),
+            splits=[split] if split else None,
+            **options,
+        )
+        if json_file is not None:
+            outcome.to_json(json_file)
+        return console().print(benchmark_table(outcome))
+    if task is not None:
         from isoglot.data.mteb import collection_from_mteb
 
-        collection = collection_from_mteb(data.removeprefix("mteb:"), split, languages=_tags(lang))
+        collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=_tags(lang))
     else:
-        collection = load_collection(data, split=split, prefer_split="test", language=lang, lenient=lenient)
-    result, embeddings = _measure(model, collection, flags, {"measures": chosen, "bootstrap": bootstrap})
+        collection = _load(data, split, lang, lenient)
+    shown = html_file is not None or figures is not None
+    result = measure(
+        model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options
+    )
     if json_file is not None:
         result.save(json_file)
-    if html_file is not None or figures is not None:
-        _show(result, embeddings, collection, html_file, figures)
-    console().print(result_table(result))
+    if shown:
+        _show(result, collection, html_file, figures)
+    return console().print(result_table(result))

@@ -34,27 +34,18 @@ def lexicon(
 ) -> None:
     """Make bilingual lexicons for code-switching: a file such as en-de.tsv for each pair of languages."""
     from isoglot.data import load_collection
-    from isoglot.data.lexicons.induction import induce_lexicons
-    from isoglot.data.lexicons.lexicon import write_lexicon
-    from isoglot.data.lexicons.wordnet import wordnet_lexicons
+    from isoglot.data.lexicons import induce_lexicons, wordnet_lexicons, write_lexicons
     from isoglot.errors import InputError
-    from isoglot.files import new_folder
-    from isoglot.languages.tags import canonical_tag
+    from isoglot.languages.tags import read_tag
 
-    try:
-        wanted = [canonical_tag(tag) for tag in _tags(languages) or ()] or None
-    except ValueError as error:
-        raise InputError(f"--languages: {error}") from None
+    wanted = [read_tag(tag, "--languages") for tag in _tags(languages) or ()] or None
     if sources[0].suffix == ".tab":
-        found = wordnet_lexicons(sources, lenient=lenient)
-        found = [one for one in found if wanted is None or {one.source, one.target} <= set(wanted)]
+        found = wordnet_lexicons(sources, wanted, lenient=lenient)
     elif len(sources) > 1:
         raise InputError("give one collection, or wordnets (.tab files)")
     else:
         collection = load_collection(sources[0], split=split, prefer_split="train", language=lang, lenient=lenient)
         found = induce_lexicons(collection, wanted, threshold=threshold)
-    with new_folder(to) as folder:
-        for one in found:
-            write_lexicon(one, folder)
+    write_lexicons(found, to)
     words = sum(len(one) for one in found)
     typer.echo(f"Wrote {to}: {len(found)} lexicons, {words:,} words")

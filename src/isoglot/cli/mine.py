@@ -18,7 +18,7 @@ __all__ = ["mine"]
 
 def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> dict[str | None, Collection]:
     """Load what is to be mined, and with it the other splits, if they share its documents."""
-    from isoglot.collections.parts import share_documents
+    from isoglot.collections.writing import share_documents
     from isoglot.data.catalogue.loading import load_splits
     from isoglot.errors import InputError
 
@@ -96,7 +96,7 @@ def mine(
     found = mine_hard_negatives(
         encoder,
         collection,
-        k=negatives,
+        negatives=negatives,
         where=where,  # type: ignore[arg-type]
         margin=None if no_margin else margin,
         depth=depth,

@@ -44,12 +44,10 @@ def check(
     json_file: Json = None,
 ) -> None:
     """Read a collection strictly and say what is wrong with it (exit status 2), or what is odd about it."""
-    from isoglot.collections.building import only_judged
-    from isoglot.collections.parts import share_documents
+    from isoglot.collections.select import only_judged
     from isoglot.data.catalogue.loading import load_splits
+    from isoglot.data.quality.findings import check_splits
     from isoglot.data.quality.near import refuse_threshold
-    from isoglot.data.quality.report import quality_findings
-    from isoglot.data.quality.sentences import finding_sentences
     from isoglot.files import write_result_file
 
     refuse_threshold(near)
@@ -61,14 +59,7 @@ def check(
         note = f"; left out {left_out:,} bad rows" if left_out else ""
         of_split = f"{name}: " if len(splits) > 1 else ""
         typer.echo(f"{'ok' if not left_out else 'usable'}: {of_split}{collection}{note}")
-    threshold = None if no_near else near
-    if share_documents(splits):
-        findings = quality_findings(splits, near=threshold, identify=identify)
-        sentences = finding_sentences(findings)
-    else:
-        parts = {name: quality_findings(one, near=threshold, identify=identify) for name, one in splits.items()}
-        findings = {"parts": parts}
-        sentences = [f"{name}: {said}" for name, found in parts.items() for said in finding_sentences(found)]
+    findings, sentences = check_splits(splits, near=None if no_near else near, identify=identify)
     for sentence in sentences:
         typer.echo(f"warning: {sentence}")
     if json_file is not None:
@@ -89,9 +80,8 @@ def stats(
     html_file: Annotated[Path | None, typer.Option("--html", help="Also write a page here.")] = None,
 ) -> None:
     """Show sizes per language, text lengths, language pairs and repeated or oddly tagged texts of a collection."""
+    from isoglot.data.quality.findings import finding_sentences, quality_findings
     from isoglot.data.quality.near import refuse_threshold
-    from isoglot.data.quality.report import quality_findings
-    from isoglot.data.quality.sentences import finding_sentences
     from isoglot.data.stats import collection_stats, length_histograms, stats_table
     from isoglot.files import write_result_file
 
@@ -141,8 +131,8 @@ def leakage(
 ) -> int:
     """Find the queries and documents of TEST that TRAIN has too (exit status 1), or none (exit status 0)."""
     from isoglot.data import find_leakage
+    from isoglot.data.quality.findings import leakage_sentences
     from isoglot.data.quality.near import refuse_threshold
-    from isoglot.data.quality.sentences import leakage_sentences
     from isoglot.files import write_result_file
 
     refuse_threshold(near)
@@ -154,12 +144,6 @@ def leakage(
     values = found.to_dict()
     for sentence in leakage_sentences(values):
         typer.echo(sentence)
-    for kind in ("queries", "documents"):
-        for example in values[kind]["examples"]:
-            a, b = example["test"], example["train"]
-            like = "is" if example["kind"] == "exact" else f"is {example['similarity']:.2f} like"
-            one, other = (f"{text['id']} ({text['language']}) {text['text']!r}" for text in (a, b))
-            typer.echo(f"  {one} {like} {other}")
     if json_file is not None:
         write_result_file(values, json_file)
     return int(found.found)

@@ -11,7 +11,7 @@ from isoglot.measures import SETTINGS, digits_of, setting_name
 
 if TYPE_CHECKING:
     from isoglot.evaluation import Result
-    from isoglot.evaluation.mteb_result import BenchmarkResult
+    from isoglot.evaluation.mteb import BenchmarkResult
     from isoglot.reporting.study import StudyResult
 
 __all__ = ["benchmark_table", "estimates_table", "result_table"]

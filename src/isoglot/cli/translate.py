@@ -81,15 +81,23 @@ def translate(
     A run that was killed goes on where it was when the same command is given again.
     """
     from isoglot.data.catalogue.loading import load_splits, refuse_missing
-    from isoglot.data.translation.options import check_options, refuse_dtype, refuse_missing_model
+    from isoglot.data.translation import (
+        Options,
+        load_translator,
+        translate_collection,
+        translation_store,
+        write_translation,
+    )
+    from isoglot.data.translation.loading import refuse_dtype, refuse_missing_model
     from isoglot.errors import InputError
+    from isoglot.files import default_cache
 
     # what can be said at once is said before PyTorch is imported, and before the data is read
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
-    options = check_options(
-        _tags(to) or [],
-        _tags(source),
+    options = Options(
+        targets=_tags(to) or [],
+        sources=_tags(source),
         documents=documents,
         queries=queries,
         without=no_gate or (),
@@ -103,11 +111,9 @@ def translate(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
 
-    from isoglot.data.translation import load_translator, translate_collection, translation_store, write_translation
-    from isoglot.evaluation.embed import check_device
-    from isoglot.files import default_cache
-
     if device is not None:
+        from isoglot.evaluation.embed import check_device
+
         check_device(device)
     splits = load_splits(data, split=split, language=lang, lenient=lenient)
     translators = [
@@ -124,17 +130,7 @@ def translate(
     with translation_store(default_cache() if cache else None, out) as store:
         with text_progress(state.progress) as notify:
             found = translate_collection(
-                splits,
-                options.targets,
-                translators,
-                store,
-                sources=options.sources,
-                documents=options.documents,
-                queries=options.queries,
-                without=options.without,
-                round_trip=options.round_trip,
-                min_chrf=options.min_chrf,
-                notify=notify,
+                splits, translators=translators, store=store, notify=notify, **vars(options)
             )
         write_translation(found, out, form)  # type: ignore[arg-type]
     console().print(_table(found.reports))

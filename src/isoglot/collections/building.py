@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import (
+    IdIndex,
+    Keep,
+    keep_in_memory,
+    number_rows,
+    one_chunk,
+    repeated,
+    take_from,
+    without_rows,
+)
 from isoglot.collections.collection import Collection
-from isoglot.collections.ids import IdIndex, number_rows, repeated
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import Keep, keep_in_memory, one_chunk, take_from, take_rows, without_rows
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Texts", "add_judgments", "build_collection", "collection_from_rows", "index_texts", "only_judged"]
+__all__ = ["Texts", "add_judgments", "build_collection", "collection_from_rows", "index_texts"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -45,6 +53,11 @@ class Texts:
     def query_numbers(self) -> IdIndex:
         """Finds query ids."""
         return IdIndex(pa.chunked_array([self.query_ids]))
+
+    def judged(self, judgments: pa.Table, name: str, metadata: dict[str, Any] | None = None) -> Collection:
+        """Return the collection of these texts and of judgments whose ids are numbers."""
+        parts = (self.documents, self.queries, judgments, self.query_ids, self.query_index)
+        return Collection(*parts, name, dict(metadata or {}))
 
 
 def index_texts(
@@ -114,8 +127,7 @@ def add_judgments(
             "score": pa.array(score[known], pa.int32()),
         }
     )
-    parts = (texts.documents, texts.queries, judgments, texts.query_ids, texts.query_index)
-    return Collection(*parts, name, dict(metadata or {}))
+    return texts.judged(judgments, name, metadata)
 
 
 def build_collection(
@@ -145,24 +157,6 @@ def build_collection(
     """
     texts = index_texts(documents, queries, problems, locate)
     return add_judgments(texts, qrels, name=name, problems=problems, locate=locate, metadata=metadata)
-
-
-def only_judged(collection: Collection) -> Collection:
-    """Return a collection without the queries that have no judgment; its documents stay."""
-    judged = np.zeros(len(collection.query_ids), bool)
-    judged[collection.judgments["query"].to_numpy()] = True
-    if judged.all():
-        return collection
-    rows = np.flatnonzero(judged[collection.query_index])
-    number = np.cumsum(judged) - 1
-    query = pa.array(number[collection.judgments["query"].to_numpy()], pa.int32())
-    return replace(
-        collection,
-        queries=take_rows(collection.queries, rows),
-        judgments=collection.judgments.set_column(0, "query", query),
-        query_ids=collection.query_ids.filter(pa.array(judged)),
-        query_index=number[collection.query_index[rows]].astype(np.int32),
-    )
 
 
 def collection_from_rows(

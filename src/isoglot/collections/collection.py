@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from isoglot.collections.rows import take_from, take_rows
+from isoglot.collections.arrow import take_from
 from isoglot.errors import InputError
 
 __all__ = ["TRANSLATIONS", "Collection", "Relevance"]
@@ -202,19 +202,53 @@ class Collection:
             np.fill_diagonal(counts, 0)
         return counts
 
-    def document_texts(self, rows: IntArray | None = None) -> list[str]:
-        """Return what an encoder reads of documents: title and text joined by a space, as BEIR does.
+    def judged_query_rows(self) -> IntArray:
+        """Find the query rows (q,), ascending, that have at least one relevant document; in another language, where
+        the collection `finds_translations`.
+
+        Raises:
+            InputError: there is none, so nothing can be measured.
+        """
+        relevant = np.diff(self.relevance.offsets)[self.query_index]
+        if self.finds_translations:
+            size = len(self.languages)
+            answered = self.relevance.queries.astype(np.int64) * size
+            answered += self.document_language[self.relevance.documents]
+            asked = self.query_index.astype(np.int64) * size + self.query_language
+            in_own_language = np.bincount(answered, minlength=len(self.query_ids) * size)[asked]
+            relevant = relevant - in_own_language
+        rows = np.flatnonzero(relevant > 0)
+        if not len(rows):
+            raise InputError(
+                f"{self.name} has no query with a relevant document (a judgment above 0): nothing can be measured; "
+                "check its qrels"
+            )
+        return rows
+
+    def query_column(self, rows: IntArray | None = None) -> pa.ChunkedArray:
+        """Return the texts of query rows (n,), in their order, as Arrow strings; of all if None."""
+        column = self.queries["text"]
+        return column if rows is None else take_from(column, rows)
+
+    def document_column(self, rows: IntArray | None = None) -> pa.ChunkedArray:
+        """Return what an encoder reads of documents, as Arrow strings: title, space and text, as in BEIR.
+
+        The texts are made anew, in memory: a collection larger than that is gone through some rows at a time.
 
         Args:
-            rows: document rows (n,); all documents if None.
+            rows: document rows (n,), in the order wanted; all documents if None.
         """
-        table = self.documents.select(["title", "text"])
+        title, text = (self.documents[name] for name in ("title", "text"))
         if rows is not None:
-            table = take_rows(table, rows)
-        joined = pc.binary_join_element_wise(table["title"], table["text"], " ")
-        return pc.utf8_trim_whitespace(joined).to_pylist()
+            title, text = take_from(title, rows), take_from(text, rows)
+        return pc.utf8_trim_whitespace(pc.binary_join_element_wise(title, text, " "))
 
     def query_texts(self, rows: IntArray | None = None) -> list[str]:
-        """Return the texts of query rows (n,); of all if None."""
-        column = self.queries["text"]
-        return (column if rows is None else take_from(column, rows)).to_pylist()
+        """Return `query_column` as Python strings."""
+        texts: list[str] = self.query_column(rows).to_pylist()
+        return texts
+
+    def document_texts(self, rows: IntArray | None = None) -> list[str]:
+        """Return `document_column` as Python strings."""
+        texts: list[str] = self.document_column(rows).to_pylist()
+        return texts

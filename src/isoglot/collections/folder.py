@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,23 +13,32 @@ import pyarrow as pa
 import yaml
 from numpy.typing import NDArray
 
-from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, index_texts, only_judged
+from isoglot.collections.arrow import Keep, keep_in_memory
+from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, build_collection, index_texts
+from isoglot.collections.cache import Shelf, is_large
 from isoglot.collections.collection import TRANSLATIONS, Collection
-from isoglot.collections.jsonl import read_texts
-from isoglot.collections.parquet import check_parquet_qrels, read_parquet, read_parquet_texts
-from isoglot.collections.prepared import Shelf, is_large
+from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
+from isoglot.collections.parquet import read_parquet_qrels, read_parquet_texts
 from isoglot.collections.problems import Problems
-from isoglot.collections.qrels import read_qrels
-from isoglot.collections.rows import Keep, keep_in_memory
+from isoglot.collections.select import only_judged
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import read_tag
 
-__all__ = ["folder_name", "read_collection", "read_splits", "share_prepared", "splits_of"]
+__all__ = [
+    "collection_folders",
+    "folder_name",
+    "only_split_of",
+    "read_collection",
+    "read_documents",
+    "read_folders",
+    "read_splits",
+    "share_cached",
+    "splits_of",
+]
 
 IntArray = NDArray[np.integer[Any]]
 
 STEMS = {"documents": "corpus", "queries": "queries"}
-QREL_COLUMNS = ("query-id", "corpus-id", "score")
 SPLIT_NAMES = ("train", "dev", "test")
 
 
@@ -84,7 +95,8 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     return metadata or {}
 
 
-def _text_file(folder: Path, stem: str) -> Path:
+def _text_file(folder: Path, kind: str) -> Path:
+    stem = STEMS[kind]
     for suffix in (".parquet", ".jsonl"):
         if (path := folder / f"{stem}{suffix}").is_file():
             return path
@@ -143,6 +155,32 @@ def read_splits(
     return _read(folder, list(_qrel_files(folder)), language, lenient)
 
 
+def read_documents(folder: str | Path, *, language: str | None = None, lenient: bool = False) -> Collection:
+    """Read the documents of a folder alone; queries and judgments need not be there.
+
+    Args:
+        folder: holds `corpus.jsonl` or `corpus.parquet`.
+        language: as for `read_collection`.
+        lenient: as for `read_collection`.
+
+    Raises:
+        InputError: there is no such file, or it is not as it should be.
+    """
+    folder = Path(folder)
+    files = {"documents": _text_file(folder, "documents")}
+    reading = _Reading(files, _default_language(language), Problems(str(folder), lenient))
+    collection = build_collection(
+        reading.read_texts("documents", keep_in_memory),
+        pa.schema([(column, pa.string()) for column in TEXT_COLUMNS["queries"]]).empty_table(),
+        QREL_SCHEMA.empty_table(),
+        name=folder_name(folder),
+        problems=reading.problems,
+        locate=reading.locate(),
+    )
+    collection.dropped.update(reading.problems.finish())
+    return collection
+
+
 def _read(
     folder: Path, splits: list[str | None], language: str | None, lenient: bool
 ) -> dict[str | None, Collection]:
@@ -152,27 +190,22 @@ def _read(
         raise InputError(f"the collection {folder} is {kind}")
     files = _qrel_files(folder)
     if not files:
-        for stem in STEMS.values():  # without texts it is no collection at all
-            _text_file(folder, stem)
+        for kind in STEMS:  # without texts it is no collection at all
+            _text_file(folder, kind)
         raise InputError(f"{folder} has no judgments: expected qrels.tsv, qrels/<split>.tsv or qrels.parquet")
     default = _default_language(language)
     metadata = _read_metadata(folder)
-    wanted = {split: files[split] for split in splits}
-    texts = {key: _text_file(folder, stem) for key, stem in STEMS.items()}
-    reading = _Reading(texts, wanted, default, Problems(str(folder), lenient))
-    reading.name = str(metadata.get("name") or folder_name(folder))
-    reading.metadata = metadata
-    if not is_large(texts.values()):
-        return reading.run(None)
-    with Shelf(texts["documents"], texts["queries"], wanted.values(), default) as shelf:
-        return reading.run(shelf)
+    qrels = {split: files[split] for split in splits}
+    texts = {kind: _text_file(folder, kind) for kind in STEMS}
+    reading = _Reading(texts, default, Problems(str(folder), lenient))
+    name = str(metadata.get("name") or folder_name(folder))
+    large = is_large(texts.values())
+    with Shelf(texts["documents"], texts["queries"], qrels.values(), default) if large else nullcontext() as shelf:
+        return reading.read(qrels, shelf, name, metadata)
 
 
 def _default_language(language: str | None) -> str | None:
-    try:
-        return canonical_tag(language) if language is not None else None
-    except ValueError as error:
-        raise InputError(f"--lang: {error}") from None
+    return None if language is None else read_tag(language, "--lang")
 
 
 @dataclass
@@ -181,108 +214,130 @@ class _Reading:
 
     Attributes:
         texts: the files of "documents" and "queries".
-        qrels: the files of judgments by split.
         language: canonical tag of texts that have none.
-        problems: what is wrong with any of them.
-        name: what the collection is called.
-        metadata: what `collection.yaml` says.
+        problems: what is wrong with any of the files.
+        numbers: the line (Parquet: row) from 1 of each row that was read of a file; None if all rows were.
     """
 
     texts: dict[str, Path]
-    qrels: dict[str | None, Path]
     language: str | None
     problems: Problems
-    name: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    numbers: dict[str, IntArray | None] = field(default_factory=dict)
+    numbers: dict[Path, IntArray | None] = field(default_factory=dict)
 
-    def run(self, shelf: Shelf | None) -> dict[str | None, Collection]:
-        """Read everything, from the cache what is there; leave in the cache what is whole."""
-        texts = shelf.texts() if shelf else None
-        if shelf and texts:
-            kept = {split: shelf.judgments(path) for split, path in self.qrels.items()}
-            if all(table is not None for table in kept.values()):
-                return {split: self._collection(texts, table) for split, table in kept.items()}
-        tables = self._read_texts(shelf.keep if shelf else keep_in_memory) if texts is None else {}
-        qrels = {split: self._read_qrels(split, path) for split, path in self.qrels.items()}
+    def read(
+        self, qrels: dict[str | None, Path], shelf: Shelf | None, name: str, metadata: dict[str, Any]
+    ) -> dict[str | None, Collection]:
+        """Read texts and judgments by split, from the cache what is there; leave in the cache what is whole."""
+        kept = shelf.texts() if shelf else None
+        if shelf and kept:
+            judged = {split: shelf.judgments(path) for split, path in qrels.items()}
+            if all(table is not None for table in judged.values()):
+                return {split: kept.judged(table, name, metadata) for split, table in judged.items()}
+        keep = shelf.keep if shelf else keep_in_memory
+        tables = {} if kept else {kind: self.read_texts(kind, keep) for kind in STEMS}
+        named = {split: self.read_qrels(path) for split, path in qrels.items()}
         if not self.problems.lenient:
             self.problems.finish()  # before judgments of lines that were bad are reported as well
-        if texts is None:
-            texts = self._index(tables, shelf)
-        collections = {split: self._judged(texts, split, table) for split, table in qrels.items()}
+        texts = kept or self._index(tables, keep)
+        if shelf and not kept and not self.problems.counts:
+            shelf.finish_texts(texts)
+        collections = {}
+        for split, table in named.items():
+            given: dict[str, Any] = {"name": name, "metadata": metadata, "locate": self.locate(qrels[split])}
+            collections[split] = add_judgments(texts, table, problems=self.problems, **given)
         dropped = self.problems.finish()
         for split, collection in collections.items():
             if not collection.judgments.num_rows:
-                raise InputError(f"{self.qrels[split]} holds no judgments: nothing could be trained on or measured")
+                raise InputError(f"{qrels[split]} holds no judgments: nothing could be trained on or measured")
             collection.dropped.update(dropped)
             if shelf and not dropped:
-                shelf.finish_judgments(self.qrels[split], collection.judgments)
+                shelf.finish_judgments(qrels[split], collection.judgments)
         return collections
 
-    def _index(self, tables: dict[str, pa.Table], shelf: Shelf | None) -> Texts:
+    def _index(self, tables: dict[str, pa.Table], keep: Keep) -> Texts:
         """Number the ids of texts that were read."""
-        for key, table in tables.items():
+        for kind, table in tables.items():
             if not table.num_rows:
-                raise InputError(f"{self.texts[key]} holds no {key}: the collection is empty")
-        keep = shelf.keep if shelf else keep_in_memory
-        texts = index_texts(tables["documents"], tables["queries"], self.problems, self._locate(""), keep)
-        if shelf and not self.problems.counts:
-            shelf.finish_texts(texts)
-        return texts
+                raise InputError(f"{self.texts[kind]} holds no {kind}: the collection is empty")
+        return index_texts(tables["documents"], tables["queries"], self.problems, self.locate(), keep)
 
-    def _collection(self, texts: Texts, judgments: pa.Table) -> Collection:
-        parts = (texts.documents, texts.queries, judgments, texts.query_ids, texts.query_index)
-        return Collection(*parts, self.name, dict(self.metadata))
-
-    def _judged(self, texts: Texts, split: str | None, qrels: pa.Table) -> Collection:
-        locate = self._locate(f"qrels {split}")
-        return add_judgments(
-            texts, qrels, name=self.name, problems=self.problems, locate=locate, metadata=self.metadata
-        )
-
-    def _read_texts(self, keep: Keep) -> dict[str, pa.Table]:
-        tables = {}
-        for key, columns in TEXT_COLUMNS.items():
-            given = (self.texts[key], key, columns, self.problems, self.language, keep)
-            tables[key], self.numbers[key] = _read_texts(*given)
-        return tables
-
-    def _read_qrels(self, split: str | None, path: Path) -> pa.Table:
-        if path.suffix == ".tsv":
-            table, self.numbers[f"qrels {split}"] = read_qrels(path, self.problems)
-        else:
-            table = read_parquet(path, QREL_COLUMNS)
-            table, self.numbers[f"qrels {split}"] = check_parquet_qrels(table, path, self.problems)
+    def read_texts(self, kind: str, keep: Keep) -> pa.Table:
+        """Read "documents" or "queries"."""
+        path = self.texts[kind]
+        read = read_texts if path.suffix == ".jsonl" else read_parquet_texts
+        table, self.numbers[path] = read(path, TEXT_COLUMNS[kind], self.problems, self.language, keep)
         return table
 
-    def _locate(self, qrels: str) -> Locate:
-        """Return what tells where row n of "documents", "queries" or "qrels" came from."""
-        paths = self.texts | {f"qrels {split}": path for split, path in self.qrels.items()}
+    def read_qrels(self, path: Path) -> pa.Table:
+        """Read a file of judgments."""
+        read = read_qrels if path.suffix == ".tsv" else read_parquet_qrels
+        table, self.numbers[path] = read(path, self.problems)
+        return table
 
-        def locate(key: str, row: int) -> str:
-            key = qrels if key == "qrels" else key
-            numbers = self.numbers[key]
+    def locate(self, qrels: Path | None = None) -> Locate:
+        """Return what tells where row n of "documents", "queries" or "qrels", read of this file, came from."""
+
+        def told(kind: str, row: int) -> str:
+            path = qrels if qrels and kind == "qrels" else self.texts[kind]
+            numbers = self.numbers[path]
             number = row + 1 if numbers is None else numbers[row]
-            return f"{paths[key].name} {'row' if paths[key].suffix == '.parquet' else 'line'} {number}"
+            return f"{path.name} {'row' if path.suffix == '.parquet' else 'line'} {number}"
 
-        return locate
-
-
-def _read_texts(
-    path: Path,
-    key: str,
-    columns: tuple[str, ...],
-    problems: Problems,
-    default_language: str | None,
-    keep: Keep = keep_in_memory,
-) -> tuple[pa.Table, IntArray | None]:
-    """Read documents or queries of either form; return them and their line (row) numbers, None if all."""
-    if path.suffix == ".jsonl":
-        return read_texts(path, columns, problems, default_language, keep)
-    return read_parquet_texts(path, key == "documents", columns, problems, default_language, keep)
+        return told
 
 
-def share_prepared(source: str | Path, to: str | Path, *, language: str | None = None) -> None:
+def collection_folders(folder: Path, parts: Iterable[str] = ()) -> dict[str | None, Path]:
+    """Return the collection folders in a folder: itself, or one for each split or part, in folders named so.
+
+    Args:
+        folder: where to look.
+        parts: names of parts besides train, dev and test.
+
+    Returns:
+        Part (None: the folder itself) -> folder; empty if there is none.
+    """
+
+    def holds_one(path: Path) -> bool:
+        return any((path / f"corpus.{suffix}").is_file() for suffix in ("jsonl", "parquet"))
+
+    if holds_one(folder):
+        return {None: folder}
+    return {name: folder / name for name in (*SPLIT_NAMES, *parts) if holds_one(folder / name)}
+
+
+def only_split_of(splits: Mapping[str | None, Collection], source: Path) -> Collection:
+    """Return the one collection of a part.
+
+    Raises:
+        InputError: there are several.
+    """
+    if len(splits) > 1:
+        raise InputError(f"{source} has splits {', '.join(map(str, splits))}, where one is expected")
+    return next(iter(splits.values()))
+
+
+def read_folders(
+    folders: Mapping[str | None, Path], *, language: str | None = None, lenient: bool = False
+) -> dict[str | None, Collection]:
+    """Read what `collection_folders` found: one folder with its splits, or one for each split.
+
+    Args:
+        folders: part (None if there is one folder) -> folder.
+        language: tag of texts that have none.
+        lenient: leave bad rows out and say how many, instead of failing.
+
+    Raises:
+        InputError: a folder is not as it should be.
+    """
+    if set(folders) == {None}:
+        return read_splits(folders[None], language=language, lenient=lenient)
+    return {
+        part: only_split_of(read_splits(path, language=language, lenient=lenient), path)
+        for part, path in folders.items()
+    }
+
+
+def share_cached(source: str | Path, to: str | Path, *, language: str | None = None) -> None:
     """Let a folder that was just written from another be opened as fast as if it had been read before.
 
     Does nothing for small folders, and where the source had bad rows.
@@ -294,7 +349,7 @@ def share_prepared(source: str | Path, to: str | Path, *, language: str | None =
     """
     folders = (Path(source), Path(to))
     (documents, queries), (new_documents, new_queries) = (
-        tuple(_text_file(folder, stem) for stem in STEMS.values()) for folder in folders
+        tuple(_text_file(folder, kind) for kind in STEMS) for folder in folders
     )
     if not is_large((documents, queries)) or not is_large((new_documents, new_queries)):
         return

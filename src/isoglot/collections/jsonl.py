@@ -1,4 +1,4 @@
-"""The text form of a collection: JSON lines, read strictly.
+"""The text form of a collection: JSON lines and tab-separated judgments, read strictly.
 
 Nearly all lines are good, so blocks of lines are parsed and checked as columns; the block in which something is
 amiss is read line by line, to say what and where.
@@ -15,18 +15,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.json as pj
 from numpy.typing import NDArray
 
-from isoglot.collections.ahead import map_ahead
-from isoglot.collections.blank import blank
-from isoglot.collections.blocks import LONGEST, line_blocks, numbered_lines
-from isoglot.collections.mapped import release_pages
+from isoglot.collections.arrow import Keep, blank, keep_in_memory, release_pages, without_empty
+from isoglot.collections.lines import LONGEST, line_blocks, map_ahead, numbered_lines
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import Keep, keep_in_memory, without_empty
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["read_texts", "write_texts"]
+__all__ = ["QREL_SCHEMA", "read_qrels", "read_texts", "write_qrels", "write_texts"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -36,12 +34,6 @@ ROWS = 65_536  # rows held as Python objects at a time
 _NULL_BEHIND = re.compile(rb"\}\s*null")
 
 _extra_keys = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
-
-
-def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
-    """Yield (line number, text) of every line that is not blank and is valid UTF-8."""
-    for first, _, block in line_blocks(path):
-        yield from numbered_lines(block, first, path.name, problems)
 
 
 def _encodable(text: str) -> bool:
@@ -95,7 +87,7 @@ def _text_row(
     return row, None
 
 
-def _read_lines(
+def _read_one_by_one(
     block: bytes, first: int, name: str, schema: pa.Schema, problems: Problems, default_language: str | None
 ) -> tuple[pa.RecordBatch, IntArray]:
     """Read a block line by line, saying what is wrong with each bad one."""
@@ -225,7 +217,7 @@ def read_texts(
                 numbers.append(np.arange(first, after))
                 yield table.combine_chunks().to_batches()[0]
             else:
-                batch, lines = _read_lines(block, first, path.name, schema, problems, default_language)
+                batch, lines = _read_one_by_one(block, first, path.name, schema, problems, default_language)
                 numbers.append(lines)
                 yield batch
 
@@ -245,3 +237,96 @@ def write_texts(table: pa.Table, path: Path) -> None:
                     line = json.dumps(record, ensure_ascii=True)
                 file.write(line + "\n")
             release_pages()
+
+
+# ------------------------------------------------------------------------------------------------------- judgments
+
+QREL_SCHEMA = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string()), ("score", pa.int32())])
+MAX_SCORE = 2**31
+
+_AS_WRITTEN = pv.ConvertOptions(
+    column_types=dict.fromkeys(QREL_SCHEMA.names, pa.string()), strings_can_be_null=False, check_utf8=True
+)
+_TABS = pv.ParseOptions(delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False)
+
+
+def _plain_judgments(block: bytes, first: int, after: int) -> pa.RecordBatch | None:
+    """Read a block of three fields a line with plain numbers, as nearly all are; None of another one."""
+    head, _, rest = block.partition(b"\n")
+    if first == 1 and head.rstrip(b"\r") == b"query-id\tcorpus-id\tscore":
+        first, block = 2, rest
+    if not block or len(block) > LONGEST:
+        return None
+    # the parser would take away a byte order mark, here part of an id, and end a line at a lone carriage return
+    if block.startswith(b"\xef\xbb\xbf") or block.count(b"\r") != block.count(b"\r\n"):
+        return None
+    reading = pv.ReadOptions(column_names=QREL_SCHEMA.names, block_size=len(block) + 1, use_threads=False)
+    try:
+        table = pv.read_csv(pa.py_buffer(block), reading, _TABS, _AS_WRITTEN)
+    except pa.ArrowException:
+        return None
+    if (
+        table.num_rows != after - first
+        or not pc.all(pc.match_substring_regex(table["score"], "^-?[0-9]{1,9}$")).as_py()
+    ):
+        return None
+    return table.cast(QREL_SCHEMA).combine_chunks().to_batches()[0]
+
+
+def _judgments_one_by_one(
+    block: bytes, first: int, name: str, problems: Problems
+) -> tuple[pa.RecordBatch, IntArray]:
+    """Read a block line by line, saying what is wrong with each bad one."""
+    queries: list[str] = []
+    documents: list[str] = []
+    scores: list[int] = []
+    numbers: list[int] = []
+    for number, line in numbered_lines(block, first, name, problems):
+        fields = line.split("\t")
+        where = f"{name} line {number}"
+        if len(fields) != 3:
+            problems.add("not three tab-separated fields", where, repr(line[:80]))
+            continue
+        try:
+            score = int(fields[2])
+            if not -MAX_SCORE <= score < MAX_SCORE:
+                raise ValueError
+        except ValueError:
+            if number > 1 or fields[:2] != ["query-id", "corpus-id"]:
+                problems.add("a score is not a whole number", where, repr(fields[2][:40]))
+            continue
+        queries.append(fields[0])
+        documents.append(fields[1])
+        scores.append(score)
+        numbers.append(number)
+    arrays = [pa.array(queries, pa.string()), pa.array(documents, pa.string()), pa.array(scores, pa.int32())]
+    return pa.RecordBatch.from_arrays(arrays, schema=QREL_SCHEMA), np.array(numbers, np.int64)
+
+
+def read_qrels(path: Path, problems: Problems) -> tuple[pa.Table, IntArray]:
+    """Read tab-separated judgments `query-id, corpus-id, score`, with or without a header line.
+
+    Returns:
+        A table with columns `query-id`, `corpus-id` (strings), `score` (int32), and each row's line number.
+    """
+    batches: list[pa.RecordBatch] = []
+    numbers: list[IntArray] = [np.empty(0, np.int64)]
+    for first, after, block in line_blocks(path):
+        batch = _plain_judgments(block, first, after)
+        if batch is None:
+            batch, lines = _judgments_one_by_one(block, first, path.name, problems)
+        else:
+            lines = np.arange(after - batch.num_rows, after)  # a header is not among them
+        batches.append(batch)
+        numbers.append(lines)
+    return pa.Table.from_batches(batches, QREL_SCHEMA), np.concatenate(numbers)
+
+
+def write_qrels(table: pa.Table, path: Path) -> None:
+    """Write judgments (`query-id`, `corpus-id`, `score`) as tab-separated lines with BEIR's header."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("query-id\tcorpus-id\tscore\n")
+        for batch in table.to_batches(max_chunksize=ROWS):
+            columns = (batch.column(name).to_pylist() for name in QREL_SCHEMA.names)
+            rows = zip(*columns, strict=True)
+            file.writelines(f"{query}\t{document}\t{score}\n" for query, document, score in rows)

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from isoglot.collections.arrow import IdIndex, take_from
 from isoglot.collections.collection import Collection
-from isoglot.collections.ids import IdIndex
-from isoglot.collections.rows import take_from
 from isoglot.errors import InputError
 
 __all__ = ["KEY", "hard_negative_rows", "has_hard_negatives", "prefix_hard_negatives", "with_hard_negatives"]

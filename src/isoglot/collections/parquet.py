@@ -13,18 +13,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from isoglot.collections.blank import blank
-from isoglot.collections.mapped import release_pages
+from isoglot.collections.arrow import Keep, blank, keep_in_memory, release_pages, without_empty
 from isoglot.collections.problems import Problems
-from isoglot.collections.rows import Keep, keep_in_memory, without_empty
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
 __all__ = [
-    "check_parquet_qrels",
     "check_parquet_texts",
     "parquet_batches",
     "read_parquet",
+    "read_parquet_qrels",
     "read_parquet_texts",
     "uncompressed_size",
     "write_parquet",
@@ -171,18 +169,16 @@ def check_parquet_texts(
 
 def read_parquet_texts(
     path: Path,
-    titled: bool,
     columns: tuple[str, ...],
     problems: Problems,
-    default_language: str | None,
+    default_language: str | None = None,
     keep: Keep = keep_in_memory,
 ) -> tuple[pa.Table, IntArray | None]:
     """Read and check `corpus.parquet` or `queries.parquet`.
 
     Args:
         path: the file.
-        titled: whether the texts have a title, which may be missing.
-        columns: those of the table; the column `extra` is kept as well.
+        columns: those of the table; the column `extra` is kept as well, and a `title` may be missing.
         problems: where bad rows are reported.
         default_language: canonical tag of rows without `lang`.
         keep: where the table goes.
@@ -200,7 +196,7 @@ def read_parquet_texts(
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal seen
         for table in parquet_batches(path, required, optional=("lang", "title", "extra")):
-            if titled and "title" not in table.column_names:
+            if "title" in columns and "title" not in table.column_names:
                 table = table.append_column("title", pa.array([""] * table.num_rows, pa.string()))
             if "extra" not in table.column_names:
                 table = table.append_column("extra", pa.nulls(table.num_rows, pa.string()))
@@ -225,8 +221,17 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def check_parquet_qrels(table: pa.Table, path: Path, problems: Problems) -> tuple[pa.Table, IntArray | None]:
-    """Leave out judgments with a null; return the others, and their numbers in the file if there were any."""
+def read_parquet_qrels(path: Path, problems: Problems) -> tuple[pa.Table, IntArray | None]:
+    """Read judgments, those with a null left out.
+
+    Returns:
+        A table with columns `query-id`, `corpus-id` (strings), `score` (int32), and the number of each row in the
+        file, from 1; None if no row was left out.
+
+    Raises:
+        InputError: as for `parquet_batches`.
+    """
+    table = read_parquet(path, ("query-id", "corpus-id", "score"))
     bad = np.zeros(table.num_rows, bool)
     for name in table.column_names:
         rows = np.flatnonzero(pc.is_null(table[name]).to_numpy() & ~bad)

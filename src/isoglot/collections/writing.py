@@ -10,14 +10,16 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from isoglot.collections.arrow import take_from, take_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.jsonl import write_texts
+from isoglot.collections.jsonl import write_qrels, write_texts
 from isoglot.collections.parquet import write_parquet
-from isoglot.collections.qrels import write_qrels
-from isoglot.collections.rows import take_from, take_rows
 from isoglot.files import new_folder
 
-__all__ = ["write_collection"]
+__all__ = ["joined_queries", "share_documents", "write_collection", "write_splits"]
+
+Form = Literal["jsonl", "parquet"]
+Splits = Mapping[str | None, Collection]
 
 
 def _qrels_table(collection: Collection) -> pa.Table:
@@ -31,8 +33,8 @@ def _qrels_table(collection: Collection) -> pa.Table:
     )
 
 
-def _all_queries(tables: list[pa.Table]) -> pa.Table:
-    """Return the queries of all splits, each version once."""
+def joined_queries(tables: list[pa.Table]) -> pa.Table:
+    """Return the queries of all splits, each version once, in order of first appearance."""
     if all(table is tables[0] for table in tables):
         return tables[0]
     joined = pa.concat_tables(tables, promote_options="default")
@@ -42,9 +44,9 @@ def _all_queries(tables: list[pa.Table]) -> pa.Table:
 
 
 def write_collection(
-    collection: Collection | Mapping[str, Collection] | Mapping[str | None, Collection],
+    collection: Collection | Mapping[str, Collection] | Splits,
     folder: str | Path,
-    form: Literal["jsonl", "parquet"] = "jsonl",
+    form: Form = "jsonl",
 ) -> None:
     """Write a collection folder; it appears whole or not at all.
 
@@ -60,7 +62,7 @@ def write_collection(
     splits = {None: collection} if isinstance(collection, Collection) else collection
     first = next(iter(splits.values()))
     with new_folder(folder) as temporary:
-        queries = _all_queries([part.queries for part in splits.values()])
+        queries = joined_queries([part.queries for part in splits.values()])
         for table, stem in ((first.documents, "corpus"), (queries, "queries")):
             if form == "parquet":
                 write_parquet(table, temporary / f"{stem}.parquet")
@@ -76,3 +78,23 @@ def write_collection(
         metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
         text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
         (temporary / "collection.yaml").write_text(text, encoding="utf-8")
+
+
+def share_documents(splits: Splits) -> bool:
+    """Tell whether all splits have the same documents."""
+    first, *others = (one.documents for one in splits.values())
+    return all(other is first or other.equals(first) for other in others)
+
+
+def write_splits(splits: Splits, to: str | Path, form: Form) -> None:
+    """Write a collection folder; or one for each split, in a folder of their own, if their documents differ.
+
+    Raises:
+        InputError: `to` is not free.
+    """
+    if share_documents(splits):
+        write_collection(splits, to, form)
+        return
+    with new_folder(to) as temporary:
+        for split, collection in splits.items():
+            write_collection(collection, temporary / str(split), form)

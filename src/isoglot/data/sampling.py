@@ -7,7 +7,6 @@ of 1,000 of the same seed, and neither the order of the rows nor the budgets of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -16,11 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.negatives import hard_negative_rows, has_hard_negatives, with_hard_negatives
-from isoglot.collections.rows import take_rows
+from isoglot.collections.select import take_part
 from isoglot.errors import InputError
 
-__all__ = ["sample_collection", "select_rows"]
+__all__ = ["sample_collection"]
 
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
@@ -71,7 +69,7 @@ def sample_collection(
     said = {"seed": seed, "budgets": {tag: "all" if limit is None else limit for tag, limit in limits.items()}}
     # What the metadata says of languages and splits is no longer so.
     kept = {key: value for key, value in collection.metadata.items() if key not in ("languages", "splits")}
-    return select_rows(collection, drawn, documents, judged, kept | {"sample": said})
+    return take_part(collection, documents, drawn, judged, kept | {"sample": said})
 
 
 def _limits(
@@ -138,44 +136,3 @@ def _kept_documents(collection: Collection, limits: Mapping[str, int | None], ju
     named[collection.judgments["document"].to_numpy()[judged]] = True
     whole = np.array([limit is None for limit in limits.values()])
     return np.asarray(named | whole[collection.document_language])
-
-
-def select_rows(
-    collection: Collection, queries: BoolArray, documents: BoolArray, judged: BoolArray, metadata: dict[str, Any]
-) -> Collection:
-    """Return a collection of some of the rows, its ids numbered anew, with the hard negatives that are left.
-
-    Args:
-        collection: to take them from.
-        queries: (Q,) which query versions stay.
-        documents: (D,) which documents stay.
-        judged: (J,) which judgments stay: of queries and documents that do.
-        metadata: of the new collection.
-    """
-    rows = np.flatnonzero(queries)
-    ids = np.zeros(len(collection.query_ids), bool)
-    ids[collection.query_index[rows]] = True
-    number, position = (np.cumsum(kept, dtype=np.int64) - 1 for kept in (ids, documents))
-    query, document = (collection.judgments[name].to_numpy()[judged] for name in ("query", "document"))
-    sample = replace(
-        collection,
-        documents=collection.documents.filter(pa.array(documents)),
-        queries=take_rows(collection.queries, rows),
-        judgments=pa.table(
-            {
-                "query": pa.array(number[query], pa.int32()),
-                "document": pa.array(position[document], pa.int32()),
-                "score": collection.judgments["score"].filter(pa.array(judged)),
-            }
-        ),
-        query_ids=collection.query_ids.filter(pa.array(ids)),
-        query_index=number[collection.query_index[rows]].astype(np.int32),
-        metadata=metadata,
-    )
-    if not has_hard_negatives(collection):
-        return sample
-    offsets, mined = hard_negative_rows(collection)
-    of = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    stay = queries[of] & documents[mined]
-    counts = np.bincount(of[stay], minlength=len(offsets) - 1)[rows]
-    return with_hard_negatives(sample, np.concatenate([[0], np.cumsum(counts)]), position[mined[stay]])

@@ -1,11 +1,10 @@
 """Encoders: everything that embeds texts is a `SentenceTransformer`, in and out."""
 
-from isoglot.encoders.attention import ATTENTIONS
 from isoglot.encoders.distilled import distil_static
-from isoglot.encoders.lora import merge_lora
-from isoglot.encoders.pretrained import POOLINGS, check_encoder, load_encoder
+from isoglot.encoders.pretrained import POOLINGS, check_encoder, load_encoder, model_name
 from isoglot.encoders.scratch import scratch_encoder
 from isoglot.encoders.static import static_encoder, train_tokenizer
+from isoglot.encoders.tuning import ATTENTIONS, merge_lora
 
 __all__ = [
     "ATTENTIONS",
@@ -14,6 +13,7 @@ __all__ = [
     "distil_static",
     "load_encoder",
     "merge_lora",
+    "model_name",
     "scratch_encoder",
     "static_encoder",
     "train_tokenizer",

@@ -12,17 +12,12 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-from isoglot.encoders.attention import Attention, check_attention
-from isoglot.encoders.checkpointing import checkpoint_gradients
-from isoglot.encoders.freezing import freeze_weights
-from isoglot.encoders.lora import add_lora
+from isoglot.encoders.tuning import Attention, add_lora, check_attention, checkpoint_gradients, freeze_weights
 from isoglot.errors import InputError
 
-__all__ = ["POOLINGS", "check_encoder", "load_encoder"]
+__all__ = ["POOLINGS", "check_encoder", "load_encoder", "model_name"]
 
 POOLINGS = ("mean", "cls", "max")
-
-
 GIVE = (
     "Give the name of a model on the Hugging Face hub (when connected to it) or a folder that "
     "sentence-transformers or transformers saved"
@@ -184,3 +179,13 @@ def _check_folder(folder: Path) -> None:
                 json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path} is not valid JSON: {error}") from None
+
+
+def model_name(model: Any) -> str:
+    """Return the name or folder a model was loaded from, as far as it remembers; else the name of its class."""
+    card = getattr(model, "model_card_data", None)
+    transformers = (getattr(part, "auto_model", None) for part in getattr(model, "children", list)())
+    configs = [getattr(one, "config", None) for one in transformers]
+    names = [getattr(card, "model_name", None), getattr(card, "base_model", None)]
+    names += [getattr(config, "_name_or_path", None) for config in configs]
+    return next((str(name) for name in names if name), type(model).__name__)

@@ -14,9 +14,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from isoglot.collections import Collection
-from isoglot.encoders.attention import Attention, check_attention
-from isoglot.encoders.checkpointing import checkpoint_gradients
 from isoglot.encoders.static import train_tokenizer
+from isoglot.encoders.tuning import Attention, check_attention, checkpoint_gradients
 from isoglot.errors import InputError
 
 __all__ = ["scratch_encoder"]

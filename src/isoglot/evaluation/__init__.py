@@ -1,14 +1,14 @@
 """Evaluation: monolingual, cross-lingual and multilingual retrieval, language bias and geometry."""
 
-from isoglot.evaluation.comparison import Compared, compare_all
-from isoglot.evaluation.embed import embed_collection, judged_query_rows
-from isoglot.evaluation.evaluate import evaluate, evaluate_embeddings
+from isoglot.evaluation.compare import Compared, Comparison, compare_all, compare_results
+from isoglot.evaluation.embed import embed_collection
 from isoglot.evaluation.evaluator import MultilingualEvaluator
 from isoglot.evaluation.hard_negatives import HardNegatives, mine_embeddings, mine_hard_negatives
+from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES
-from isoglot.evaluation.ranks import Judgments, Ranks, judgments_of, rank_embeddings, rank_scores
+from isoglot.evaluation.measuring import evaluate, evaluate_embeddings, measure
+from isoglot.evaluation.ranks import rank_embeddings, rank_scores
 from isoglot.evaluation.result import Result
-from isoglot.evaluation.significance import Comparison, compare_results
 from isoglot.evaluation.sources import RunWriter, evaluate_bm25, evaluate_run, read_embeddings
 from isoglot.evaluation.summary import result_of_ranks
 
@@ -29,8 +29,8 @@ __all__ = [
     "evaluate_bm25",
     "evaluate_embeddings",
     "evaluate_run",
-    "judged_query_rows",
     "judgments_of",
+    "measure",
     "mine_embeddings",
     "mine_hard_negatives",
     "rank_embeddings",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-__all__ = ["BATCH_SIZE", "BATCH_TOKENS", "CPU_TOKENS", "encode_by_length", "fill_batches", "token_lengths"]
+__all__ = [
+    "BATCH_SIZE",
+    "BATCH_TOKENS",
+    "CPU_TOKENS",
+    "Texts",
+    "encode_by_length",
+    "fill_batches",
+    "token_lengths",
+]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -21,11 +30,47 @@ BATCH_TOKENS = 16_384
 CPU_TOKENS = 4096
 """The same on a CPU, whose caches more of them outgrow (measured: a fifth slower)."""
 
-TOKENIZED = 4096
-"""Texts tokenized together to find their lengths."""
+READ = 4096
+"""Texts read together, to be tokenized for their lengths, say."""
+AT_ONCE = 1 << 16
+"""Texts that a model without a transformer, which needs no batches of like length, gets together."""
 
 PROMPTS = {"encode_query": ("query",), "encode_document": ("document", "passage", "corpus")}
 """Names of the model's own prompts, in the order in which sentence-transformers looks for them."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts that stay where they are, in Arrow, say, until some of them are needed as Python strings.
+
+    Attributes:
+        size: their number.
+        take: returns the texts at positions (n,).
+    """
+
+    size: int
+    take: Callable[[IntArray], list[str]]
+
+    @classmethod
+    def of(cls, texts: Sequence[str] | Texts) -> Texts:
+        """Return texts as such; what is one already stays."""
+        return (
+            texts if isinstance(texts, Texts) else cls(len(texts), lambda at: [texts[one] for one in at.tolist()])
+        )
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for part in self.parts() for text in part)
+
+    def positions(self, size: int) -> list[IntArray]:
+        """Return the positions of all texts in order, in parts of so many."""
+        return [np.arange(start, min(start + size, self.size)) for start in range(0, self.size, size)]
+
+    def parts(self) -> Iterator[list[str]]:
+        """Yield all texts in order, some at a time."""
+        yield from map(self.take, self.positions(READ))
 
 
 def _transformer(model: Any) -> Any | None:
@@ -44,7 +89,9 @@ def _prompt(model: Any, method: str, prompt: str | None) -> str:
     return prompt if prompt is not None else known[names[0]] if names else ""
 
 
-def token_lengths(model: Any, texts: list[str], method: str, prompt: str | None = None) -> IntArray | None:
+def token_lengths(
+    model: Any, texts: Sequence[str] | Texts, method: str, prompt: str | None = None
+) -> IntArray | None:
     """Count the tokens of texts as a model reads them: with prompt and special tokens, cut to its longest input.
 
     Args:
@@ -64,9 +111,8 @@ def token_lengths(model: Any, texts: list[str], method: str, prompt: str | None 
     flags = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
     before = len(tokenizer(_prompt(model, method, prompt), add_special_tokens=False, **flags)["input_ids"])
     found: list[int] = []
-    for start in range(0, len(texts), TOKENIZED):
-        part = tokenizer(texts[start : start + TOKENIZED], padding=False, truncation=False, **flags)["input_ids"]
-        found += [len(ids) for ids in part]
+    for part in Texts.of(texts).parts():
+        found += [len(ids) for ids in tokenizer(part, padding=False, truncation=False, **flags)["input_ids"]]
     return np.minimum(np.array(found, np.int64) + before, getattr(transformer, "max_seq_length", None) or 1 << 40)
 
 
@@ -95,7 +141,7 @@ def fill_batches(lengths: IntArray, batch_size: int, batch_tokens: int) -> list[
 def encode_by_length(
     model: Any,
     method: str,
-    texts: list[str],
+    texts: Sequence[str] | Texts,
     *,
     prompt: str | None = None,
     batch_size: int = BATCH_SIZE,
@@ -106,12 +152,12 @@ def encode_by_length(
     """Encode texts with `encode_query` or `encode_document` of a model, in batches of like length.
 
     The embeddings are those of a single call, up to rounding: each batch goes through the model's own method, so
-    prompts and routers apply. A model without a transformer gets all texts in one call.
+    prompts and routers apply. A model without a transformer gets the texts in order, `AT_ONCE` in a call.
 
     Args:
         model: any sentence-transformers model.
         method: `encode_query` or `encode_document`.
-        texts: the texts (n,).
+        texts: the texts (n,), n ≥ 1.
         prompt: put before each text; None for the model's own.
         batch_size: most texts of a batch.
         batch_tokens: most padded tokens of a batch; None for `CPU_TOKENS` on a CPU and `BATCH_TOKENS` elsewhere.
@@ -122,23 +168,25 @@ def encode_by_length(
         The embeddings (n, d), in the order of the texts.
     """
     encode: Callable[..., Any] = getattr(model, method)
-    lengths = token_lengths(model, texts, method, prompt) if texts else None
+    texts = Texts.of(texts)
+    lengths = token_lengths(model, texts, method, prompt)
     if lengths is None:
-        return np.asarray(
-            encode(texts, prompt=prompt, batch_size=batch_size, show_progress_bar=progress, **options)
-        )
-    if batch_tokens is None:
-        batch_tokens = CPU_TOKENS if model.device.type == "cpu" else BATCH_TOKENS
+        batches = texts.positions(AT_ONCE)
+    else:
+        if batch_tokens is None:
+            batch_tokens = CPU_TOKENS if model.device.type == "cpu" else BATCH_TOKENS
+        batches = fill_batches(lengths, batch_size, batch_tokens)
     found: NDArray[Any] | None = None
     with Progress(console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(f"encoding {len(texts):,} texts", total=len(texts))
-        for batch in fill_batches(lengths, batch_size, batch_tokens):
-            part = [texts[at] for at in batch.tolist()]
+        task = bar.add_task(f"encoding {texts.size:,} texts", total=texts.size)
+        for batch in batches:
+            part = texts.take(batch)
+            size = min(batch_size, len(part))
             embeddings = np.asarray(
-                encode(part, prompt=prompt, batch_size=len(part), show_progress_bar=False, **options)
+                encode(part, prompt=prompt, batch_size=size, show_progress_bar=False, **options)
             )
             if found is None:
-                found = np.empty((len(texts), *embeddings.shape[1:]), embeddings.dtype)
+                found = np.empty((texts.size, *embeddings.shape[1:]), embeddings.dtype)
             found[batch] = embeddings
             bar.update(task, advance=len(part))
     assert found is not None  # there are texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isoglot.evaluation.batches import Texts
 from isoglot.files import content_hash, new_file
 
 __all__ = ["EmbeddingCache", "model_fingerprint", "texts_fingerprint"]
@@ -78,7 +79,7 @@ def model_fingerprint(model: Any) -> str | None:
     return digest.hexdigest()
 
 
-def texts_fingerprint(texts: Sequence[str]) -> str:
+def texts_fingerprint(texts: Iterable[str]) -> str:
     """Return a hash of texts and their order."""
     digest = hashlib.blake2b(digest_size=20)
     for text in texts:
@@ -101,7 +102,7 @@ class EmbeddingCache:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser() / "embeddings"
 
-    def get(self, texts: Sequence[str], how: Sequence[Any], encode: Callable[[], FloatArray]) -> FloatArray:
+    def get(self, texts: Sequence[str] | Texts, how: Sequence[Any], encode: Callable[[], FloatArray]) -> FloatArray:
         """Return the embeddings (n, d) of texts (n,): those kept, or else what `encode` gives, then kept.
 
         Args:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.batches import BATCH_SIZE, encode_by_length
+from isoglot.evaluation.batches import BATCH_SIZE, Texts, encode_by_length
 from isoglot.evaluation.cache import EmbeddingCache, model_fingerprint
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["DTYPES", "check_device", "check_dtype", "embed_collection", "judged_query_rows", "unit_rows"]
+__all__ = [
+    "DTYPES",
+    "Encoding",
+    "check_device",
+    "check_dtype",
+    "embed_collection",
+    "scoring_device",
+    "texts_of",
+    "unit_rows",
+]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
@@ -34,32 +44,18 @@ UNIT = 1e-6
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-def judged_query_rows(collection: Collection) -> IntArray:
-    """Return the query rows (q,), ascending, that have at least one relevant document; in another language, where
-    the collection `finds_translations`.
+class Encoding(TypedDict, total=False):
+    """The keywords that say how texts are encoded, of all that embeds a collection; see `embed_collection`."""
 
-    Raises:
-        InputError: there is none, so nothing can be measured.
-    """
-    relevant = np.diff(collection.relevance.offsets)[collection.query_index]
-    if collection.finds_translations:
-        relevant = relevant - _in_own_language(collection)
-    rows = np.flatnonzero(relevant > 0)
-    if not len(rows):
-        raise InputError(
-            f"{collection.name} has no query with a relevant document (a judgment above 0): nothing can be "
-            "measured; check its qrels"
-        )
-    return rows
-
-
-def _in_own_language(collection: Collection) -> IntArray:
-    """Return how many relevant documents each query row (Q,) has in its own language."""
-    size = len(collection.languages)
-    relevance = collection.relevance
-    answered = relevance.queries.astype(np.int64) * size + collection.document_language[relevance.documents]
-    asked = collection.query_index.astype(np.int64) * size + collection.query_language
-    return np.bincount(answered, minlength=len(collection.query_ids) * size)[asked]
+    batch_size: int
+    batch_tokens: int | None
+    progress: bool
+    query_prompt: str | None
+    document_prompt: str | None
+    device: str | None
+    dtype: str | None
+    truncate_dim: int | None
+    cache: str | Path | None
 
 
 def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = None) -> FloatArray:
@@ -104,7 +100,7 @@ def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = No
     return unit
 
 
-def check_device(device: str) -> torch.device:
+def check_device(device: str | torch.device) -> torch.device:
     """Return a device that exists here.
 
     Raises:
@@ -132,43 +128,63 @@ def check_dtype(dtype: str) -> None:
         raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
 
 
+def scoring_device(model: Any, device: str | None) -> torch.device:
+    """Return where embeddings are multiplied: the GPU on which a model encodes them, or else the CPU."""
+    found: torch.device = model.device if device is None else check_device(device)
+    return found if found.type == "cuda" else torch.device("cpu")
+
+
 @contextmanager
-def _precision(model: Any, dtype: str | None) -> Iterator[None]:
-    """Encode in a precision: half ones by autocast, which leaves the weights alone; fp32 by widening them."""
+def _prepared(model: Any, device: str | None, dtype: str | None) -> Iterator[None]:
+    """Have a model on a device and in a precision for a while; afterwards it is as it was.
+
+    Half precisions are autocast, which leaves the weights alone; for fp32 the weights are widened.
+    """
     if dtype is not None:
         check_dtype(dtype)
-    if dtype == "float32":
-        model.float()
-    if dtype in (None, "float32"):
-        yield
-        return
-    with torch.autocast(model.device.type, dtype=getattr(torch, dtype)):
-        yield
+    target, home = (None, None) if device is None else (check_device(device), model.device)
+
+    def tensors() -> Iterator[tuple[str, torch.Tensor]]:
+        return chain(model.named_parameters(), model.named_buffers())
+
+    kept = {name: tensor.data for name, tensor in tensors()} if dtype == "float32" else {}
+    try:
+        if target is not None:
+            model.to(target)
+        if dtype == "float32":
+            model.float()
+        if dtype in (None, "float32"):
+            yield
+        else:
+            with torch.autocast(model.device.type, dtype=getattr(torch, dtype)):
+                yield
+    finally:
+        if home is not None:
+            model.to(home)
+        for name, tensor in tensors() if kept else ():
+            tensor.data = kept[name]
 
 
-class _Encoder:
-    """Encodes distinct texts once, or takes their embeddings from the cache."""
+def texts_of(collection: Collection, query_rows: IntArray) -> tuple[Texts, Texts]:
+    """Return the texts of query rows (q,) and of all documents, which stay in Arrow until they are read."""
+    queries = Texts(len(query_rows), lambda at: collection.query_column(query_rows[at]).to_pylist())
+    return queries, Texts(collection.documents.num_rows, lambda at: collection.document_column(at).to_pylist())
 
-    def __init__(self, model: Any, cache: str | Path | None, how: list[Any], options: dict[str, Any]) -> None:
-        self.model = model
-        self.options = options
-        self.cache = None if cache is None else EmbeddingCache(cache)
-        fingerprint = None if cache is None else model_fingerprint(model)
-        if fingerprint is None:
-            self.cache = None
-        self.how = [fingerprint, *how]
 
-    def encode(self, method: str, texts: list[str], prompt: str | None) -> Any:
-        """Return the embedding of every text (n, d), in order; `method` is one of the model's."""
-        distinct = pa.array(texts, pa.string()).dictionary_encode()
-        words = distinct.dictionary.to_pylist()
+def _distinct(texts: Texts) -> tuple[Texts, IntArray | None]:
+    """Return every text once, in the order of first occurrence, and the place (n,) of each among these.
 
-        def fresh() -> Any:
-            return encode_by_length(self.model, method, words, prompt=prompt, **self.options)
-
-        embeddings = fresh() if self.cache is None else self.cache.get(words, [*self.how, method, prompt], fresh)
-        # without repeats the texts are in order already: large tables are not copied for nothing
-        return embeddings if len(words) == len(texts) else embeddings[distinct.indices.to_numpy()]
+    Places are None where no text comes twice: what is large is then not copied for nothing. Texts are told apart by
+    a hash of 128 bits, so that they need not be held.
+    """
+    hashes = b"".join(blake2b(text.encode(), digest_size=16).digest() for text in texts)
+    _, first, inverse = np.unique(np.frombuffer(hashes, "V16"), return_index=True, return_inverse=True)
+    if len(first) == texts.size:
+        return texts, None
+    order = np.argsort(first)
+    rows, place = first[order], np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return Texts(len(rows), lambda at: texts.take(rows[at])), place[inverse]
 
 
 def embed_collection(
@@ -188,7 +204,8 @@ def embed_collection(
     """Embed the judged queries and all documents of a collection.
 
     Texts go through `encode_query` and `encode_document`, so prompts and routers of the model apply, in batches of
-    about as many tokens each (`encode_by_length`).
+    about as many tokens each (`encode_by_length`). They are read from the collection batch by batch. The model is
+    left as it was.
 
     Args:
         model: any sentence-transformers model.
@@ -196,12 +213,12 @@ def embed_collection(
         batch_size: most texts per forward pass.
         batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
             16,384 elsewhere.
-        progress: show sentence-transformers' progress bars.
+        progress: show progress bars.
         query_prompt: text put before each query; None for the model's own.
         document_prompt: text put before each document; None for the model's own.
-        device: where to encode, moving the model there; None for where it is.
-        dtype: `bfloat16` or `float16` compute in this precision where it is safe (torch's autocast), the weights
-            staying as they are; `float32` converts the weights; None for the model's own.
+        device: where to encode, moving the model there meanwhile; None for where it is.
+        dtype: `bfloat16` or `float16` compute in this precision where it is safe (torch's autocast); `float32`
+            widens the weights meanwhile; None for the model's own.
         truncate_dim: only the first so many dimensions, for Matryoshka models; None for all.
         cache: a folder that keeps embeddings (`EmbeddingCache`); None for none.
 
@@ -212,21 +229,26 @@ def embed_collection(
         InputError: no query has a relevant document, an embedding is NaN or infinite, there is no such device or
             precision, or the model has fewer dimensions than `truncate_dim`.
     """
-    rows = judged_query_rows(collection)
-    if device is not None:
-        model.to(check_device(device))
-    options: dict[str, Any] = {
-        "batch_size": batch_size,
-        "batch_tokens": batch_tokens,
-        "progress": progress,
-        "normalize_embeddings": True,
-    }
-    if truncate_dim is not None:
-        options["truncate_dim"] = truncate_dim
-    with _precision(model, dtype):
-        encoder = _Encoder(model, cache, [dtype, truncate_dim], options)
-        queries = encoder.encode("encode_query", collection.query_texts(rows), query_prompt)
-        documents = encoder.encode("encode_document", collection.document_texts(), document_prompt)
+    rows = collection.judged_query_rows()
+    options: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens, "progress": progress}
+    options |= {"normalize_embeddings": True} | ({} if truncate_dim is None else {"truncate_dim": truncate_dim})
+
+    def encode(method: str, texts: Texts, prompt: str | None) -> Any:
+        words, place = _distinct(texts)
+
+        def fresh() -> Any:
+            return encode_by_length(model, method, words, prompt=prompt, **options)
+
+        how = [fingerprint, dtype, truncate_dim, method, prompt]
+        found = fresh() if kept is None else kept.get(words, how, fresh)
+        return found if place is None else found[place]
+
+    with _prepared(model, device, dtype):
+        fingerprint = None if cache is None else model_fingerprint(model)
+        kept = None if cache is None or fingerprint is None else EmbeddingCache(cache)
+        asked, pool = texts_of(collection, rows)
+        queries = encode("encode_query", asked, query_prompt)
+        documents = encode("encode_document", pool, document_prompt)
     if truncate_dim is not None and queries.shape[1] < truncate_dim:
         raise InputError(
             f"the model has {queries.shape[1]} dimensions: they cannot be cut to {truncate_dim}; ask for fewer"
@@ -234,5 +256,5 @@ def embed_collection(
     return (
         rows,
         unit_rows(queries, f"the queries of {collection.name}", len(rows)),
-        unit_rows(documents, f"the documents of {collection.name}", collection.documents.num_rows),
+        unit_rows(documents, f"the documents of {collection.name}", pool.size),
     )

@@ -10,7 +10,8 @@ from sentence_transformers.base.evaluation import SentenceEvaluator
 
 from isoglot.collections.collection import Collection
 from isoglot.evaluation.batches import BATCH_SIZE
-from isoglot.evaluation.evaluate import evaluate
+from isoglot.evaluation.embed import Encoding
+from isoglot.evaluation.measuring import evaluate
 from isoglot.evaluation.result import Result
 
 if TYPE_CHECKING:
@@ -64,10 +65,16 @@ class MultilingualEvaluator(SentenceEvaluator):
         geometry: whether to measure the geometry of the query embeddings.
 
     Example:
-        ::
-
-            evaluator = MultilingualEvaluator(read_collection("dev"))
-            evaluator(model)["multilingual_AP"]
+        >>> from isoglot import collection_from_rows, static_encoder
+        >>> dev = collection_from_rows(
+        ...     [("d1", "en", "", "Ottawa is the capital"), ("d2", "de", "", "Hauptstadt ist Ottawa")],
+        ...     [("q", "en", "capital of Canada"), ("q", "de", "Hauptstadt von Kanada")],
+        ...     [("q", "d1", 1), ("q", "d2", 1)],
+        ... )
+        >>> evaluator = MultilingualEvaluator(dev, "dev")
+        >>> metrics = evaluator(static_encoder(dev, dimensions=8, vocabulary=60))
+        >>> metrics["dev_multilingual_AP"], metrics["dev_rank_distance"]  # two documents, both relevant
+        (1.0, 1.0)
     """
 
     def __init__(
@@ -86,9 +93,7 @@ class MultilingualEvaluator(SentenceEvaluator):
         self.collection = collection
         self.name = name
         self.measures = tuple(dict.fromkeys(("AP", *measures)))
-        self.batch_size = batch_size
-        self.batch_tokens = batch_tokens
-        self.progress = progress
+        self.encoding = Encoding(batch_size=batch_size, batch_tokens=batch_tokens, progress=progress)
         self.rank_correlation = rank_correlation
         self.geometry = geometry
         self.primary_metric = "multilingual_AP"
@@ -109,19 +114,18 @@ class MultilingualEvaluator(SentenceEvaluator):
         Returns:
             `flat_metrics` of the result, which also stays in `self.result`.
         """
-        further: dict[str, float] = {}
         self.result = evaluate(
             model,
             self.collection,
             measures=self.measures,
             bootstrap=0,
-            batch_size=self.batch_size,
-            batch_tokens=self.batch_tokens,
-            progress=self.progress,
             rank_correlation=self.rank_correlation,
             geometry=self.geometry,
-            observe=lambda queries, documents: further.update(self.further_metrics(queries, documents)),
+            keep_embeddings=True,
+            **self.encoding,
         )
+        assert self.result.embeddings is not None  # they were asked for
+        further, self.result.embeddings = self.further_metrics(*self.result.embeddings), None
         if output_path is not None:
             parts = [
                 "multilingual",

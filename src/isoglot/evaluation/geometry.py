@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.evaluation.averages import IntArray
+from isoglot.evaluation.statistics import IntArray
 
 __all__ = [
     "alignment",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -13,11 +12,14 @@ from torch import Tensor
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import embed_collection
-from isoglot.evaluation.ranks import DEFAULT_MEMORY, MOST_ROWS, Judgments, judgments_of
+from isoglot.evaluation.embed import Encoding, embed_collection, scoring_device
+from isoglot.evaluation.judgments import Judgments, judgments_of
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, block_rows, exact_products
+from isoglot.evaluation.renamed import renamed
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from typing_extensions import Unpack
 
 __all__ = ["WHERE", "HardNegatives", "Where", "check_mining", "mine_embeddings", "mine_hard_negatives"]
 
@@ -43,23 +45,18 @@ class HardNegatives:
     scores: FloatArray
 
 
+@renamed(k="negatives")
 def mine_hard_negatives(
     model: SentenceTransformer,
     collection: Collection,
     *,
-    k: int = 5,
+    negatives: int = 5,
     where: Where = "language",
     margin: float | None = 0.05,
     depth: int = 100,
     range_min: int = 0,
-    batch_size: int = 64,
-    progress: bool = False,
-    query_prompt: str | None = None,
-    document_prompt: str | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-    cache: str | Path | None = None,
     memory: int = DEFAULT_MEMORY,
+    **encoding: Unpack[Encoding],
 ) -> HardNegatives:
     """Mine hard negatives with a model: the one in training, or a better one.
 
@@ -73,21 +70,15 @@ def mine_hard_negatives(
     Args:
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document get no hard negatives.
-        k: how many of a query, in each place where they are looked for.
-        where: `language`: k in each language in which the query has a relevant document, so that there are some for
-            any language pair's batch; `own`: k in the query's own language (in those of `language` if it has no
-            documents); `any`: k in the pool of all languages.
+        negatives: how many of a query, in each place where they are looked for.
+        where: `language`: in each language in which the query has a relevant document, so that there are some for
+            any language pair's batch; `own`: in the query's own language (in those of `language` if it has no
+            documents); `any`: in the pool of all languages.
         margin: not negative; None for no such guard.
         depth: candidates are among the first so many irrelevant documents.
         range_min: how many of the hardest candidates to pass over, as another guard.
-        batch_size: texts per forward pass.
-        progress: show progress bars.
-        query_prompt: text put before each query; None for the model's own.
-        document_prompt: text put before each document; None for the model's own.
-        device: where to encode and multiply, moving the model there; None for where it is.
-        dtype: precision of encoding, as for `embed_collection`.
-        cache: a folder that keeps embeddings; None for none.
         memory: bytes that a block of scores may take.
+        **encoding: how texts are encoded, as for `embed_collection`; the GPU they are encoded on also multiplies.
 
     Returns:
         The hard negatives.
@@ -96,38 +87,34 @@ def mine_hard_negatives(
         InputError: a setting is out of its range, or as for `embed_collection`.
 
     Example:
-        >>> mined = mine_hard_negatives(model, collection, k=4)
-        >>> write_collection(with_hard_negatives(collection, mined.offsets, mined.documents), "with-negatives")
+        >>> import isoglot as ig
+        >>> from isoglot.collections.negatives import with_hard_negatives
+        >>> pages = [(f"p{n}", "en", "", f"the page of {word}") for n, word in enumerate(("sun", "moon", "sea"))]
+        >>> queries = [("q0", "en", "where is the sun"), ("q1", "en", "where is the moon")]
+        >>> data = ig.collection_from_rows(pages, queries, [("q0", "p0", 1), ("q1", "p1", 1)])
+        >>> mined = mine_hard_negatives(ig.static_encoder(data, dimensions=8), data, negatives=1)
+        >>> with_negatives = with_hard_negatives(data, mined.offsets, mined.documents)
+        >>> len(mined.documents)
+        2
     """
-    check_mining(k, where, margin, depth, range_min)
-    rows, queries, documents = embed_collection(
-        model,
-        collection,
-        batch_size=batch_size,
-        progress=progress,
-        query_prompt=query_prompt,
-        document_prompt=document_prompt,
-        device=device,
-        dtype=dtype,
-        cache=cache,
-    )
-    at = model.device if model.device.type == "cuda" else torch.device("cpu")
+    check_mining(negatives, where, margin, depth, range_min)
+    rows, queries, documents = embed_collection(model, collection, **encoding)
     return mine_embeddings(
         queries,
         documents,
         judgments_of(collection, rows),
         collection,
-        k=k,
+        negatives=negatives,
         where=where,
         margin=margin,
         depth=depth,
         range_min=range_min,
-        device=at,
+        device=scoring_device(model, encoding.get("device")),
         memory=memory,
     )
 
 
-def check_mining(k: int, where: str, margin: float | None, depth: int, range_min: int) -> None:
+def check_mining(negatives: int, where: str, margin: float | None, depth: int, range_min: int) -> None:
     """Check the settings of mining; those are named as in `mine_hard_negatives`.
 
     Raises:
@@ -135,21 +122,24 @@ def check_mining(k: int, where: str, margin: float | None, depth: int, range_min
     """
     if where not in WHERE:
         raise InputError(f"no place {where!r} to mine hard negatives in: choose one of {', '.join(WHERE)}")
-    if k < 1 or range_min < 0:
-        raise InputError(f"hard negatives: k must be at least 1 and range_min 0, not {k} and {range_min}")
-    if depth < k + range_min:
-        raise InputError(f"hard negatives: a depth of {depth} does not hold {range_min} + {k} candidates")
+    if negatives < 1 or range_min < 0:
+        raise InputError(
+            f"hard negatives: negatives must be at least 1 and range_min 0, not {negatives} and {range_min}"
+        )
+    if depth < negatives + range_min:
+        raise InputError(f"hard negatives: a depth of {depth} does not hold {range_min} + {negatives} candidates")
     if margin is not None and not margin >= 0:
         raise InputError(f"the margin of hard negatives must not be negative, not {margin}")
 
 
+@renamed(k="negatives")
 def mine_embeddings(
     query_embeddings: FloatArray,
     document_embeddings: FloatArray,
     judged: Judgments,
     collection: Collection,
     *,
-    k: int = 5,
+    negatives: int = 5,
     where: Where = "language",
     margin: float | None = 0.05,
     depth: int = 100,
@@ -164,7 +154,7 @@ def mine_embeddings(
         document_embeddings: (D, d) float32.
         judged: the queries and their relevant documents.
         collection: what they are from.
-        k: how many.
+        negatives: how many.
         where: where to look.
         margin: guard against relevant documents that nobody judged.
         depth: how far down to look.
@@ -175,21 +165,16 @@ def mine_embeddings(
     Raises:
         InputError: a setting is out of its range.
     """
-    check_mining(k, where, margin, depth, range_min)
+    check_mining(negatives, where, margin, depth, range_min)
     miner = _Miner(judged, collection, where, margin, depth, torch.device(device))
     miner.documents = torch.from_numpy(document_embeddings[miner.columns]).to(device).T
     found: list[tuple[IntArray, IntArray, FloatArray]] = []
-    step = min(max(1, memory // (4 * max(len(miner.columns), 1))), MOST_ROWS)
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")  # a trainer may have allowed TF32
-    try:
-        with torch.no_grad():
-            for start in range(0, len(judged.query_rows), step):
-                queries = torch.tensor(query_embeddings[start : start + step], device=device)
-                for positions, documents, scores in miner.block(start, queries):
-                    found.append(_first(start + positions, documents, scores, range_min, k))
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    step = block_rows(len(miner.columns), memory)
+    with exact_products():
+        for start in range(0, len(judged.query_rows), step):
+            queries = torch.tensor(query_embeddings[start : start + step], device=device)
+            for positions, documents, scores in miner.block(start, queries):
+                found.append(_first(start + positions, documents, scores, range_min, negatives))
     positions, documents, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     rows = judged.query_rows[positions]
     order = np.lexsort((documents, -scores, rows))
@@ -235,10 +220,8 @@ class _Miner:
     ) -> None:
         self.judged, self.where, self.margin, self.depth, self.device = judged, where, margin, depth, device
         language = judged.document_language
-        self.columns = np.argsort(language, kind="stable")
+        self.columns, self.column_of = judged.columns, judged.column_of
         self.starts = np.searchsorted(language[self.columns], np.arange(len(collection.languages) + 1))
-        self.column_of = np.empty_like(self.columns)
-        self.column_of[self.columns] = np.arange(len(self.columns))
         self.column_language = torch.from_numpy(language[self.columns].astype(np.int64)).to(device)
         self.query_language = collection.query_language[judged.query_rows]
 

@@ -3,6 +3,8 @@
 A key holds the bits of the fp32 score, turned so that a higher score gives a smaller integer, and below
 them the document row. Keys of one query are therefore all different, and ascending order of keys *is* the
 ranking: by score, then by document row. Sorting, counting and top-k on keys need no care for ties.
+
+Equal embeddings must get equal scores for this, so `find_repeats` finds them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,16 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SORT_FROM", "bucket_sort", "choose_sort", "count_before", "documents_of", "first_keys", "order_keys"]
+__all__ = [
+    "SORT_FROM",
+    "bucket_sort",
+    "choose_sort",
+    "count_before",
+    "documents_of",
+    "find_repeats",
+    "first_keys",
+    "order_keys",
+]
 
 KeyArray = NDArray[np.int64]
 Sort = Callable[[KeyArray, NDArray[np.float32]], KeyArray]
@@ -30,6 +41,11 @@ BUCKETS = 1 << 16
 
 BUCKETS_FROM = 2048
 """From how many keys on sorting by buckets may be faster (measured)."""
+
+BLOCK = 1 << 20
+"""Numbers of a table of embeddings looked at together: a few copies of 8 MB."""
+
+MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def order_keys(scores: NDArray[np.float32], documents: KeyArray) -> KeyArray:
@@ -105,3 +121,39 @@ def _buckets_are_faster() -> bool:
 def choose_sort(size: int) -> Sort:
     """Return the sort that is faster here for so many keys; both give the same order."""
     return bucket_sort if size >= BUCKETS_FROM and _buckets_are_faster() else plain_sort
+
+
+def _hashes(words: NDArray[np.uint32], step: int) -> NDArray[np.uint64]:
+    """Return a hash of each row (n, d), (n,): a sum of its words with random weights, modulo 2^64."""
+    weights = np.random.default_rng(0).integers(0, 1 << 63, words.shape[1], dtype=np.uint64) * 2 + 1
+    found = np.empty(len(words), np.uint64)
+    for start in range(0, len(words), step):
+        mixed = words[start : start + step] * MIXER
+        mixed ^= mixed >> np.uint64(32)  # else rows that differ in signs only would share most bits
+        found[start : start + step] = mixed @ weights
+    return found
+
+
+def find_repeats(embeddings: NDArray[np.float32]) -> tuple[KeyArray, KeyArray]:
+    """Find rows of a table that equal an earlier one, bit by bit, without sorting or copying the table.
+
+    What is returned does equal, since rows of the same hash are compared; two different rows of the same hash,
+    which would hide a third that equals the later one, are as good as impossible (64 bits).
+
+    Args:
+        embeddings: (n, d) float32, C-contiguous.
+
+    Returns:
+        Positions of the repeats (m,), ascending, and of the first row of their kind (m,).
+    """
+    words = embeddings.view(np.uint32)
+    step = max(1, BLOCK // max(words.shape[1], 1))
+    _, first, inverse = np.unique(_hashes(words, step), return_index=True, return_inverse=True)
+    origin = first[inverse]
+    again = np.flatnonzero(origin != np.arange(len(words)))
+    equal = np.ones(len(again), bool)
+    for start in range(0, len(again), step):
+        part = again[start : start + step]
+        equal[start : start + step] = (words[part] == words[origin[part]]).all(axis=1)
+    again = again[equal]
+    return again, origin[again]

@@ -1,50 +1,85 @@
-"""A model through a task of mteb: by mteb's own code and metrics, to our file."""
+"""A model through a task of mteb: by mteb's own code and metrics, to a result file of ours.
+
+mteb is an optional extra and is imported when a model is evaluated.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mteb
 import numpy as np
-from mteb.abstasks import AbsTask
-from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 from sentence_transformers import SentenceTransformer
 
-from isoglot.data.mteb.collection_task import POOL
 from isoglot.data.mteb.library import quietly, require_mteb
-from isoglot.data.mteb.tasks import find_task, limit_task, load_task, subset_tags
-from isoglot.evaluation.evaluate import model_name
-from isoglot.evaluation.mteb_result import BenchmarkResult, Scores
-from isoglot.files import versions
+from isoglot.encoders import model_name
+from isoglot.files import read_result_file, versions, write_result_file
 
 if TYPE_CHECKING:
+    from mteb.abstasks import AbsTask
     from mteb.results import TaskResult
 
-__all__ = ["evaluate_mteb"]
+__all__ = ["BenchmarkResult", "evaluate_mteb"]
 
 NOT_MEASURES = ("hf_subset", "languages", "main_score")
 
-
-def _plain(value: Any) -> float | None:
-    """Return a number that JSON can hold; None for what is undefined."""
-    number = float(value)
-    return number if np.isfinite(number) else None
+Scores = dict[str, dict[str, dict[str, float | None]]]
 
 
-def _scores(result: TaskResult) -> Scores:
-    return {
-        split: {
-            str(entry["hf_subset"]): {
-                name: _plain(value)
-                for name, value in entry.items()
-                if name not in NOT_MEASURES and isinstance(value, int | float | np.number)
-            }
-            for entry in entries
-        }
-        for split, entries in result.scores.items()
-    }
+@dataclass
+class BenchmarkResult:
+    """Scores of one benchmark task. The attributes are the keys of the result file.
+
+    Attributes:
+        benchmark: whose task and metrics these are: `mteb`.
+        task: name of the task.
+        split: the split evaluated; several are joined by a comma.
+        model: name of the model, as far as it remembers.
+        measure: the benchmark's name of the task's main measure, such as `ndcg_at_10`.
+        main_score: its mean over splits and subsets, as mteb averages, from 0 to 1.
+        languages: canonical tags of the languages evaluated.
+        scores: split -> subset -> the benchmark's name of a measure -> value; None where it is undefined.
+        dataset: where the data came from: `path` and `revision`.
+        seconds: what took how long: `load` and `evaluate`.
+        versions: of isoglot, mteb, Python and the libraries.
+    """
+
+    benchmark: str
+    task: str
+    split: str
+    model: str
+    measure: str
+    main_score: float
+    languages: list[str]
+    scores: Scores
+    dataset: dict[str, str]
+    seconds: dict[str, float]
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the result file holds."""
+        return asdict(self)
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the result file.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        write_result_file(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> BenchmarkResult:
+        """Read a result file.
+
+        Raises:
+            InputError: the file is missing or not the result of a benchmark.
+        """
+        names = [item.name for item in fields(cls)]
+        return cls(**read_result_file(path, names, "the result of a benchmark"))
 
 
 def evaluate_mteb(
@@ -77,10 +112,17 @@ def evaluate_mteb(
         The result. Scores are as mteb gives them: most rounded to five decimals, ranks cut at 1,000.
 
     Raises:
-        InputError: there is no such task (close names are suggested), it does not retrieve text, or it has
-            none of these languages or splits.
+        InputError: mteb is missing, there is no such task (close names are suggested), it does not retrieve text,
+            or it has none of these languages or splits.
         IsoglotError: its data cannot be downloaded.
     """
+    version = require_mteb()
+    import mteb
+    from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+
+    from isoglot.data.mteb.collection_task import POOL
+    from isoglot.data.mteb.tasks import find_task, limit_task, load_task, subset_tags
+
     found = limit_task(find_task(task), languages, splits)
     with quietly(progress):
         seconds = {"load": load_task(found)}
@@ -107,5 +149,25 @@ def evaluate_mteb(
         scores=_scores(result),
         dataset={key: str(found.metadata.dataset.get(key, "")) for key in ("path", "revision")},
         seconds=seconds,
-        versions={"mteb": require_mteb(), **versions()},
+        versions={"mteb": version, **versions()},
     )
+
+
+def _plain(value: Any) -> float | None:
+    """Return a number that JSON can hold; None for what is undefined."""
+    number = float(value)
+    return number if np.isfinite(number) else None
+
+
+def _scores(result: TaskResult) -> Scores:
+    return {
+        split: {
+            str(entry["hf_subset"]): {
+                name: _plain(value)
+                for name, value in entry.items()
+                if name not in NOT_MEASURES and isinstance(value, int | float | np.number)
+            }
+            for entry in entries
+        }
+        for split, entries in result.scores.items()
+    }

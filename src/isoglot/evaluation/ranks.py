@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -14,34 +13,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.bias.rank_correlation import unit_ranks, version_correlations
+from isoglot.evaluation.judgments import IntArray, Judgments, Ranks
 from isoglot.evaluation.keys import (
     SORT_FROM,
     KeyArray,
     choose_sort,
     count_before,
     documents_of,
+    find_repeats,
     first_keys,
     order_keys,
 )
-from isoglot.evaluation.repeats import find_repeats
 
 __all__ = [
     "DEFAULT_MEMORY",
-    "Judgments",
     "Observer",
-    "Ranks",
     "Score",
-    "judgments_of",
+    "block_rows",
+    "exact_products",
     "language_order",
     "rank_blocks",
     "rank_embeddings",
     "rank_scores",
+    "unit_ranks",
+    "version_correlations",
 ]
 
-IntArray = NDArray[np.integer[Any]]
 Score = Callable[[IntArray, IntArray], NDArray[np.float32]]
 """Gives the scores (b, D) of query positions (b,), columns in the order of the document rows (D,)."""
 Observer = Callable[[IntArray, NDArray[np.float32], KeyArray], None]
@@ -54,91 +52,33 @@ LAST = np.float32(-3e38)
 """Score of a document that is not in a query's pool: behind every other, and finite."""
 
 
-def _none() -> IntArray:
-    return np.empty(0, np.int64)
+def unit_ranks(pool: int) -> NDArray[np.float32]:
+    """Return ranks 1..pool shifted to mean 0 and scaled to norm 1, (pool,) float32.
 
-
-@dataclass(frozen=True)
-class Judgments:
-    """What is to be ranked: query rows with their relevant documents, in compressed rows.
-
-    Attributes:
-        query_rows: (q,) query rows, each with at least one relevant document.
-        query_ids: (q,) query id index of each query row.
-        offsets: (q + 1,) int64; the relevant documents of query i are `documents[offsets[i]:offsets[i + 1]]`.
-        documents: (n,) document rows.
-        gains: (n,) judgments, above 0.
-        document_language: (D,) language index of every document of the pool.
-        excluded_queries: (m,) positions of queries, ascending, that a document is not in the pool of.
-        excluded_documents: (m,) the rows of these documents.
+    A ranking without ties is a permutation of them, so Spearman's correlation of two rankings is the inner
+    product of these values in document order.
     """
-
-    query_rows: IntArray
-    query_ids: IntArray
-    offsets: IntArray
-    documents: IntArray
-    gains: IntArray
-    document_language: IntArray
-    excluded_queries: IntArray = field(default_factory=_none)
-    excluded_documents: IntArray = field(default_factory=_none)
-
-    @cached_property
-    def queries(self) -> IntArray:
-        """(n,) position of the query that each relevant document belongs to."""
-        return np.repeat(np.arange(len(self.query_rows)), np.diff(self.offsets))
-
-    def excluded_from(self, queries: IntArray) -> tuple[IntArray, IntArray]:
-        """Return what is not in the pools of query positions (b,): places in `queries` (e,), document rows (e,)."""
-        starts, ends = (np.searchsorted(self.excluded_queries, queries, side) for side in ("left", "right"))
-        places = np.repeat(np.arange(len(queries)), ends - starts)
-        rows = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
-        return places, self.excluded_documents[np.concatenate(rows) if rows else _none()]
+    norm = np.sqrt(max(pool * (float(pool) ** 2 - 1) / 12, 1))
+    return ((np.arange(pool) - (pool - 1) / 2) / norm).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Ranks:
-    """Exact ranks. Documents with equal scores rank by document row, the lower row first.
+def version_correlations(ranks: NDArray[np.float32]) -> NDArray[Any]:
+    """Correlate each language version's ranking of the pool with those of the other versions of its query.
 
-    A run file may not rank every document: those that it leaves out have rank inf, and `top` is filled up with -1.
+    Args:
+        ranks: (v, D) float32, for each version the unit rank of every document.
 
-    Attributes:
-        judgments: what was ranked; arrays of shape (n,) below run along its relevant documents.
-        pool_rank: (n,) int64 (float64 where truncated), rank from 1 among all documents.
-        language_rank: (n,) int64 (or float64), rank from 1 among the documents of the relevant document's own
-            language.
-        top: (q, k) int64, the document rows at ranks 1..k of the pool.
-        correlation: (q,) mean Spearman correlation of a query's ranking of the pool with those of the other
-            language versions of its query id, NaN where there is none; None if not asked for.
-        truncated: whether documents may be unranked, as in run files.
+    Returns:
+        (v,) mean Spearman correlation with the other versions, so that the mean over all queries counts every
+        version once; NaN where there is one version only or one document.
     """
-
-    judgments: Judgments
-    pool_rank: NDArray[Any]
-    language_rank: NDArray[Any]
-    top: IntArray
-    correlation: NDArray[np.float64] | None = None
-    truncated: bool = False
-
-
-def judgments_of(collection: Collection, query_rows: IntArray) -> Judgments:
-    """Gather the relevant documents of query rows (q,), each of which has at least one.
-
-    Where the collection `finds_translations`, those in a query's own language are not in its pool, and no answers.
-    """
-    relevance = collection.relevance
-    ids = collection.query_index[query_rows]
-    counts = np.diff(relevance.offsets)[ids]
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
-    taken = np.repeat(relevance.offsets[ids], counts) + within
-    documents, gains = relevance.documents[taken], relevance.scores[taken]
-    rows, language = np.asarray(query_rows), collection.document_language
-    if not collection.finds_translations:
-        return Judgments(rows, ids, offsets, documents, gains, language)
-    query = np.repeat(np.arange(len(ids)), counts)
-    own = language[documents] == collection.query_language[query_rows][query]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(query[~own], minlength=len(ids)))]).astype(np.int64)
-    return Judgments(rows, ids, offsets, documents[~own], gains[~own], language, query[own], documents[own])
+    versions, pool = ranks.shape
+    if versions < 2 or pool < 2:
+        return np.full(versions, np.nan)
+    total = ranks.sum(axis=0, dtype=np.float64)
+    # einsum and not a matrix product: BLAS would start threads of its own inside each of our threads
+    products = np.einsum("vd,d->v", ranks, total)
+    return np.clip((products - 1) / (versions - 1), -1, 1)
 
 
 def _blocks(ids: IntArray, rows: int, together: bool) -> list[tuple[int, int]]:
@@ -160,6 +100,11 @@ def _blocks(ids: IntArray, rows: int, together: bool) -> list[tuple[int, int]]:
     return blocks
 
 
+def block_rows(pool: int, memory: int) -> int:
+    """Return how many rows of scores of a pool of documents, fp32, are computed together."""
+    return min(max(1, memory // (4 * max(pool, 1))), MOST_ROWS)
+
+
 class _Ranker:
     """Ranks rows of scores one by one, so that what a row needs stays in the cache, in several threads."""
 
@@ -168,12 +113,9 @@ class _Ranker:
         self.correlation = correlation
         language = judged.document_language
         pool = len(language)
-        self.columns = np.argsort(language, kind="stable").astype(np.int64)  # of one language side by side
+        self.columns = judged.columns
         self.starts = np.searchsorted(language[self.columns], np.arange(int(language.max(initial=0)) + 2))
-        column_of = np.empty(pool, np.int64)
-        column_of[self.columns] = np.arange(pool)
-        self.column_of = column_of
-        self.relevant_columns = column_of[judged.documents]
+        self.relevant_columns = judged.column_of[judged.documents]
         self.relevant_languages = language[judged.documents]
         self.sort = choose_sort(pool)
         self.unit_ranks = unit_ranks(pool)
@@ -253,13 +195,13 @@ def rank_blocks(
     ranker = _Ranker(judged, top, correlation)
     order = np.argsort(judged.query_ids, kind="stable")  # language versions of one query side by side
     ids = judged.query_ids[order]
-    per_block = min(max(1, memory // (4 * max(len(ranker.columns), 1))), MOST_ROWS)
+    per_block = block_rows(len(ranker.columns), memory)
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads) as workers:
         for start, end in _blocks(ids, per_block, correlation):
             scores = score(order[start:end], ranker.columns)
             places, documents = judged.excluded_from(order[start:end])
-            scores[places, ranker.column_of[documents]] = LAST
+            scores[places, judged.column_of[documents]] = LAST
             if observe is not None:
                 observe(order[start:end], scores, ranker.columns)
             parts = _blocks(ids[start:end], max(1, (end - start) // (4 * threads)), correlation)
@@ -307,6 +249,18 @@ def language_order(document_language: IntArray) -> IntArray | None:
     if (np.diff(document_language.astype(np.int64)) >= 0).all():
         return None
     return np.argsort(document_language, kind="stable")
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Multiply in whole fp32 and without gradients for a while: a trainer may have allowed TF32."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
@@ -371,10 +325,5 @@ def rank_embeddings(
                 row[again] = row[origin]
         return scores
 
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")  # a trainer may have allowed TF32
-    try:
-        with torch.no_grad():
-            return rank_blocks(score, judged, top=top, correlation=correlation, memory=memory, observe=observe)
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    with exact_products():
+        return rank_blocks(score, judged, top=top, correlation=correlation, memory=memory, observe=observe)

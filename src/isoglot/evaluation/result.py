@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isoglot.errors import InputError
-from isoglot.files import read_result_file, write_result_file
+from isoglot.files import new_file, read_result_file, write_result_file
+from isoglot.reporting.report import write_report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Result", "sidecar_of"]
 
@@ -52,6 +56,8 @@ class Result:
         per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
             and bias value per query; NaN where a value does not apply. Not in the result file; `save` puts
             it next to it.
+        embeddings: (q, d) of the queries with a relevant document and (D, d) of all documents, fp32, unit length,
+            in the collection's order; None unless asked for by `keep_embeddings`. Not in any file.
     """
 
     collection: str
@@ -68,10 +74,16 @@ class Result:
     seconds: dict[str, float]
     versions: dict[str, str]
     per_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    embeddings: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def _keys(cls) -> list[str]:
+        """Return the keys of a result file."""
+        return [item.name for item in fields(cls) if item.compare]
 
     def to_dict(self) -> Values:
         """Return what the result file holds: plain numbers, strings, lists, dicts and None."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "per_query"}
+        return {name: getattr(self, name) for name in self._keys()}
 
     def to_json(self, path: str | Path) -> None:
         """Write the result file (without values per query; `save` writes both).
@@ -84,13 +96,18 @@ class Result:
     def save(self, path: str | Path) -> None:
         """Write the result file and, next to it, the values per query as `F.queries.parquet`.
 
+        Both are written whole, and neither takes the place of an older one before both are.
+
         Raises:
             InputError: a file cannot be written.
         """
-        self.to_json(path)
-        pq.write_table(
-            pa.table({name: pa.array(values) for name, values in self.per_query.items()}), sidecar_of(path)
-        )
+        table = pa.table({name: pa.array(values) for name, values in self.per_query.items()})
+        try:
+            with new_file(sidecar_of(path), "wb") as file:
+                pq.write_table(table, file)
+                self.to_json(path)
+        except OSError as error:
+            raise InputError(f"cannot write {sidecar_of(path)}: {error.strerror}") from None
 
     @classmethod
     def from_json(cls, path: str | Path) -> Result:
@@ -99,8 +116,9 @@ class Result:
         Raises:
             InputError: the file is missing or not a result file.
         """
-        names = [item.name for item in fields(cls) if item.name != "per_query"]
-        content = read_result_file(path, names, "a result file", "; write one with --json", optional=("macro",))
+        content = read_result_file(
+            path, cls._keys(), "a result file", "; write one with --json", optional=("macro",)
+        )
         result = cls(**content)
         if sidecar_of(path).is_file():
             try:
@@ -120,14 +138,8 @@ class Result:
         Raises:
             InputError: the file cannot be written.
         """
-        from isoglot.reporting import write_report  # reporting stands on evaluation
-
         write_report([self], path, command=command)
 
-    def to_frame(self) -> Any:
-        """Return `pairs` as a pandas data frame where pandas is installed, else as an Arrow table."""
-        table = pa.Table.from_pylist(self.pairs)
-        try:
-            return table.to_pandas()
-        except ImportError:
-            return table
+    def to_frame(self) -> pd.DataFrame:
+        """Return `pairs` as a pandas data frame: one row a language pair."""
+        return pa.Table.from_pylist(self.pairs).to_pandas()

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.evaluation.averages import Averages, FloatArray, IntArray
+from isoglot.evaluation.judgments import Ranks
 from isoglot.evaluation.measures import RankedRelevance, compute_measures
-from isoglot.evaluation.ranks import Ranks
+from isoglot.evaluation.statistics import Averages, FloatArray, IntArray
 
 __all__ = ["Cells", "cells_of", "multilingual_values", "pair_averages", "pair_table"]
 

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from isoglot.collections.collection import Collection
-from isoglot.evaluation.averages import Averages, FloatArray, IntArray
-from isoglot.evaluation.bias.summary import measure_bias
-from isoglot.evaluation.clock import Clock
-from isoglot.evaluation.intervals import bootstrap_intervals
+from isoglot.evaluation.bias import measure_bias
+from isoglot.evaluation.judgments import Ranks
 from isoglot.evaluation.measures import DEFAULT_MEASURES
-from isoglot.evaluation.ranks import Ranks
+from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
+from isoglot.evaluation.statistics import Averages, FloatArray, IntArray, bootstrap_intervals
 from isoglot.files import versions
 
-__all__ = ["result_of_ranks"]
+__all__ = ["Clock", "result_of_ranks"]
+
+
+class Clock:
+    """Measures laps; `seconds` is what goes into the result file.
+
+    Attributes:
+        seconds: step -> wall-clock seconds, in order.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last lap under a name."""
+        now = time.perf_counter()
+        self.seconds[name], self._last = now - self._last, now
 
 
 def _setting(averages: Averages) -> dict[str, Any] | None:
@@ -58,6 +75,7 @@ def _intervals(groups: dict[str, Sequence[Averages]], ids: int, draws: int, seed
     return intervals
 
 
+@renamed(model="name")
 def result_of_ranks(
     ranks: Ranks,
     collection: Collection,
@@ -65,7 +83,7 @@ def result_of_ranks(
     measures: Sequence[str] = DEFAULT_MEASURES,
     bootstrap: int = 1000,
     seed: int = 0,
-    model: str = "ranks",
+    name: str = "ranks",
     geometry: dict[str, float | None] | None = None,
     clock: Clock | None = None,
 ) -> Result:
@@ -77,7 +95,7 @@ def result_of_ranks(
         measures: rank measures by ir_measures' names.
         bootstrap: draws for the confidence intervals; 0 for none.
         seed: of the bootstrap.
-        model: what the result calls the system.
+        name: what the result calls the system.
         geometry: of its embeddings, where there are any.
         clock: of the evaluation so far; goes on.
 
@@ -123,7 +141,7 @@ def result_of_ranks(
     pool = len(ranks.judgments.document_language)
     return Result(
         collection=collection.name,
-        model=model,
+        model=name,
         languages=list(collection.languages),
         monolingual=_setting(mono),
         cross_lingual=_setting(cross),

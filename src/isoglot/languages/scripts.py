@@ -9,9 +9,19 @@ import langcodes
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import regex
 from numpy.typing import NDArray
 
-__all__ = ["count_letters", "letters_of", "likely_scripts", "main_script", "script_share"]
+__all__ = [
+    "SPACELESS",
+    "count_letters",
+    "is_spaceless",
+    "letters_of",
+    "likely_scripts",
+    "main_script",
+    "script_share",
+    "spaceless_class",
+]
 
 SCRIPTS = {
     **{"Adlm": "Adlam", "Arab": "Arabic", "Armn": "Armenian", "Beng": "Bengali", "Bopo": "Bopomofo"},
@@ -34,12 +44,11 @@ COMPOSITE = {
     "Jpan": ("Hani", "Hira", "Kana"),
     "Kore": ("Hang", "Hani"),
 }
-FIRST_WORDS = {
-    "Hani": ("CJK", "IDEOGRAPHIC"),
-    "Hira": ("HIRAGANA", "KATAKANA-HIRAGANA"),
-    "Kana": ("KATAKANA", "KATAKANA-HIRAGANA"),
-}
-"""First words of the names of letters, where they are not the name of the script."""
+SPACELESS = ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt")
+"""Scripts that put no space between words. The syllables of Tibetan are set apart by a dot."""
+
+SHARING = ("Arab", "Hira", "Kana")
+"""Scripts with letters that they share with others: the tatweel, the sign of a long vowel ー."""
 
 NO_LANGUAGE = ("mis", "mul", "und", "zxx")
 
@@ -106,19 +115,26 @@ def main_script(text: str) -> str:
     return SCRIPTS[best].replace("_", " ") if counts[best] else "unknown"
 
 
-@lru_cache(maxsize=1 << 16)
-def _first_word(character: str) -> str:
-    return unicodedata.name(character, "").split(" ", 1)[0]
+def is_spaceless(script: str | None) -> bool:
+    """Tell whether texts in a script put no space between words; of a mixture (`Jpan`), whether its first does."""
+    return script is not None and COMPOSITE.get(script, (script,))[0] in SPACELESS
 
 
-def _first_words(code: str) -> tuple[str, ...]:
-    """Return with which words the Unicode names of a script's letters begin: LATIN SMALL LETTER A."""
-    return FIRST_WORDS.get(code) or (SCRIPTS[code].split("_")[0].upper(),)
+def spaceless_class() -> str:
+    """Return the scripts without spaces as a part of a character class of the package regex."""
+    return _within(SPACELESS)
 
 
 def letters_of(text: str) -> list[str]:
     """Return the letters of a text: no marks, digits, punctuation or spaces."""
     return [character for character in unicodedata.normalize("NFKC", text) if character.isalpha()]
+
+
+@lru_cache(maxsize=256)
+def _letter_of(scripts: tuple[str, ...]) -> regex.Pattern[str]:
+    shared = "".join(rf"\p{{scx={SCRIPTS[script]}}}" for script in scripts if script in SHARING)
+    names = _within(scripts) + shared
+    return regex.compile(f"[{names}]")
 
 
 def script_share(text: str, script: str) -> float | None:
@@ -133,5 +149,4 @@ def script_share(text: str, script: str) -> float | None:
     parts, letters = COMPOSITE.get(script, (script,)), letters_of(text)
     if not SCRIPTS.keys() >= set(parts) or not letters:
         return None
-    words = {word for code in parts for word in _first_words(code)}
-    return sum(_first_word(letter) in words for letter in letters) / len(letters)
+    return len(_letter_of(parts).findall("".join(letters))) / len(letters)

@@ -6,7 +6,9 @@ from functools import lru_cache
 
 import langcodes
 
-__all__ = ["canonical_tag", "language_name"]
+from isoglot.errors import InputError
+
+__all__ = ["canonical_tag", "language_name", "read_tag"]
 
 
 @lru_cache(maxsize=4096)
@@ -30,6 +32,22 @@ def canonical_tag(tag: str) -> str:
     if standard == "und" or not langcodes.Language.get(standard).is_valid():
         raise ValueError(f"{tag!r} is not a registered language tag")
     return standard
+
+
+def read_tag(tag: str, where: str) -> str:
+    """Return the canonical form of a tag that a user gave.
+
+    Args:
+        tag: as people write it.
+        where: what holds it, which an error begins with: `--lang`, a file, a key.
+
+    Raises:
+        InputError: it is no language tag, or names no registered language.
+    """
+    try:
+        return canonical_tag(tag)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 @lru_cache(maxsize=4096)

@@ -1,20 +1,23 @@
 """Objectives: terms that score the embeddings of a batch."""
 
 from isoglot.objectives.adversary import LanguageAdversary
-from isoglot.objectives.alignment import DistributionAlignment
-from isoglot.objectives.batch import EmbeddedBatch, Texts
-from isoglot.objectives.domain import DomainContrast
-from isoglot.objectives.infonce import InfoNCE
+from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, example_batch
+from isoglot.objectives.contrast import Temperature
+from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
-from isoglot.objectives.ranking import KLAlignment
 from isoglot.objectives.registry import TERMS, term
-from isoglot.objectives.reverse import ReverseTraining
-from isoglot.objectives.semantic import LanguageContrast, SemanticContrast
-from isoglot.objectives.temperature import Temperature
-from isoglot.objectives.term import Term
+from isoglot.objectives.terms import Sum, Term, Terms, Weighted
+from isoglot.objectives.versions import (
+    DistributionAlignment,
+    KLAlignment,
+    LanguageContrast,
+    ReverseTraining,
+    SemanticContrast,
+)
 
 __all__ = [
     "TERMS",
+    "BatchLabels",
     "DistributionAlignment",
     "DomainContrast",
     "EmbeddedBatch",
@@ -24,9 +27,14 @@ __all__ = [
     "LanguageContrast",
     "MultiwayInfoNCE",
     "ReverseTraining",
+    "Role",
     "SemanticContrast",
+    "Sum",
     "Temperature",
     "Term",
+    "Terms",
     "Texts",
+    "Weighted",
+    "example_batch",
     "term",
 ]

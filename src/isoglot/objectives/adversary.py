@@ -13,9 +13,8 @@ from torch.nn import functional
 from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch
 from isoglot.objectives.contrast import unit
-from isoglot.objectives.momentum import EmbeddingQueue
-from isoglot.objectives.parallel import Side, check_side
-from isoglot.objectives.term import Term
+from isoglot.objectives.terms import Term
+from isoglot.objectives.versions import Side, check_side
 
 __all__ = ["LanguageAdversary", "reverse_gradient"]
 
@@ -38,6 +37,35 @@ def reverse_gradient(embeddings: Tensor, factor: float) -> Tensor:
     gradient-reversal layer of arXiv 1505.07818)."""
     reversed_: Tensor = _Reversal.apply(embeddings, factor)
     return reversed_
+
+
+class EmbeddingQueue(nn.Module):
+    """The newest embeddings of a run, without gradients, newest first; part of the `state_dict`.
+
+    Args:
+        size: how many it holds.
+        dimensions: d.
+
+    Attributes:
+        embeddings: (size, d).
+        labels: (size,) class of each; -1 where there is none yet.
+    """
+
+    embeddings: Tensor
+    labels: Tensor
+
+    def __init__(self, size: int, dimensions: int) -> None:
+        super().__init__()
+        self.register_buffer("embeddings", torch.zeros(size, dimensions))
+        self.register_buffer("labels", torch.full((size,), -1))
+
+    def push(self, embeddings: Tensor, labels: Tensor) -> None:
+        """Take in embeddings (n, d) and their labels (n,); the oldest leave."""
+        # New tensors, not changed ones: a backward pass to come may still need the old.
+        size = len(self.labels)
+        newest = embeddings.detach().to(self.embeddings)
+        self.embeddings = torch.cat([newest, self.embeddings])[:size]
+        self.labels = torch.cat([labels.to(self.labels), self.labels])[:size]
 
 
 class LanguageAdversary(Term):
@@ -74,6 +102,14 @@ class LanguageAdversary(Term):
 
     Raises:
         InputError: a setting makes no sense.
+
+    Example:
+        >>> from isoglot.objectives import LanguageAdversary, example_batch
+        >>> term = LanguageAdversary()
+        >>> term.prepare(dimensions=3, languages=2)
+        >>> loss = term(example_batch())
+        >>> round(term.metrics()["chance"], 3)  # half of the texts are in each language
+        0.5
     """
 
     def __init__(

@@ -1,13 +1,60 @@
-"""`EmbeddedBatch`: what a term of a training objective sees of a batch."""
+"""`EmbeddedBatch`: what a term of a training objective sees of a batch; `BatchLabels`: who is who in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["EmbeddedBatch", "Texts"]
+__all__ = ["BatchLabels", "EmbeddedBatch", "Role", "Texts", "example_batch"]
+
+
+class Role(IntEnum):
+    """What a text is in its batch."""
+
+    QUERY = 0
+    OTHER_QUERY = 1  # a version of a query in another language, for terms that compare versions
+    DOCUMENT = 2  # in paired batches the own documents, in the order of their queries
+    NEGATIVE = 3  # a hard negative
+    OTHER_DOCUMENT = 4
+    UNPAIRED_DOCUMENT = 5  # documents of batches that are not paired
+
+
+class BatchLabels(NamedTuple):
+    """Who the texts of a batch are. Data loaders and losses know labels as one tensor, so this has a form of one:
+    an integer matrix, a row for each text, a column for each attribute here, in this order.
+
+    Attributes:
+        roles: (N,) integers, each a `Role`.
+        languages: (N,) integers.
+        ids: (N,) integers, of a query its id, of a document one of its own.
+        query_ids: (N,) the query id that each belongs to; -1 for none.
+        domain: (N,) 1 for target-domain text, else 0.
+    """
+
+    roles: Tensor
+    languages: Tensor
+    ids: Tensor
+    query_ids: Tensor
+    domain: Tensor
+
+    @classmethod
+    def of(cls, role: Role, languages: Any, ids: Any, query_ids: Any, *, domain: bool = False) -> BatchLabels:
+        """Return the labels of texts of one role, of arrays (N,) of integers."""
+        language, own, query_id = (torch.as_tensor(one, dtype=torch.int64) for one in (languages, ids, query_ids))
+        return cls(torch.full_like(own, role), language, own, query_id, torch.full_like(own, int(domain)))
+
+    def pack(self) -> Tensor:
+        """Return the matrix (N, 5)."""
+        return torch.stack(self, dim=1)
+
+    @classmethod
+    def unpack(cls, matrix: Tensor) -> BatchLabels:
+        """Return the labels that a matrix (N, 5) holds."""
+        return cls(*matrix.unbind(dim=1))
 
 
 @dataclass(frozen=True)
@@ -64,6 +111,11 @@ class EmbeddedBatch:
         other_documents: versions of the batch's documents in other languages.
         domain: whether the pairs are crops of unlabelled target-domain text instead of queries and documents.
         progress: share of the training that is done, in [0, 1].
+
+    Example:
+        >>> batch = example_batch()
+        >>> batch.query_ids.tolist(), batch.positives().int().tolist()
+        ([7, 7, 8], [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     """
 
     queries: Tensor
@@ -120,3 +172,10 @@ class EmbeddedBatch:
         known = self.document_query_ids >= 0
         own = Texts(self.documents[known], self.document_languages[known], self.document_query_ids[known])
         return own.joined(self.other_documents)
+
+
+def example_batch() -> EmbeddedBatch:
+    """Return a batch to try terms on: query 7 in languages 0 and 1, query 8 in language 1, a document for each in
+    the languages 0, 1 and 0; unlike texts are orthogonal."""
+    languages = torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0])
+    return EmbeddedBatch(torch.eye(3), torch.eye(3), *languages, torch.tensor([7, 7, 8]), torch.tensor([0, 1, 2]))

@@ -1,15 +1,16 @@
-"""InfoNCE: tell each query's documents from the other documents of the batch."""
+"""InfoNCE: tell each query's documents from the other documents of the batch; DomainContrast: from crops."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import Tensor
 
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import contrastive_loss, cosine_similarity, paired_loss
-from isoglot.objectives.temperature import TEMPERATURE_LEARNING_RATE, Temperature
-from isoglot.objectives.term import Term
+from isoglot.objectives.contrast import Temperature, contrastive_loss, cosine_similarity, paired_loss
+from isoglot.objectives.terms import Term
 
-__all__ = ["InfoNCE"]
+__all__ = ["DomainContrast", "InfoNCE"]
 
 
 class InfoNCE(Term):
@@ -37,17 +38,16 @@ class InfoNCE(Term):
         temperature: T above 0.
         symmetric: also tell each document's queries from the other queries, and take the mean of both directions.
             Documents without a query, as hard negatives are, have no part in the second direction.
-        learn_temperature: learn T, starting from `temperature`, at a learning rate of its own (0.001).
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
+        learn_temperature: learn T from there, at a learning rate of its own (0.001).
+        min_temperature, max_temperature: bounds of a learned T.
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
 
-    Example::
-
-        objective = InfoNCE(temperature=0.05)
-        loss = objective(EmbeddedBatch(...))
+    Example:
+        >>> from isoglot.objectives import InfoNCE, example_batch
+        >>> round(InfoNCE(temperature=1.0)(example_batch()).item(), 4)
+        0.3927
     """
 
     def __init__(
@@ -61,8 +61,7 @@ class InfoNCE(Term):
         super().__init__()
         self.temperature = Temperature(temperature, learn_temperature, min_temperature, max_temperature)
         self.symmetric = symmetric
-        if learn_temperature:
-            self.learning_rate = TEMPERATURE_LEARNING_RATE
+        self.learning_rate = self.temperature.learning_rate
 
     def extra_repr(self) -> str:
         """Show the settings."""
@@ -84,3 +83,28 @@ class InfoNCE(Term):
     def metrics(self) -> dict[str, float]:
         """Return the temperature if it is learned."""
         return self.temperature.metrics()
+
+
+class DomainContrast(InfoNCE):
+    r"""InfoNCE between two random crops of a text, for unlabelled text of the domain a retriever is meant for
+    (independent cropping, Contriever; Izacard et al., arXiv 2112.09118).
+
+    .. math:: -\frac1Q \sum_i \log \frac{e^{s(c_i, c'_i)/T}}{\sum_j e^{s(c_i, c'_j)/T}}
+
+    with c and c' two crops of one text, cosine similarity s and temperature T. Negatives are the crops of the
+    batch's other texts; Contriever's come from a queue.
+
+    Relations: applies to `domain` batches alone, where `InfoNCE` on queries and documents does not. Pair it with
+    `LanguageAdversary(target="domain")` to make the two domains look alike.
+
+    Args: as of `InfoNCE`, the temperature 0.05 being Contriever's. Crops have no roles, so that the other direction
+    is as good (`symmetric`).
+
+    Example:
+        >>> from isoglot.objectives import DomainContrast, example_batch
+        >>> DomainContrast().applies(example_batch())  # of queries and documents
+        False
+    """
+
+    on_labelled: ClassVar[bool] = False
+    on_domain: ClassVar[bool] = True

@@ -8,9 +8,8 @@ from torch.nn import functional
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import cosine_similarity, log_sum
-from isoglot.objectives.temperature import TEMPERATURE_LEARNING_RATE, Temperature
-from isoglot.objectives.term import Term
+from isoglot.objectives.contrast import Temperature, cosine_similarity, log_sum
+from isoglot.objectives.terms import Term
 
 __all__ = ["MultiwayInfoNCE"]
 
@@ -38,12 +37,16 @@ class MultiwayInfoNCE(Term):
         alpha: weight of monolingual positives, from 0 to 1.
         temperature: T above 0.
         symmetric: also let every document find its queries among those of the batch, and take the mean.
-        learn_temperature: learn T, from `temperature` on.
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
+        learn_temperature: learn T from there.
+        min_temperature, max_temperature: bounds of a learned T.
 
     Raises:
         InputError: no such form, or alpha outside [0, 1], or the temperature not above 0.
+
+    Example:
+        >>> from isoglot.objectives import MultiwayInfoNCE, example_batch
+        >>> round(MultiwayInfoNCE(temperature=1.0)(example_batch()).item(), 4)
+        0.3927
     """
 
     def __init__(
@@ -56,17 +59,16 @@ class MultiwayInfoNCE(Term):
         min_temperature: float = 0.01,
         max_temperature: float = 1.0,
     ) -> None:
-        super().__init__()
         if form not in ("pooled", "per_pair"):
             raise InputError(f"no form {form!r} of MultiwayInfoNCE: choose pooled or per_pair")
         if not 0 <= alpha <= 1:
             raise InputError(f"alpha must lie between 0 and 1, not {alpha}")
+        super().__init__()
         self.form = form
         self.alpha = alpha
         self.symmetric = symmetric
         self.temperature = Temperature(temperature, learn_temperature, min_temperature, max_temperature)
-        if learn_temperature:
-            self.learning_rate = TEMPERATURE_LEARNING_RATE
+        self.learning_rate = self.temperature.learning_rate
 
     def extra_repr(self) -> str:
         """Show the settings."""

@@ -9,14 +9,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from isoglot.errors import InputError
 from isoglot.objectives.adversary import LanguageAdversary
-from isoglot.objectives.alignment import DistributionAlignment
-from isoglot.objectives.domain import DomainContrast
-from isoglot.objectives.infonce import InfoNCE
+from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
-from isoglot.objectives.ranking import KLAlignment
-from isoglot.objectives.reverse import ReverseTraining
-from isoglot.objectives.semantic import LanguageContrast, SemanticContrast
-from isoglot.objectives.term import Term
+from isoglot.objectives.terms import Term
+from isoglot.objectives.versions import (
+    DistributionAlignment,
+    KLAlignment,
+    LanguageContrast,
+    ReverseTraining,
+    SemanticContrast,
+)
 
 __all__ = ["TERMS", "term"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.errors import InputError
 from isoglot.measures import measure_of, percent
@@ -19,13 +19,10 @@ from isoglot.reporting.figures import (
     share_heatmap,
     space_scatter,
 )
-from isoglot.reporting.figures.saving import FORMATS
+from isoglot.reporting.figures.style import FORMATS
 from isoglot.reporting.inspection import Inspection, named_arms
-from isoglot.reporting.sentences.comparison import value_row
-from isoglot.reporting.sentences.result import pool_shares
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
+from isoglot.reporting.prose import pool_shares, value_row
+from isoglot.reporting.result_like import ResultLike
 
 __all__ = ["MAPPED", "Chart", "comparison_charts", "highest_values", "model_charts", "write_figures"]
 
@@ -50,7 +47,7 @@ class Chart:
     widest: int = 0
 
 
-def highest_values(results: Sequence[Result]) -> dict[str, float]:
+def highest_values(results: Sequence[ResultLike]) -> dict[str, float]:
     """Return the largest value over language pairs and models of each measure, to give heat maps one scale."""
     rows = [row for result in results for row in result.pairs]
     found = {name: [row[name] for row in rows if row.get(name) is not None] for name in MAPPED}
@@ -80,7 +77,7 @@ def model_charts(arm: Inspection, tops: Mapping[str, float]) -> dict[str, Chart]
     return {name: chart for name, chart in charts.items() if chart is not None}
 
 
-def _pairs(result: Result, tops: Mapping[str, float]) -> Chart | None:
+def _pairs(result: ResultLike, tops: Mapping[str, float]) -> Chart | None:
     names = [name for name in MAPPED if any(row.get(name) is not None for row in result.pairs)]
     if len(result.pairs) < 2 or not names:
         return None
@@ -92,7 +89,7 @@ def _pairs(result: Result, tops: Mapping[str, float]) -> Chart | None:
     )
 
 
-def _rank_distance(result: Result) -> Chart | None:
+def _rank_distance(result: ResultLike) -> Chart | None:
     by_language = result.bias.get("by_query_language") or {}
     rows = [{"arm": "", "lang": tag, "value": values.get("rank_distance")} for tag, values in by_language.items()]
     if all(row["value"] is None for row in rows):
@@ -103,7 +100,7 @@ def _rank_distance(result: Result) -> Chart | None:
     )
 
 
-def _own_language(result: Result) -> Chart | None:
+def _own_language(result: ResultLike) -> Chart | None:
     shares, pool = result.bias.get("language_share@10") or {}, pool_shares(result)
     rows = [
         {"arm": "", "lang": tag, "value": row.get(tag), "reference": pool.get(tag)} for tag, row in shares.items()
@@ -123,7 +120,7 @@ def _own_language(result: Result) -> Chart | None:
     )
 
 
-def _distances(result: Result) -> Chart | None:
+def _distances(result: ResultLike) -> Chart | None:
     distances = result.per_query.get("rank_distance")
     if distances is None or not (distances == distances).any():
         return None
@@ -134,7 +131,7 @@ def _distances(result: Result) -> Chart | None:
     )
 
 
-def _origin(result: Result) -> Chart | None:
+def _origin(result: ResultLike) -> Chart | None:
     shares = result.bias.get("language_share@10") or {}
     if not shares or max(len(row) for row in shares.values()) < 2:
         return None
@@ -188,7 +185,7 @@ def comparison_charts(arms: Mapping[str, Inspection]) -> dict[str, Chart]:
 
 
 def write_figures(
-    results: Sequence[Result | Inspection] | Result | Inspection,
+    results: Sequence[ResultLike | Inspection] | ResultLike | Inspection,
     folder: str | Path,
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:

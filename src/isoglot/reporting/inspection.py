@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.collections.rows import take_from, take_rows
+from isoglot.collections.arrow import take_from, take_rows
+from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.ranks import judgments_of
-
-if TYPE_CHECKING:
-    from isoglot.collections import Collection
-    from isoglot.evaluation import Result
+from isoglot.reporting.result_like import ResultLike
 
 __all__ = ["Inspection", "RankedDocument", "RankedQuery", "Space", "inspect_result", "named_arms", "project"]
 
@@ -83,7 +80,7 @@ class Inspection:
         worst: its worst queries; none to leave them out.
     """
 
-    result: Result
+    result: ResultLike
     label: str | None = None
     space: Space | None = None
     worst: Sequence[RankedQuery] = field(default=())
@@ -94,7 +91,7 @@ class Inspection:
         return self.label or self.result.model
 
 
-def named_arms(results: Sequence[Result | Inspection]) -> dict[str, Inspection]:
+def named_arms(results: Sequence[ResultLike | Inspection]) -> dict[str, Inspection]:
     """Give every model a name of its own: the second `LaBSE` is `LaBSE (2)`."""
     named: dict[str, Inspection] = {}
     for item in results:
@@ -133,7 +130,7 @@ def project(embeddings: Any) -> tuple[FloatArray, float]:
 
 
 def inspect_result(
-    result: Result,
+    result: ResultLike,
     collection: Collection,
     query_embeddings: Any,
     document_embeddings: Any,
@@ -189,10 +186,13 @@ def inspect_result(
 
 
 def _ranked(collection: Collection, row: int, value: float, scores: FloatArray) -> RankedQuery:
-    judged = judgments_of(collection, np.array([row]))
-    in_pool = np.setdiff1d(np.arange(len(scores)), judged.excluded_documents)
-    order = in_pool[np.argsort(-scores[in_pool], kind="stable")[:TOP]]
-    relevant = set(judged.documents.tolist())
+    relevant = collection.relevance.of(int(collection.query_index[row]))
+    in_pool = np.ones(len(scores), bool)
+    if collection.finds_translations:  # those in the query's own language are neither in its pool nor answers
+        own = collection.document_language[relevant] == collection.query_language[row]
+        in_pool[relevant[own]], relevant = False, relevant[~own]
+    candidates = np.flatnonzero(in_pool)
+    order = candidates[np.argsort(-scores[candidates], kind="stable")[:TOP]]
     found = take_rows(collection.documents, order).to_pylist()
     query = collection.queries.slice(row, 1).to_pylist()[0]
     documents = [
@@ -200,7 +200,7 @@ def _ranked(collection: Collection, row: int, value: float, scores: FloatArray) 
             document["_id"],
             document["lang"],
             " – ".join(part for part in (document.get("title"), document["text"]) if part),
-            int(at) in relevant,
+            bool(at in relevant),
         )
         for at, document in zip(order, found, strict=True)
     ]

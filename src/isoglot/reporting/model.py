@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.measures import (
     BIAS,
@@ -17,14 +17,11 @@ from isoglot.measures import (
 )
 from isoglot.reporting.charts import MAPPED, model_charts
 from isoglot.reporting.inspection import Inspection
-from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.page import figure
-from isoglot.reporting.sentences.comparison import value_row
-from isoglot.reporting.sentences.result import pool_shares, result_sentences
+from isoglot.reporting.prose import pool_shares, result_sentences, value_row
+from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.tables import Cell, Head, Table, measured
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["model_part"]
 
@@ -66,7 +63,7 @@ def model_part(name: str, arm: Inspection, tops: Mapping[str, float]) -> dict[st
     }
 
 
-def _tiles(result: Result) -> list[dict[str, str]]:
+def _tiles(result: ResultLike) -> list[dict[str, str]]:
     tiles = []
     for key in TILES:
         row, measure = value_row(result, key), measure_of(key)
@@ -77,7 +74,7 @@ def _tiles(result: Result) -> list[dict[str, str]]:
     return tiles
 
 
-def _retrieval(result: Result) -> Table:
+def _retrieval(result: ResultLike) -> Table:
     """Settings × measures."""
     present = [setting for setting in SETTINGS if getattr(result, setting)]
     names = list(
@@ -110,7 +107,7 @@ def _retrieval(result: Result) -> Table:
     return Table("Retrieval measures by setting", heads, rows, note=note)
 
 
-def _measured_table(result: Result, setting: str, measures: Any, label: str) -> Table | None:
+def _measured_table(result: ResultLike, setting: str, measures: Any, label: str) -> Table | None:
     """Bias or geometry: one row a measure, and what it says."""
     values = getattr(result, setting) or {}
     shown = [measure for measure in measures if values.get(measure.key) is not None]
@@ -133,7 +130,7 @@ def _measured_table(result: Result, setting: str, measures: Any, label: str) -> 
     return Table(label, heads, rows) if rows else None
 
 
-def _macro_differs(result: Result, setting: str, named: list[tuple[str, Measure]]) -> bool:
+def _macro_differs(result: ResultLike, setting: str, named: list[tuple[str, Measure]]) -> bool:
     """Tell whether some average over query languages is, as it is written, another than that over queries."""
     values, plain = (result.macro or {}).get(setting) or {}, getattr(result, setting) or {}
     return any(
@@ -143,13 +140,13 @@ def _macro_differs(result: Result, setting: str, named: list[tuple[str, Measure]
     )
 
 
-def _macro_cell(result: Result, setting: str, name: str, measure: Measure) -> Cell:
+def _macro_cell(result: ResultLike, setting: str, name: str, measure: Measure) -> Cell:
     macro = result.macro or {}
     interval = ((macro.get("intervals") or {}).get(setting) or {}).get(name)
     return measured((macro.get(setting) or {}).get(name), measure, tuple(interval) if interval else None)
 
 
-def _languages(result: Result) -> Table | None:
+def _languages(result: ResultLike) -> Table | None:
     """One row a language: asked, answered, and biased how much."""
     tags = order_of([*result.languages, *(row["query_lang"] for row in result.pairs)])
     if len(tags) < 2 or not result.pairs:

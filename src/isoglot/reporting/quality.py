@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.quality.sentences import finding_sentences
+from isoglot.data.quality.findings import finding_sentences
 from isoglot.files import versions
-from isoglot.reporting.facts import making
-from isoglot.reporting.figures.counts import length_heatmap, pair_count_heatmap
-from isoglot.reporting.languages import name_of
-from isoglot.reporting.page import figure, render_page, write_page
-from isoglot.reporting.sentences.words import plural
+from isoglot.reporting.figures.heatmaps import length_heatmap, pair_count_heatmap
+from isoglot.reporting.page import figure, making, render_page, write_page
 from isoglot.reporting.tables import Cell, Head, Table
+from isoglot.reporting.words import name_of, plural
 
 __all__ = ["write_quality_page"]
 

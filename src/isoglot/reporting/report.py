@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.measures import count
+from isoglot.measures import count, measure_of
 from isoglot.reporting.charts import comparison_charts, highest_values
-from isoglot.reporting.comparison import side_by_side
-from isoglot.reporting.facts import making
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
-from isoglot.reporting.page import figure, render_page, write_page
-from isoglot.reporting.sentences.comparison import comparison_sentences
-from isoglot.reporting.sentences.words import listed, plural
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Result
+from isoglot.reporting.page import figure, making, render_page, write_page
+from isoglot.reporting.prose import comparison_sentences, value_row
+from isoglot.reporting.result_like import ResultLike
+from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured
+from isoglot.reporting.words import listed, plural
 
 __all__ = ["write_report"]
 
+COMPARED = (
+    "monolingual.AP",
+    "cross_lingual.AP",
+    "multilingual.AP",
+    "multilingual.nDCG@10",
+    "rank_distance",
+    "complete@10",
+    "own_language_share@10",
+)
+
 
 def write_report(
-    results: Sequence[Result | Inspection] | Result | Inspection,
+    results: Sequence[ResultLike | Inspection] | ResultLike | Inspection,
     path: str | Path,
     *,
     command: str | None = None,
@@ -72,7 +79,7 @@ def write_report(
         "lead": _lead(next(iter(arms.values())).result) if len(collections) == 1 else "",
         "models": models,
         "comparison": comparison_sentences({name: arm.result for name, arm in arms.items()}),
-        "side_by_side": side_by_side(arms) if len(arms) > 1 else None,
+        "side_by_side": _side_by_side(arms) if len(arms) > 1 else None,
         "comparison_charts": [
             figure(shown.chart, shown.caption, widest=shown.widest) for shown in together.values()
         ],
@@ -80,10 +87,38 @@ def write_report(
     return write_page(path, render_page("report.html", context))
 
 
-def _lead(result: Result) -> str:
+def _lead(result: ResultLike) -> str:
     sizes = [plural(len(result.languages), "language")]
     counted = result.multilingual or {}
     sizes += [
         f"{count(counted[name])} {name}" for name in ("queries", "documents") if counted.get(name) is not None
     ]
     return " · ".join(sizes)
+
+
+def _side_by_side(arms: Mapping[str, Inspection]) -> Table:
+    """Return the main measures, one row a model, sortable; best values marked where intervals stand clear.
+
+    Nothing is marked where the models were measured on different collections.
+    """
+    same = len({arm.result.collection for arm in arms.values()}) == 1
+    heads, columns = [Head("model")], []
+    for key in COMPARED:
+        rows = [value_row(arm.result, key) for arm in arms.values()]
+        if all(row["mean"] is None for row in rows):
+            continue
+        measure = measure_of(key)
+        best = clearly_best(rows, measure.better) if same else None
+        unit = "percentage points" if measure.form == "points" else ""
+        heads.append(Head(measure.label, note=unit, title=measure.note))
+        columns.append(
+            [measured(row["mean"], measure, (row["low"], row["high"]), best == at) for at, row in enumerate(rows)]
+        )
+    rows_of_cells = [
+        [Cell(name, note="" if same else arm.result.collection), *(column[at] for column in columns)]
+        for at, (name, arm) in enumerate(arms.items())
+    ]
+    note = (
+        "Below each value its 95 % interval. A value is marked as best only where its interval overlaps no other's."
+    )
+    return Table("Models side by side", heads, rows_of_cells, note=note if same else "", sortable=True)

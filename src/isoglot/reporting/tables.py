@@ -1,4 +1,7 @@
-"""Tables as the templates expect them: heads, and rows of cells with text, sortable value and mark."""
+"""Tables as the templates expect them: heads, and rows of cells with text, sortable value and mark.
+
+And when a value of a table may be said to be better than others.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from typing import Any
 
 from isoglot.measures import Better, Measure, format_value, interval_text
 
-__all__ = ["Cell", "Head", "Table", "clearly_best", "measured"]
+__all__ = ["Cell", "Head", "Row", "Table", "clearly_best", "measured", "overlap"]
+
+Row = Mapping[str, Any]
+"""`mean`, `low`, `high`: a value with its interval, which may be None."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def measured(value: Any, measure: Measure, interval: tuple[Any, Any] | None = No
     return Cell(format_value(value, measure.form), value, note, best)
 
 
-def clearly_best(rows: Sequence[Mapping[str, Any]], better: Better | None) -> int | None:
+def clearly_best(rows: Sequence[Row], better: Better | None) -> int | None:
     """Find the row that is better than all others, its interval overlapping none of theirs.
 
     Args:
@@ -72,6 +78,13 @@ def clearly_best(rows: Sequence[Mapping[str, Any]], better: Better | None) -> in
         if all(low > high for other, (_, high) in enumerate(bounds) if other != at):
             return at
     return None
+
+
+def overlap(first: Row, second: Row) -> bool:
+    """Tell whether two intervals overlap; True where one is missing, as nothing is then shown to differ."""
+    if any(row.get(key) is None for row in (first, second) for key in ("low", "high")):
+        return True
+    return bool(first["low"] <= second["high"] and second["low"] <= first["high"])
 
 
 def _goodness(low: float, high: float, better: Better) -> tuple[float, float]:

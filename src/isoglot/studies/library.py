@@ -12,20 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isoglot.batching import CodeSwitcher
-from isoglot.collections import Collection
-from isoglot.collections.building import only_judged
+from isoglot.collections import Collection, select
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.data import load_collection, load_worldfacts
-from isoglot.data.catalogue.copies import copy_of, named
-from isoglot.data.catalogue.loading import holds_collection
-from isoglot.data.convert import Reading, Splits, read_form
+from isoglot.data.catalogue.loading import copy_of, named
+from isoglot.data.forms.read import holds_collection, read_form
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.lexicons.induction import induce_lexicons
 from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
 from isoglot.data.lexicons.wordnet import wordnet_lexicons
-from isoglot.data.sampling import select_rows
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import data_folder
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import read_tag
 from isoglot.studies.recipe import DataSource, LexiconSource
 
 __all__ = [
@@ -218,6 +216,10 @@ class Library:
             ) from None
 
 
+def _read_tags(tags: Sequence[str], where: str) -> list[str]:
+    return [read_tag(tag, where) for tag in tags]
+
+
 def _load(place: str | Path, source: DataSource) -> Collection:
     return load_collection(
         place, split=source.split, prefer_split="test", language=source.language, lenient=source.lenient
@@ -225,11 +227,8 @@ def _load(place: str | Path, source: DataSource) -> Collection:
 
 
 def _worldfacts(source: DataSource) -> Collection:
-    try:
-        tags = None if source.languages is None else tuple(canonical_tag(tag) for tag in source.languages)
-    except ValueError as error:
-        raise InputError(f"languages of worldfacts: {error}") from None
-    splits = load_worldfacts(tags)
+    wanted = source.languages
+    splits = load_worldfacts(None if wanted is None else tuple(_read_tags(wanted, "languages of worldfacts")))
     if source.split not in splits:
         raise InputError(f"worldfacts has no split {source.split!r}: choose one of {', '.join(splits)}")
     return splits[source.split]
@@ -267,13 +266,8 @@ def keep_languages(collection: Collection, languages: Sequence[str]) -> Collecti
     Raises:
         InputError: a tag is none, or the collection has nothing in one of the languages.
     """
-    try:
-        tags = [canonical_tag(tag) for tag in languages]
-    except ValueError as error:
-        raise InputError(f"languages of {collection.name}: {error}") from None
-    wanted = [collection.language_index(tag) for tag in tags]
-    documents = np.isin(collection.document_language, wanted)
-    return _part(collection, documents, np.isin(collection.query_language, wanted))
+    tags = _read_tags(languages, f"languages of {collection.name}")
+    return select.only_judged(select.keep_languages(collection, tags))
 
 
 def first_articles(collection: Collection, count: int) -> Collection:
@@ -297,16 +291,7 @@ def first_articles(collection: Collection, count: int) -> Collection:
     judgments = collection.judgments
     answered = np.zeros(len(collection.query_ids), bool)
     answered[judgments["query"].to_numpy()[documents[judgments["document"].to_numpy()]]] = True
-    return _part(collection, documents, answered[collection.query_index])
-
-
-def _part(collection: Collection, documents: np.ndarray, queries: np.ndarray) -> Collection:
-    """Return a collection of the documents (D,) and query versions (Q,) that are true, and their judgments."""
-    asked = np.zeros(len(collection.query_ids), bool)
-    asked[collection.query_index[queries]] = True
-    judgments = collection.judgments
-    judged = documents[judgments["document"].to_numpy()] & asked[judgments["query"].to_numpy()]
-    return only_judged(select_rows(collection, queries, documents, judged, dict(collection.metadata)))
+    return select.only_judged(select.take_part(collection, documents, answered[collection.query_index]))
 
 
 def translations_view(collection: Collection) -> Collection:
@@ -359,10 +344,7 @@ def switched_view(
     Raises:
         InputError: a tag is none, a query has several versions, or no lexicon leads into a language.
     """
-    try:
-        tags = [canonical_tag(tag) for tag in into]
-    except ValueError as error:
-        raise InputError(f"languages to switch the queries of {collection.name} into: {error}") from None
+    tags = _read_tags(into, f"languages to switch the queries of {collection.name} into")
     if len(collection.query_ids) < collection.queries.num_rows:
         raise InputError(
             f"the queries of {collection.name} have versions in several languages: nothing is to be made"

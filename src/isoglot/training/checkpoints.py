@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Sampler
 from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
@@ -85,28 +83,6 @@ def objective_state(loss: nn.Module, encoders: tuple[nn.Module, ...]) -> dict[st
     return {key: value for key, value in loss.state_dict().items() if not key.startswith(inside)}
 
 
-class RemainingSteps(Sampler[int]):
-    """The steps of a run from where it continues.
-
-    Its length is that of the whole run: from this the trainer reckons when the run ends. Nothing is skipped one by
-    one, so that a run goes on at once at any step.
-
-    Args:
-        start: the first step to make.
-        steps: of the whole run.
-    """
-
-    def __init__(self, start: int, steps: int) -> None:
-        self.start = start
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.steps))
-
-
 class _Epoch(TrainerCallback):
     """Keeps the epoch true, which the trainer counts from where it continued: a run is one epoch."""
 
@@ -167,14 +143,10 @@ class CheckpointMixin:
         resume = None if checkpoint is None else str(checkpoint)
         return super().train(resume_from_checkpoint=resume, **kwargs)  # type: ignore[misc]
 
-    def remaining_steps(self) -> RemainingSteps:
-        """Return the sampler of the data loader: each item is a step of `BatchSampler`, from `start_step` on.
-
-        The loader must have a `generator` of its own: one without draws from the random numbers that were just
-        restored.
-        """
+    def remaining_steps(self) -> range:
+        """Return the steps of `BatchSampler` that the run still takes: from `start_step` to its end."""
         each = self.args.gradient_accumulation_steps
-        return RemainingSteps(self.start_step * each, self.args.max_steps * each)
+        return range(self.start_step * each, self.args.max_steps * each)
 
     @property
     def best_checkpoint(self) -> Path | None:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from isoglot.batching import Pairing, Schedule, Strategy, strategy
-from isoglot.encoders.attention import Attention
+from isoglot.encoders.tuning import Attention
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.nested import (

@@ -1,19 +1,15 @@
-"""Unlabelled text of a target domain: the documents of a folder, whatever else is in it."""
+"""Unlabelled text of a target domain: the documents of a collection, or of a folder with nothing else in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from isoglot.collections import Collection
-from isoglot.collections.building import TEXT_COLUMNS, build_collection
-from isoglot.collections.folder import _read_texts, _text_file, folder_name
-from isoglot.collections.problems import Problems
+from isoglot.collections.folder import collection_folders, read_documents
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import NAMED, _is_lareqa
+from isoglot.data.catalogue.loading import named
+from isoglot.data.forms.read import holds_collection
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
 
 __all__ = ["load_target"]
 
@@ -27,29 +23,16 @@ def load_target(name: str, *, language: str | None = None, lenient: bool = False
         lenient: leave bad rows out instead of failing.
 
     Raises:
-        InputError: there is no such folder, or its documents are not as they should be.
+        InputError: there is no such collection or folder, or its documents are not as they should be.
+        IsoglotError: a data set of the catalogue cannot be downloaded.
     """
     folder = Path(name)
-    if (name in NAMED and not folder.exists()) or _is_lareqa(folder):
-        return load_collection(name, prefer_split="train", lenient=lenient)
-    if not folder.is_dir():
-        raise InputError(f"the target {name} is {'a file, not a folder' if folder.exists() else 'missing'}")
-    path = _text_file(folder, "corpus")
-    try:
-        default = canonical_tag(language) if language is not None else None
-    except ValueError as error:
-        raise InputError(f"--lang: {error}") from None
-    problems = Problems(name, lenient)
-    documents, numbers = _read_texts(path, "documents", TEXT_COLUMNS["documents"], problems, default)
-    row_name = "row" if path.suffix == ".parquet" else "line"
-    none = pa.array([], pa.string())
-    collection = build_collection(
-        documents,
-        pa.table(dict.fromkeys(TEXT_COLUMNS["queries"], none)),
-        pa.table({"query-id": none, "corpus-id": none, "score": pa.array([], pa.int32())}),
-        name=folder_name(folder),
-        problems=problems,
-        locate=lambda _, row: f"{path.name} {row_name} {row + 1 if numbers is None else numbers[row]}",
-    )
-    problems.finish()
-    return collection
+    if folder.is_file():
+        raise InputError(f"the target {name} is a file, not a folder")
+    if None not in collection_folders(folder) and holds_collection(folder):  # one for each split, or XQuAD-R's
+        return load_collection(name, prefer_split="train", language=language, lenient=lenient)
+    if folder.is_dir():
+        return read_documents(folder, language=language, lenient=lenient)
+    if named(name) is None:
+        raise InputError(f"the target {name} is missing")
+    return load_collection(name, prefer_split="train", language=language, lenient=lenient)

@@ -19,9 +19,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from isoglot.batching import Hybrid, Multiway, Strategy
-from isoglot.batching.collate import StepCollator, StepDataset, Switcher
+from isoglot.batching.collate import StepCollator, StepLoader, Switcher
 from isoglot.batching.joint import make_sampler
-from isoglot.batching.prefetch import PrefetchLoader
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
@@ -126,7 +125,6 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
 
     def get_train_dataloader(self) -> DataLoader:
         """Return a loader of the run's steps, each one whole batch of which every process embeds its share."""
-        steps = self.args.max_steps * self.args.gradient_accumulation_steps
         collator = StepCollator(
             self.sampler,
             self.data_collator,
@@ -135,12 +133,11 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
             negatives=self._negatives,
             switcher=self._switcher,
         )
-        return PrefetchLoader(
-            StepDataset(steps),
-            batch_size=1,
-            sampler=self.remaining_steps(),
-            generator=torch.Generator(),  # workers' seeds from here, lest an iterator draw from the run's own
-            collate_fn=collator,
+        remaining = self.remaining_steps()
+        return StepLoader(
+            remaining.stop,
+            collator,
+            start=remaining.start,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
         )

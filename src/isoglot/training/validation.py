@@ -13,9 +13,8 @@ from transformers import TrainerCallback
 
 from isoglot.collections import Collection
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import NAMED
 from isoglot.errors import InputError
-from isoglot.evaluation import MultilingualEvaluator, judged_query_rows, judgments_of
+from isoglot.evaluation import MultilingualEvaluator, judgments_of
 from isoglot.evaluation.measures import parse_measure
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.config import TrainConfig
@@ -80,7 +79,7 @@ def what_is_missing(collection: Collection) -> dict[str, str | None]:
     Raises:
         InputError: no query has a relevant document, so nothing can be measured.
     """
-    judged = judgments_of(collection, judged_query_rows(collection))
+    judged = judgments_of(collection, collection.judged_query_rows())
     language = judged.document_language[judged.documents].astype(np.int64)
     own = language == collection.query_language[judged.query_rows][judged.queries]
     size = len(collection.languages)
@@ -141,7 +140,7 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
     collection = load_collection(
         config.validation,
         # worldfacts has no third split
-        prefer_split="test" if config.validation in NAMED else "dev",
+        prefer_split="test" if config.validation == "worldfacts" else "dev",
         language=config.lang,
         lenient=config.lenient,
     )

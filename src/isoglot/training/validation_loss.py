@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from isoglot.batching import Batch, BatchSampler, CrossLingual, Hybrid, Monolingual, Strategy
 from isoglot.collections import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation import judged_query_rows
 from isoglot.objectives import EmbeddedBatch, InfoNCE
 
 __all__ = ["MOST_ROWS", "ValidationLoss"]
@@ -50,7 +49,7 @@ class ValidationLoss:
 
     def __init__(self, collection: Collection, batch_size: int, term: Any) -> None:
         self.collection = collection
-        self._rows = judged_query_rows(collection)
+        self._rows = collection.judged_query_rows()
         self._infonce = InfoNCE(float(term.temperature()), term.symmetric)
         sampler = BatchSampler(collection, _strategy(collection), batch_size, SEED)
         counts = collection.pair_counts
@@ -68,7 +67,7 @@ class ValidationLoss:
         """Return the loss of embeddings.
 
         Args:
-            queries: (q, d) of the queries with a relevant document, in order (`judged_query_rows`).
+            queries: (q, d) of the queries with a relevant document, in order (`Collection.judged_query_rows`).
             documents: (D, d) of all documents, in order.
         """
         total = 0.0

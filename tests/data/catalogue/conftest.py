@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from isoglot.data import catalogue
-from isoglot.data.catalogue import copies
-from isoglot.data.catalogue.entry import Entry
-from isoglot.data.catalogue.listing import find_entry
+from isoglot.data.catalogue import loading
+from isoglot.data.catalogue.entry import Entry, find_entry
 
 
 @dataclass
@@ -240,5 +239,5 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> None:
     def find(name: str) -> Entry:
         return ENTRIES[name] if name in ENTRIES else find_entry(name)
 
-    monkeypatch.setattr(copies, "find_entry", find)
+    monkeypatch.setattr(loading, "find_entry", find)
     monkeypatch.setattr(catalogue, "find_entry", find)

@@ -11,8 +11,14 @@ import time
 
 import pytest
 
-from isoglot.data.catalogue.checksums import checksum_of, read_record, record_path
-from isoglot.data.catalogue.download import DownloadError, download, why_unreachable
+from isoglot.data.catalogue.download import (
+    DownloadError,
+    checksum_of,
+    download,
+    read_record,
+    record_path,
+    why_unreachable,
+)
 from isoglot.errors import InputError, IsoglotError
 
 CONTENT = random.Random(0).randbytes(300_000)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from isoglot.data.catalogue import Entry, all_entries, entry_names, find_entry, listing
+from isoglot.data.catalogue import Entry, all_entries, entry_names, find_entry
+from isoglot.data.catalogue import entry as entries
 from isoglot.data.catalogue.entry import FormReader
 from isoglot.data.convert import FORMS, Reading
 from isoglot.errors import InputError
@@ -117,15 +118,15 @@ def test_a_wrong_entry_is_refused(change, message):
 
 def test_an_entry_is_a_file_of_its_name(tmp_path, monkeypatch):
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(RIGHT))
-    monkeypatch.setattr(listing, "FOLDER", tmp_path)
-    for cached in (listing.entry_names, listing.find_entry):
+    monkeypatch.setattr(entries, "FOLDER", tmp_path)
+    for cached in (entries.entry_names, entries.find_entry):
         cached.cache_clear()
     try:
         assert entry_names() == ("small",)
         assert find_entry("small").languages == ("de", "en")
     finally:
         monkeypatch.undo()
-        for cached in (listing.entry_names, listing.find_entry):
+        for cached in (entries.entry_names, entries.find_entry):
             cached.cache_clear()
 
 

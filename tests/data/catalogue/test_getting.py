@@ -12,10 +12,10 @@ import yaml
 from isoglot.collections.folder import read_collection, read_splits, splits_of
 from isoglot.collections.writing import write_collection
 from isoglot.data.catalogue import find_entry
-from isoglot.data.catalogue.data_folder import download_folder
 from isoglot.data.catalogue.download import DownloadError
 from isoglot.data.catalogue.entry import File
-from isoglot.data.catalogue.getting import Wanted, get_data, read_data, wanted_languages
+from isoglot.data.catalogue.files import Wanted, download_folder
+from isoglot.data.catalogue.getting import get_data, read_data, wanted_languages
 from isoglot.errors import InputError, IsoglotError
 
 AFRIQA = (
@@ -312,13 +312,13 @@ def test_belebele_is_read_through_mteb(tmp_path, monkeypatch):
     pytest.importorskip("mteb", reason="the extra mteb is not installed")
     import datasets
 
-    from isoglot.data.mteb import belebele
+    from isoglot.data.mteb import known
 
     def rows(path, name, revision, split):
         row = {"link": "l", "question_number": 1, "question": f"{name}?", "flores_passage": f"{name} passage"}
         return datasets.Dataset.from_list([row])
 
-    monkeypatch.setattr(belebele, "load_dataset", rows)
+    monkeypatch.setattr(known, "load_dataset", rows)
     entry = find_entry("belebele")
     get_data(entry, tmp_path / "out", Wanted(wanted_languages(entry, ["de", "am"])))
     collection = read_collection(tmp_path / "out")

@@ -11,13 +11,13 @@ import tarfile
 
 import pytest
 
-from isoglot.collections.building import only_judged
 from isoglot.collections.folder import read_splits
 from isoglot.collections.negatives import hard_negative_rows
-from isoglot.data.catalogue import all_entries, find_entry
+from isoglot.collections.select import only_judged
+from isoglot.data.catalogue import all_entries, find_entry, irds
 from isoglot.data.catalogue.entry import IrDatasetsReader
-from isoglot.data.catalogue.getting import Wanted, get_data, read_data
-from isoglot.data.catalogue.readers import irds
+from isoglot.data.catalogue.files import Wanted
+from isoglot.data.catalogue.getting import get_data, read_data
 from isoglot.errors import InputError, IsoglotError
 
 pytest.importorskip("ir_datasets", reason="the extra data is not installed")

@@ -10,7 +10,8 @@ import yaml
 from isoglot.collections import collection_from_rows, write_collection
 from isoglot.data.catalogue import find_entry
 from isoglot.data.catalogue.entry import Count, Size
-from isoglot.data.catalogue.getting import Wanted, get_data, read_data
+from isoglot.data.catalogue.files import Wanted
+from isoglot.data.catalogue.getting import get_data, read_data
 from isoglot.errors import InputError
 
 

@@ -6,7 +6,8 @@ import json
 
 import isoglot as ig
 from isoglot.collections.folder import read_splits
-from isoglot.data.catalogue.getting import Wanted, get_data
+from isoglot.data.catalogue.files import Wanted
+from isoglot.data.catalogue.getting import get_data
 from isoglot.data.convert import Reading, read_form
 
 

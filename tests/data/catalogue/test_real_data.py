@@ -8,9 +8,9 @@ import pytest
 import isoglot as ig
 from isoglot.collections.folder import read_splits
 from isoglot.data.catalogue import find_entry
-from isoglot.data.catalogue.checksums import checksum_of
-from isoglot.data.catalogue.getting import Wanted, get_data, read_data
-from isoglot.data.catalogue.staging import find_files
+from isoglot.data.catalogue.download import checksum_of
+from isoglot.data.catalogue.files import Wanted, find_files
+from isoglot.data.catalogue.getting import get_data, read_data
 from isoglot.data.convert import Reading, read_form
 from isoglot.errors import InputError
 

@@ -132,7 +132,7 @@ def test_a_bad_passage_is_named(source: Path, tmp_path: Path, row: str, message:
 
 def test_repeated_passages_of_a_folder_are_named(source: Path, tmp_path: Path):
     (tmp_path / "corpus.jsonl").write_bytes(as_lines(PASSAGES[0], PASSAGES[0]))
-    with pytest.raises(InputError, match=r"duplicate document id \(corpus.jsonl row 2: 'p1'\)"):
+    with pytest.raises(InputError, match=r"duplicate document id \(corpus.jsonl line 2: 'p1'\)"):
         read(source, corpus=tmp_path, language="en")
     assert list(documents(read(source, corpus=tmp_path, language="en", lenient=True))) == ["p1"]
 

@@ -5,8 +5,8 @@ import mteb
 import pytest
 from mteb_helpers import hub_task, part, preloaded, write_hub_folder
 
-from isoglot.data.mteb import belebele, collection_from_mteb, local_task
-from isoglot.data.mteb.parallel import PAIR_ORDER, SHARED_IDS
+from isoglot.data.mteb import collection_from_mteb, known, local_task
+from isoglot.data.mteb.known import PAIR_ORDER, SHARED_IDS
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.evaluation import evaluate
@@ -218,7 +218,7 @@ def test_belebele_is_joined_by_its_publishers_keys(monkeypatch):
         "ibo_Latn": belebele_rows("ibo_Latn", range(6)),
         "deu_Latn": belebele_rows("deu_Latn", [5, 3, 1, 0, 2, 4]),
     }
-    monkeypatch.setattr(belebele, "load_dataset", lambda path, name, revision, split: data[name])
+    monkeypatch.setattr(known, "load_dataset", lambda path, name, revision, split: data[name])
     collection = collection_from_mteb("BelebeleRetrieval", languages=["en", "de", "ig"])
     assert collection.languages == ("de", "en", "ig")
     assert collection.documents.num_rows == 9
@@ -236,11 +236,11 @@ def test_belebele_that_cannot_be_read_is_said(monkeypatch):
     def unreachable(*_, **__):
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(belebele, "load_dataset", unreachable)
+    monkeypatch.setattr(known, "load_dataset", unreachable)
     with pytest.raises(IsoglotError, match=r"Belebele in deu_Latn .* cannot be loaded: no route"):
         collection_from_mteb("BelebeleRetrieval", languages=["de"])
     other = datasets.Dataset.from_list([{"link": "x"}])
-    monkeypatch.setattr(belebele, "load_dataset", lambda *_, **__: other)
+    monkeypatch.setattr(known, "load_dataset", lambda *_, **__: other)
     with pytest.raises(InputError, match="no column 'question_number'"):
         collection_from_mteb("BelebeleRetrieval", languages=["de"])
 

@@ -2,8 +2,9 @@ import mteb
 import pytest
 from mteb.languages.check_language_code import check_language_code
 
-from isoglot.data.mteb.languages import mteb_code, speaks, tag_of_code, tag_of_codes
+from isoglot.data.mteb.library import mteb_code, speaks, tag_of_code, tag_of_codes
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,22 @@ from isoglot.errors import InputError
 )
 def test_codes_of_mteb_become_canonical_tags(code, tag):
     assert tag_of_code(code) == tag
+
+
+PRINCIPAL = {
+    **{"als": "sq", "arb": "ar", "azj": "az", "cmn": "zh", "ekk": "et", "gaz": "om", "khk": "mn", "lvs": "lv"},
+    **{"npi": "ne", "ory": "or", "pbt": "ps", "pes": "fa", "plt": "mg", "swh": "sw", "uzn": "uz", "zsm": "ms"},
+}
+"""Members that CLDR (languageAlias with reason="macrolanguage") takes for the whole of their macrolanguages."""
+
+
+def test_of_the_members_of_a_macrolanguage_only_the_principal_one_is_taken_for_it():
+    tasks = mteb.get_tasks(task_types=["Retrieval"], modalities=["text"], exclusive_modality_filter=True)
+    codes = {code for task in tasks for many in task.metadata.hf_subsets_to_langscripts.values() for code in many}
+    languages = {code: code.split("-")[0] for code in (*codes, "ekk-Latn") if not code.endswith("-Code")}
+    assert PRINCIPAL.keys() < set(languages.values())
+    for code, language in languages.items():
+        assert tag_of_code(code).split("-")[0] == PRINCIPAL.get(language, canonical_tag(language)), code
 
 
 def test_the_language_variants_of_belebele_stay_apart():

@@ -1,13 +1,14 @@
 import shutil
 
 import mteb
+import numpy as np
 import pytest
 
+from isoglot.collections.select import keep_languages, take_part
 from isoglot.collections.writing import write_collection
 from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.data.mteb import MLQARRetrieval, XQuADRRetrieval, collection_from_mteb
 from isoglot.data.mteb.collection_task import POOL
-from isoglot.data.mteb.selection import keep_languages, keep_queries
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
@@ -85,7 +86,8 @@ def test_a_language_that_the_task_lacks_is_said(small, tmp_path):
 
 def test_part_of_a_collection_keeps_its_judgments(small):
     whole = read_lareqa(small)
-    part = keep_queries(keep_languages(whole, ["de", "en"]), 5)
+    part = keep_languages(whole, ["de", "en"])
+    part = take_part(part, np.ones(part.documents.num_rows, bool), part.query_index < 5)
     assert len(part.query_ids) == 5
     assert part.queries.num_rows == 10
     assert part.languages == ("de", "en")

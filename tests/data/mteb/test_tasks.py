@@ -8,6 +8,7 @@ import isoglot.data.mteb
 from isoglot.data.mteb import library
 from isoglot.data.mteb.tasks import find_task, limit_task, load_task
 from isoglot.errors import InputError, IsoglotError
+from isoglot.evaluation.mteb import evaluate_mteb
 
 
 def test_tasks_of_mteb_and_of_ours_are_found():
@@ -64,8 +65,9 @@ def test_data_that_cannot_be_downloaded_is_one_sentence(monkeypatch):
 def test_without_mteb_the_remedy_is_given(monkeypatch):
     monkeypatch.setattr(library, "find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install 'isoglot\\[mteb\\]'"):
-        isoglot.data.mteb.evaluate_mteb  # noqa: B018
-    assert isoglot.data.mteb.BenchmarkResult
+        isoglot.data.mteb.collection_from_mteb  # noqa: B018
+    with pytest.raises(InputError, match="pip install 'isoglot\\[mteb\\]'"):
+        evaluate_mteb(None, "NFCorpus")
     with pytest.raises(AttributeError):
         isoglot.data.mteb.nothing  # noqa: B018
 
@@ -76,8 +78,10 @@ def test_an_old_mteb_is_said(monkeypatch):
         library.require_mteb()
 
 
-def test_the_package_is_imported_without_mteb(monkeypatch):
+def test_the_packages_are_imported_without_mteb(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "mteb"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "mteb", None)
     importlib.reload(isoglot.data.mteb)
+    monkeypatch.delitem(sys.modules, "isoglot.evaluation.mteb")
+    assert importlib.import_module("isoglot.evaluation.mteb").BenchmarkResult

@@ -12,8 +12,7 @@ import pytest
 from isoglot.cli import main
 from isoglot.collections import Collection, collection_from_rows, write_collection
 from isoglot.data import load_collection
-from isoglot.data.quality.report import quality_findings
-from isoglot.data.quality.sentences import finding_sentences
+from isoglot.data.quality.findings import finding_sentences, quality_findings
 from isoglot.data.stats import collection_stats, length_histograms
 from isoglot.reporting.quality import write_quality_page
 

@@ -14,11 +14,17 @@ from hypothesis import strategies as st
 
 from isoglot.collections import Collection, collection_from_rows
 from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicates, find_same_in_languages
-from isoglot.data.quality.grams import gram_numbers, gram_set, jaccard
-from isoglot.data.quality.minhash import HASHES, RECALL, bands_for, sketch
-from isoglot.data.quality.near import find_near
-from isoglot.data.quality.normalising import digests, normalised
-from isoglot.data.quality.texts import Texts
+from isoglot.data.quality.near import (
+    HASHES,
+    RECALL,
+    bands_for,
+    find_near,
+    gram_numbers,
+    gram_set,
+    jaccard,
+    sketch,
+)
+from isoglot.data.quality.texts import Texts, digests, normalised
 
 LETTERS = {"latin": "abcdefgh", "thai": "กขคงจฉชซ", "han": "一丁七万丈三上下", "astral": "𐌀𐌁𐌂𐌃𐌄𐌅𐌆𐌇"}
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from isoglot.data import load_collection
-from isoglot.data.translation import identify
-from isoglot.data.translation.gates import GATES, Pair, check_gates, length_ratio, reject
-from isoglot.data.translation.judging import Verdict, judge
+from isoglot.data.translation import gates
+from isoglot.data.translation.gates import GATES, Pair, Verdict, check_gates, judge, length_ratio, reject
 from isoglot.errors import InputError
 
 ENGLISH = "How do I list the files of a folder, the newest first?"
@@ -115,7 +114,7 @@ def test_lengths_are_learnt_from_many_and_bad_ones_do_not_move_them():
 
 
 def test_without_an_identifier_the_script_still_tells(monkeypatch):
-    monkeypatch.setattr(identify, "_identifier", lambda: None)
+    monkeypatch.setattr(gates, "_identifier", lambda: None)
     german = "Der Ausschuss hat gestern beschlossen, dass alle Mitglieder zahlen müssen."
     assert reject(LONG, german, Pair("en", "ru")) == "language"
     assert reject(LONG, german, Pair("en", "fr")) is None
@@ -146,3 +145,20 @@ def test_what_does_not_come_back_is_rejected():
     assert found[2].reason == "round-trip"
     assert found[2].chrf < 40
     assert all(verdict.reason is None for verdict in judge(texts, there, "en", "de", back=back))
+
+
+CHRF = [  # translation back, source, the chrF that Popović's definition gives: by hand, and as sacrebleu's
+    ("the cat sat on the mat", "the cat is on the mat", 64.6),
+    ("Der Hund bellt.", "Der Hund bellte laut.", 67.1),
+    ("在东京", "在东京都", 68.9),
+    ("abc", "xyz", 0.0),
+    ("a", "ab", 55.6),
+    (" the  cat\n", "the cat", 100.0),
+    ("", "the cat", 0.0),
+]
+
+
+@pytest.mark.parametrize(("back", "text", "chrf"), CHRF)
+def test_how_alike_the_way_back_is(back, text, chrf):
+    (verdict,) = judge([text], ["etwas"], "en", "de", back=[back])
+    assert verdict.chrf == chrf

@@ -7,15 +7,14 @@ from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CO
 from transformers.models.mbart50.tokenization_mbart50 import FAIRSEQ_LANGUAGE_CODES as MBART50
 from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES as NLLB
 
-from isoglot.data.translation.schemes.m2m100 import ALIASES
-from isoglot.data.translation.schemes.scheme import codes_by_tag
+from isoglot.data.translation.schemes import codes_by_tag
 from isoglot.languages.matching import closest_tag, is_language_group, macrolanguage, match_tag, script_of
 from isoglot.languages.tags import canonical_tag
 
 CODES = {
     "NLLB": codes_by_tag(NLLB),
-    "M2M100": codes_by_tag(M2M100["m2m100"], ALIASES),
-    "mBART-50": codes_by_tag(MBART50, {code: code[:2] for code in MBART50 if code.endswith("_XX")}),
+    "M2M100": codes_by_tag(M2M100["m2m100"]),
+    "mBART-50": codes_by_tag(MBART50),
 }
 
 MATCHES = """

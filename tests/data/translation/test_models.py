@@ -84,7 +84,7 @@ def test_batches_change_no_translation(models, name):
     alone = [translated(translator, [text], "en", "de")[0] for text in TEXTS[:4]]
     assert len(set(alone)) > 2  # else the order would not show
     for tokens in (30, 10_000):
-        translator._batch_tokens = tokens
+        translator.batch_tokens = tokens
         everything = translated(translator, TEXTS, "en", "de")
         assert everything[:4] == alone
         assert translated(translator, TEXTS[::-1], "en", "de") == everything[::-1]

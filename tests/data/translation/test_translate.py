@@ -312,7 +312,7 @@ def test_the_command_says_what_it_cannot_do(data, models, tmp_path, capsys, opti
 )
 def test_options_are_checked_before_anything_is_read(data, tmp_path, capsys, monkeypatch, options, said):
     monkeypatch.setattr("isoglot.data.catalogue.loading.load_splits", lambda *a, **k: pytest.fail("read"))
-    monkeypatch.setattr("isoglot.data.translation.loading.load_translator", lambda *a, **k: pytest.fail("x"))
+    monkeypatch.setattr("isoglot.data.translation.load_translator", lambda *a, **k: pytest.fail("x"))
     command = ["data", "translate", str(data), "--model", "none", "--out", str(tmp_path / "out")]
     assert main([*command, *options]) == 2
     assert said in capsys.readouterr().err

@@ -9,7 +9,7 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoi
 from torch.nn import functional
 
 from isoglot.encoders import scratch_encoder
-from isoglot.encoders.checkpointing import checkpoint_gradients
+from isoglot.encoders.tuning import checkpoint_gradients
 from isoglot.training.cpu.dropout import BLOCK, attention, drop, quick_dropout
 
 

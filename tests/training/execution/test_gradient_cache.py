@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from isoglot.batching import BatchSampler, Hybrid, Multiway
 from isoglot.batching.collate import StepCollator
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
-from isoglot.data.catalogue.loading import load_worldfacts
+from isoglot.data import load_worldfacts
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.execution import Objective

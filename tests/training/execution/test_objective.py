@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from isoglot.batching import BatchSampler, Hybrid
 from isoglot.batching.collate import StepCollator
-from isoglot.batching.roles import Role
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
@@ -23,6 +22,7 @@ from isoglot.objectives import (
     InfoNCE,
     LanguageAdversary,
     MultiwayInfoNCE,
+    Role,
     Term,
 )
 from isoglot.training.execution import Objective
@@ -134,6 +134,15 @@ def test_the_loss_is_the_weighted_sum_of_the_terms():
     fresh, labels = inputs(VERSIONS)
     sum(weight * Objective(Given(), term)(fresh, labels) for term, weight in terms.items()).backward()
     assert torch.allclose(got, torch.cat([part["embeddings"].grad for part in fresh]), atol=1e-6)
+
+
+def test_a_written_sum_is_the_same_objective():
+    parts = {InfoNCE(0.1): 1.0, DistributionAlignment(0.2): 0.5}
+    first, second = parts
+    written, given = (Objective(Given(), one)(*inputs(VERSIONS)) for one in (first + 0.5 * second, parts))
+    assert {name: share.item() for name, share in written.items()} == {
+        name: share.item() for name, share in given.items()
+    }
 
 
 def test_one_term_alone_gives_a_plain_loss_with_its_weight():

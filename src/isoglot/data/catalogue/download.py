@@ -1,21 +1,23 @@
 """Downloading a file: whole or not at all, going on where an earlier attempt stopped, its checksum verified.
 
 pooch checks and keeps the files; this is its downloader, which pooch's own does not do: it goes on with a partial
-file by an HTTP range request (RFC 9110, sections 13.1.5 and 14), where the server allows.
+file by an HTTP range request (RFC 9110, sections 13.1.5 and 14), where the server allows. A checksum that nobody
+states is recorded beside the first download, as `sha256sum` writes and checks it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from isoglot.data.catalogue.checksums import checksum_of, read_record, record, record_path
-from isoglot.errors import IsoglotError
+from isoglot.errors import InputError, IsoglotError
+from isoglot.files import new_file
 
-__all__ = ["DownloadError", "Notify", "download", "why_unreachable"]
+__all__ = ["DownloadError", "Notify", "checksum_of", "download", "read_record", "record_path", "why_unreachable"]
 
 Notify = Callable[[str, int, int | None], None]
 """Told (file name, bytes that are there, bytes in all or None) while a download goes on."""
@@ -23,6 +25,46 @@ Notify = Callable[[str, int, int | None], None]
 TIMEOUT = 30
 BLOCK = 1 << 13  # what is lost when a connection is cut
 ATTEMPTS = 3
+
+
+def checksum_of(path: Path, algorithm: str = "sha256") -> str:
+    """Return the checksum of a file as `algorithm:digits`.
+
+    Args:
+        path: the file.
+        algorithm: `sha256` or `md5`.
+    """
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return f"{algorithm}:{digest.hexdigest()}"
+
+
+def record_path(path: Path) -> Path:
+    """Return where the checksum of a download is recorded: beside it, as `sha256sum` writes and checks it."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _record(path: Path) -> None:
+    """Record the checksum of a download."""
+    with new_file(record_path(path)) as file:
+        file.write(f"{checksum_of(path).removeprefix('sha256:')}  {path.name}\n")
+
+
+def read_record(path: Path) -> str | None:
+    """Return the recorded checksum of a download as `sha256:digits`; None if there is no record.
+
+    Raises:
+        InputError: the record is not one.
+    """
+    found = record_path(path)
+    if not found.is_file():
+        return None
+    digits = found.read_text(encoding="utf-8", errors="replace").split(" ")[0].strip()
+    if len(digits) != 64 or not set(digits) <= set("0123456789abcdef"):
+        raise InputError(f"{found} does not hold a sha256 checksum: remove it, and the checksum is recorded anew")
+    return f"sha256:{digits}"
 
 
 class DownloadError(IsoglotError):
@@ -225,5 +267,5 @@ def download(url: str, path: Path, checksum: str | None, notify: Notify | None =
             "damaged on the way, or its publisher has changed it"
         ) from None
     if expected is None:
-        record(path)
+        _record(path)
     return path

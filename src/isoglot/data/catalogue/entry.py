@@ -1,17 +1,36 @@
-"""What the catalogue says about a named data set: one YAML file each, checked when it is read."""
+"""What the catalogue says about a named data set: one YAML file each, found by name, checked when it is read."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from pathlib import PurePosixPath
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Built", "Count", "Entry", "File", "FormReader", "IrDatasetsReader", "MtebReader", "Size", "Wordnets"]
+__all__ = [
+    "Built",
+    "Count",
+    "Entry",
+    "File",
+    "FormReader",
+    "IrDatasetsReader",
+    "MtebReader",
+    "Size",
+    "Wordnets",
+    "all_entries",
+    "entry_names",
+    "find_entry",
+]
 
+FOLDER = Path(__file__).parent / "entries"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
 CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}")
 
 
@@ -91,7 +110,7 @@ class File(_Checked):
 
 
 class FormReader(_Checked):
-    """Files of a published form, read by `isoglot.data.convert.read_form`.
+    """Files of a published form, read by `isoglot.data.forms.read.read_form`.
 
     Attributes:
         form: one of its forms.
@@ -232,3 +251,39 @@ class Entry(_Checked):
         if languages is None:
             return self.files
         return tuple(file for file in self.files if not file.languages or set(file.languages) & set(languages))
+
+
+@cache
+def entry_names() -> tuple[str, ...]:
+    """Return the names of all data sets of the catalogue, sorted; reads no entry."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+@cache
+def find_entry(name: str) -> Entry:
+    """Return the entry of a data set.
+
+    Args:
+        name: its name, in any case.
+
+    Raises:
+        InputError: there is none of this name, or it is that of a part.
+    """
+    if name.lower() in entry_names():
+        name = name.lower()
+    else:
+        whole, _, part = name.lower().partition("/")
+        if part and whole in entry_names():
+            raise InputError(
+                f"{name} is a part of {whole}, and comes with it: `isoglot data get {whole}` gets all parts, and "
+                f"then {whole}/{part} names this one wherever a collection is asked for"
+            )
+        close = difflib.get_close_matches(name.lower(), entry_names(), n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise InputError(f"the catalogue has no data set {name!r}; {hint}`isoglot data list` shows all")
+    return Entry.model_validate(yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_Loader))
+
+
+def all_entries() -> tuple[Entry, ...]:
+    """Return all entries, sorted by name."""
+    return tuple(find_entry(name) for name in entry_names())

@@ -1,58 +1,54 @@
-"""`load_collection`: a collection by name or folder."""
+"""`load_collection`: a collection by its folder, or by a name, whose copy is made when it is first asked for."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from isoglot.collections.building import collection_from_rows
+from filelock import FileLock
+
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection, read_splits
-from isoglot.collections.parts import collection_folders, read_folders
-from isoglot.data.forms.lareqa import read_lareqa
+from isoglot.collections.folder import collection_folders, read_collection, read_folders
+from isoglot.data.catalogue.entry import Built, Entry, Wordnets, entry_names, find_entry
+from isoglot.data.catalogue.files import Wanted
+from isoglot.data.catalogue.getting import get_data, read_data
+from isoglot.data.forms.read import load_folder, load_folder_splits
+from isoglot.data.forms.rows import Splits
+from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
+from isoglot.files import data_folder
 
-__all__ = ["NAMED", "holds_collection", "load_collection", "load_splits", "load_worldfacts", "refuse_missing"]
+__all__ = ["copy_of", "is_here", "load_collection", "load_splits", "named", "refuse_missing"]
 
-NAMED = ("worldfacts",)
+logger = logging.getLogger(__name__)
 
 
-def load_worldfacts(languages: tuple[str, ...] | None = None) -> dict[str, Collection]:
-    """Build the embedded default collection.
+def named(name: str) -> tuple[Entry, str | None] | None:
+    """Return the data set that a name stands for, and the part that it names (`tldr/train`); None if it is none."""
+    first, _, part = name.partition("/")
+    if first.lower() not in entry_names():
+        return None
+    return find_entry(first.lower()), part or None
 
-    Args:
-        languages: only these; all if None.
 
-    Returns:
-        Split ("train", "test") -> collection. The splits share their documents; their queries differ.
+def copy_of(entry: Entry) -> Path:
+    """Return where the copy of a data set is, or would be."""
+    return data_folder() / entry.name
+
+
+def is_here(entry: Entry) -> bool:
+    """Tell whether a name can be used without a download."""
+    return isinstance(entry.reader, Built) or copy_of(entry).exists()
+
+
+def refuse_missing(name: str | Path) -> None:
+    """Refuse what is neither a file or folder nor a name, before anything is read.
 
     Raises:
-        InputError: a language that worldfacts does not have.
+        InputError: there is no such collection.
     """
-    from isoglot.data.worldfacts import build_worldfacts
-
-    tables = build_worldfacts(languages)
-    return {
-        split: collection_from_rows(
-            tables.documents,
-            tables.queries[split],
-            tables.qrels[split],
-            name=f"worldfacts/{split}",
-            metadata=dict(tables.metadata),
-        )
-        for split in tables.queries
-    }
-
-
-def _is_lareqa(folder: Path) -> bool:
-    """Tell whether a folder holds one JSON file per language, and none of the files of a collection."""
-    if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
-        return False
-    return any(folder.glob("[a-z][a-z].json"))
-
-
-def holds_collection(folder: Path) -> bool:
-    """Tell whether `load_collection` reads a folder: a collection, one for each split, or XQuAD-R's files."""
-    return bool(collection_folders(folder)) or _is_lareqa(folder)
+    if not Path(name).exists() and named(str(name)) is None:
+        raise InputError(f"the collection {name} is missing")
 
 
 def load_collection(
@@ -67,8 +63,8 @@ def load_collection(
 
     Args:
         name: a collection folder or BEIR folder, or a folder with one for each split (`train`, `dev`, `test`); a
-            folder of XQuAD-R or MLQA-R as published, whose candidates are then sentences; `worldfacts`; or a
-            data set of the catalogue (`xquad-r`, or `tldr/train` for a part), which is downloaded and converted at
+            folder of XQuAD-R or MLQA-R as published, whose candidates are then sentences; or a data set of the
+            catalogue (`worldfacts`, `xquad-r`, or `tldr/train` for a part), which is downloaded and converted at
             first use and kept in the folder of $ISOGLOT_DATA. A folder that is there wins over a name.
         split: which judgments to load where there are several.
         prefer_split: the split taken when `split` is not given and there are several.
@@ -76,39 +72,36 @@ def load_collection(
         lenient: leave bad rows out instead of failing.
 
     Raises:
-        InputError: there is no such collection, or it is not as it should be.
+        InputError: there is no such collection or split, it is not as it should be, or it is too large to be
+            downloaded unasked.
         IsoglotError: a data set of the catalogue cannot be downloaded.
     """
     folder = Path(name)
-    if not folder.exists():
-        if str(name) in NAMED:
-            return _split_of_worldfacts(str(name), split or prefer_split, asked=split is not None)
-        # imported here as only names need it
-        from isoglot.data.catalogue.copies import load_named, named
-
-        if found := named(str(name)):
-            entry, part = found
-            return load_named(
-                entry, part, split=split, prefer_split=prefer_split, language=language, lenient=lenient
-            )
-    if split is None and _is_lareqa(folder):
-        return read_lareqa(folder, lenient=lenient)
-    folders = collection_folders(folder)
-    chosen = split if split in folders else prefer_split
-    if chosen in folders and None not in folders:
-        inner = None if split == chosen else split
-        return read_collection(folders[chosen], split=inner, language=language, lenient=lenient)
-    if folders and None not in folders:
-        missing = f"has no split {split!r}; its splits are" if split else "has splits"
-        choice = "" if split else ": choose one with --split"
-        raise InputError(f"{folder} {missing} {', '.join(map(str, folders))}{choice}")
-    return read_collection(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+    found = None if folder.exists() else named(str(name))
+    if found is None:
+        return load_folder(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+    entry, part = found
+    if isinstance(entry.reader, Built):
+        return _split_of_built(entry, split or part or prefer_split, asked=bool(split or part))
+    copy, folders = _opened(entry)
+    lenient, language = _as_published(entry, lenient, language)
+    if not folders:
+        splits, _ = read_data(entry, Wanted(source=copy, lenient=lenient))
+        return _choose(entry, splits, part or split, prefer_split)
+    if None in folders:
+        path, split = copy, part if split is None else split
+    else:
+        chosen = part or next((one for one in (split, prefer_split) if one in folders), None)
+        if chosen not in folders:
+            raise _no_part(entry, folders)
+        path, split = folders[chosen], split if split != chosen else None
+    return read_collection(path, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
 
 
 def load_splits(
     name: str | Path, *, split: str | None = None, language: str | None = None, lenient: bool = False
-) -> dict[str | None, Collection]:
-    """Load all splits of a collection, or the one that is asked for.
+) -> Splits:
+    """Load all splits or parts of a collection, or the one that is asked for.
 
     Args:
         name: as for `load_collection`.
@@ -121,41 +114,90 @@ def load_splits(
         each split is a collection folder of its own.
 
     Raises:
-        InputError: there is no such collection, or it is not as it should be.
-        IsoglotError: a data set of the catalogue cannot be downloaded.
+        InputError: as for `load_collection`.
+        IsoglotError: as for `load_collection`.
     """
     if split is not None:
         return {split: load_collection(name, split=split, language=language, lenient=lenient)}
     folder = Path(name)
-    if not folder.exists():
-        if str(name) in NAMED:
-            return dict[str | None, Collection](load_worldfacts().items())
-        from isoglot.data.catalogue.copies import load_named_splits, named
+    found = None if folder.exists() else named(str(name))
+    if found is None:
+        return load_folder_splits(folder, language=language, lenient=lenient)
+    entry, part = found
+    if isinstance(entry.reader, Built):
+        return {part: load_collection(name)} if part else dict(load_worldfacts().items())
+    copy, folders = _opened(entry)
+    lenient, language = _as_published(entry, lenient, language)
+    if folders and None not in folders and part is not None:
+        if part not in folders:
+            raise _no_part(entry, folders)
+        folders = {part: folders[part]}
+    if folders:
+        splits = read_folders(folders, language=language, lenient=lenient)
+    else:
+        splits, _ = read_data(entry, Wanted(source=copy, lenient=lenient))
+    return splits if part is None else {part: _choose(entry, splits, part, None)}
 
-        if found := named(str(name)):
-            return load_named_splits(*found, language=language, lenient=lenient)
-    if _is_lareqa(folder):
-        return {None: read_lareqa(folder, lenient=lenient)}
-    if (folders := collection_folders(folder)) and None not in folders:
-        return read_folders(folders, language=language, lenient=lenient)
-    return read_splits(folder, language=language, lenient=lenient)
 
-
-def refuse_missing(name: str | Path) -> None:
-    """Refuse what is neither a file or folder nor a name, before anything is read.
+def _opened(entry: Entry) -> tuple[Path, dict[str | None, Path]]:
+    """Return the copy of a data set, made if it is not there, and the collection folders in it.
 
     Raises:
-        InputError: there is no such collection.
+        InputError: it is no collection, or too large to be downloaded unasked.
+        IsoglotError: it cannot be downloaded.
     """
-    from isoglot.data.catalogue.copies import named
+    if isinstance(entry.reader, Wordnets):
+        raise InputError(
+            f"{entry.name} is wordnets, not a collection: `isoglot data get {entry.name} --to DIR` makes lexicons "
+            "of it"
+        )
+    copy = copy_of(entry)
+    if not copy.exists():
+        _make_copy(entry, copy)
+    return copy, collection_folders(copy, sorted(path.name for path in copy.iterdir() if path.is_dir()))
 
-    if not Path(name).exists() and str(name) not in NAMED and named(str(name)) is None:
-        raise InputError(f"the collection {name} is missing")
+
+def _make_copy(entry: Entry, copy: Path) -> None:
+    """Download and convert a data set whose name is used for the first time."""
+    if entry.large:
+        raise InputError(
+            f"{entry.name} is large, and not downloaded just because it is named: `isoglot data get {entry.name}` "
+            f"does (with --languages for some of them), and `isoglot data info {entry.name}` says how much it is"
+        )
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(copy.parent / f".{entry.name}.lock"):
+        if not copy.exists():
+            logger.info("Getting %s (licence: %s) to %s", entry.name, entry.licence, copy)
+            get_data(entry, copy, form="parquet")
 
 
-def _split_of_worldfacts(name: str, chosen: str | None, asked: bool) -> Collection:
+def _as_published(entry: Entry, lenient: bool, language: str | None) -> tuple[bool, str | None]:
+    """Return how a copy is read, which may be its publisher's, empty texts, missing tags and all."""
+    only = entry.languages[0] if len(entry.languages) == 1 else None
+    return lenient or entry.lenient, language or only
+
+
+def _choose(entry: Entry, splits: Splits, split: str | None, prefer: str | None) -> Collection:
+    """Return the split that is asked for, the preferred one, or the only one."""
+    chosen = split if split is not None else prefer if prefer in splits else next(iter(splits))
+    if chosen in splits and (split is not None or prefer in splits or len(splits) == 1):
+        return splits[chosen]
+    have = ", ".join(str(name) for name in splits if name) or "none"
+    if split is not None:
+        raise InputError(f"{entry.name} has no split {split!r}; its splits are {have}")
+    raise InputError(
+        f"{entry.name} has splits {have}: choose one with --split, or as {entry.name}/{next(iter(splits))}"
+    )
+
+
+def _split_of_built(entry: Entry, chosen: str | None, asked: bool) -> Collection:
     splits = load_worldfacts()
     if chosen not in splits:
         problem = f"has no split {chosen!r}" if asked else "has several splits"
-        raise InputError(f"{name} {problem}: choose one of {', '.join(splits)} with --split")
+        raise InputError(f"{entry.name} {problem}: choose one of {', '.join(splits)} with --split")
     return splits[chosen]
+
+
+def _no_part(entry: Entry, folders: dict[str | None, Path]) -> InputError:
+    have = ", ".join(str(name) for name in folders)
+    return InputError(f"{entry.name} has the parts {have}: choose one, as {entry.name}/{next(iter(folders))}")

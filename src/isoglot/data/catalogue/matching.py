@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from isoglot.collections.collection import Collection
-from isoglot.data.catalogue.entry import Count, Entry, Size
-from isoglot.data.catalogue.listing import entry_names
+from isoglot.data.catalogue.entry import Count, Entry, Size, entry_names
 from isoglot.errors import InputError
 
 __all__ = ["refuse_another"]
@@ -40,29 +39,25 @@ def refuse_another(
     Raises:
         InputError: it is something else.
     """
-    said = collection.metadata
-    if reason := _contradiction(entry, said):
-        raise InputError(
-            f"--from {source} is not {entry.name}: {reason}; give a folder of {entry.name}, or correct "
-            "collection.yaml"
-        )
-    if _is_named(entry, said):
-        return
-    # a publisher's new release may have more languages than were known; of its files some may be missing
-    fixed = not published or any(size.by_language for size in entry.sizes)
-    reason = _other_languages(entry, collection) if fixed else None
-    if reason := reason or _other_size(entry, split, collection, partial=published):
-        raise InputError(f"--from {source} is not {entry.name}: {reason}; give a folder of {entry.name}")
+    remedy = f"give a folder of {entry.name}"
+    if reason := _contradiction(entry, collection.metadata):
+        remedy += ", or correct collection.yaml"
+    elif not _is_named(entry, collection.metadata):
+        # a publisher's new release may have more languages than were known; of its files some may be missing
+        fixed = not published or any(size.by_language for size in entry.sizes)
+        reason = _other_languages(entry, collection) if fixed else None
+        reason = reason or _other_size(entry, split, collection, partial=published)
+    if reason:
+        raise InputError(f"--from {source} is not {entry.name}: {reason}; {remedy}")
 
 
 def _plain(text: Any) -> str:
     return re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")
 
 
-def _names_in(text: Any) -> list[str]:
-    """Return the names of data sets that occur in a text, the longest first."""
-    plain = f"-{_plain(text)}-"
-    return sorted((name for name in entry_names() if f"-{name}-" in plain), key=len, reverse=True)
+def _name_in(text: Any) -> str:
+    """Return the longest name of a data set that occurs in a text."""
+    return max((name for name in entry_names() if f"-{name}-" in f"-{_plain(text)}-"), key=len, default="")
 
 
 def _is_named(entry: Entry, said: dict[str, Any]) -> bool:
@@ -74,7 +69,7 @@ def _is_named(entry: Entry, said: dict[str, Any]) -> bool:
 def _contradiction(entry: Entry, said: dict[str, Any]) -> str | None:
     """Return what metadata says that cannot be said of the data set; None if there is nothing."""
     name, licence, place = said.get("name"), said.get("licence") or said.get("license"), said.get("source")
-    if name and _names_in(name)[:1] != [entry.name]:
+    if name and _name_in(name) != entry.name:
         return f"its collection.yaml names it {str(name)!r}"
     if licence and _plain(licence) != _plain(entry.licence):
         return f"its collection.yaml gives the licence {str(licence)!r}, which is {entry.licence}"
@@ -111,11 +106,10 @@ def _stated(entry: Entry, size: Size, tags: tuple[str, ...]) -> tuple[Count, boo
     """Return what is stated of some languages, and whether it is of these alone."""
     if set(tags) >= set(entry.languages) or not set(tags) <= size.by_language.keys():
         return size, set(tags) >= set(entry.languages)
-    counts = [size.by_language[tag] for tag in tags]
-    sums = {
-        key: None if None in (values := [getattr(one, key) for one in counts]) else sum(values)
-        for key in ("documents", "queries")
-    }
+    sums = {}
+    for key in ("documents", "queries"):
+        values = [getattr(size.by_language[tag], key) for tag in tags]
+        sums[key] = None if None in values else sum(values)
     return Count(**sums), True
 
 
@@ -127,16 +121,11 @@ def _other_size(entry: Entry, split: str | None, collection: Collection, partial
         stated, complete = _stated(entry, size, tags)
         for kind, least in (("documents", 1 - SLACK), ("queries", LEAST_QUERIES)):
             expected = getattr(stated, kind)
-            have = _count(collection, kind, tags)
+            language = collection.document_language if kind == "documents" else collection.query_language
+            have = int(np.isin(language, [collection.language_index(tag) for tag in tags]).sum())
             fewest = least * expected if expected is not None and complete and not partial else 0
             if expected is None or fewest <= have <= (1 + SLACK) * expected:
                 continue
             where = f" in {tags[0]}" if len(tags) == 1 and len(entry.languages) > 1 else ""
             return f"it has {have:,} {kind}{where}, where {entry.name} has {expected:,}"
     return None
-
-
-def _count(collection: Collection, kind: str, tags: tuple[str, ...]) -> int:
-    language = collection.document_language if kind == "documents" else collection.query_language
-    wanted = [index for index, tag in enumerate(collection.languages) if tag in tags]
-    return int(np.isin(language, wanted).sum())

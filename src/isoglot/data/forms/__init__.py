@@ -1,1 +1,1 @@
-"""Readers of the forms that others publish in, one file each; `isoglot.data.convert` lists them."""
+"""Readers of the forms that others publish in, one file each; `read` lists them."""

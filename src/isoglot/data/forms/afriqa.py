@@ -10,10 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.fields import identifier, optional_text, reporting, tag, take, texts
-from isoglot.data.forms.files import files_of, json_lines
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.files import files_of, identifier, json_lines, optional_text, reporting, tag, take, texts
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
 __all__ = ["read_afriqa"]
@@ -39,7 +37,7 @@ def read_afriqa(source: Path, reading: Reading) -> Splits:
     Raises:
         InputError: there is no such file, or it is not of this form or has bad lines.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     expected = "gold_span_passages.afriqa.hau.en.test.json"
     for path in files_of(source, lambda path: NAME.match(path.name) is not None, expected):
         found = NAME.match(path.name)
@@ -51,7 +49,7 @@ def read_afriqa(source: Path, reading: Reading) -> Splits:
             for place, entry in json_lines(path, rows.problems):
                 with reporting(rows.problems, place):
                     _add_question(rows, split, f"{language}/{found[3]}", language, pivot, entry)
-    return rows.splits(reading, form="afriqa")
+    return rows.splits(form="afriqa")
 
 
 def _add_question(rows: Rows, split: str | None, prefix: str, language: str, pivot: str, entry: Any) -> None:
@@ -68,5 +66,4 @@ def _add_question(rows: Rows, split: str | None, prefix: str, language: str, piv
     document = content_id(pivot, title, context)
     rows.document(document, pivot, context, title)
     rows.query(split, query, language, question, own)
-    rows.query(split, query, pivot, translated, {"answers": answers} if answers else None)
-    rows.judge(split, query, document)
+    rows.query(split, query, pivot, translated, {"answers": answers} if answers else None, [document])

@@ -10,10 +10,17 @@ from collections import defaultdict
 from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
-from isoglot.data.forms.fields import Bad, check_text, principal_tag, reporting
-from isoglot.data.forms.files import count_lines, files_of, split_of, text_lines
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.files import (
+    Bad,
+    check_text,
+    count_lines,
+    files_of,
+    principal_tag,
+    reporting,
+    split_of,
+    text_lines,
+)
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
 __all__ = ["ARTICLES", "language_of", "read_aligned"]
@@ -60,7 +67,7 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
     """
     if source.is_file():
         raise InputError(f"{source} is one file, and aligned ones are many: give the folder of {EXPECTED}")
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     splits: dict[str | None, list[tuple[Path, str]]] = defaultdict(list)
     paths = files_of(
         source, lambda path: path.suffix not in NOT_TEXT and language_of(path.name) is not None, EXPECTED
@@ -75,7 +82,7 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
                 "must be files of another language as well"
             )
         _add_lines(rows, split, files, _articles(source, rows))
-    return rows.splits(reading, form="aligned", **{TRANSLATIONS: True})
+    return rows.splits(form="aligned", **{TRANSLATIONS: True})
 
 
 def _articles(source: Path, rows: Rows) -> dict[int, str]:

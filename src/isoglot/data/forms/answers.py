@@ -1,4 +1,4 @@
-"""Relevance by answer match: a passage that holds an answer of a question is relevant to it.
+"""Relevance by answer match: of a corpus of passages, those that hold an answer of a question are relevant to it.
 
 Source: the measure of open-domain retrieval since DrQA (Chen et al., arXiv 1704.00051) and DPR (Karpukhin et al.,
 arXiv 2004.04906): a passage counts if the words of an answer occur in it, one after the other.
@@ -6,12 +6,15 @@ arXiv 2004.04906): a passage counts if the words of an answer occur in it, one a
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import unicodedata
 from array import array
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import langcodes
 import numpy as np
@@ -19,10 +22,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import regex
 
+from isoglot.collections.building import TEXT_COLUMNS
 from isoglot.collections.collection import Collection
+from isoglot.collections.folder import read_documents
+from isoglot.collections.problems import Problems
+from isoglot.data.forms.files import Bad, check_text, default_tag, identifier, reporting, text_lines
+from isoglot.data.forms.rows import Reading, Rows
 from isoglot.errors import InputError
 
-__all__ = ["ANSWERS", "answer_tokens", "judge_by_answers"]
+__all__ = ["ANSWERS", "answer_tokens", "judge_by_answers", "read_passages"]
 
 ANSWERS = "answers"
 """The key of a query's line that holds its answers: a list of texts, in the version's language."""
@@ -35,6 +43,9 @@ TOKEN = regex.compile(rf"{UNSPACED}\p{{M}}*|[[\p{{L}}\p{{N}}\p{{M}}]--{UNSPACED}
 # The same for texts that have none of those scripts, or ASCII only: two and four times as fast.
 SPACED_TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
 ASCII_TOKEN = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
+
+PASSAGE = list(TEXT_COLUMNS["documents"])
+HEADER = ["id", "text", "title"]  # of DPR's table
 
 CHUNK = 16_384  # passages held as Python objects at a time
 
@@ -147,3 +158,57 @@ def judge_by_answers(queries: Collection, corpus: pa.Table) -> Collection:
     unanswered = len(queries.query_ids) - len(np.unique(judged))
     metadata = queries.metadata | {"relevance": "answer match", "queries_without_relevant": unanswered}
     return replace(queries, documents=corpus, judgments=judgments, metadata=metadata)
+
+
+def read_passages(source: Path, language: str | None = None, lenient: bool = False) -> pa.Table:
+    """Read the passages that are to be retrieved from.
+
+    Args:
+        source: a collection folder or BEIR folder, of which only `corpus.jsonl` or `corpus.parquet` is read; or a
+            table of tab-separated `id, text, title` as DPR's `psgs_w100.tsv`, plain or gzipped, whose fields may be
+            quoted as in CSV.
+        language: tag of passages that have none; a table's have none.
+        lenient: leave bad rows out and say how many, instead of failing.
+
+    Returns:
+        A table with columns `_id`, `lang`, `title` and `text`; ids are unique.
+
+    Raises:
+        InputError: the source is none, has bad rows, or holds no passage; a table's language is not given.
+    """
+    if source.is_dir():
+        passages = read_documents(source, language=language, lenient=lenient).documents.select(PASSAGE)
+    elif source.is_file():
+        passages = _read_table(source, default_tag(language, source), lenient)
+    else:
+        raise InputError(
+            f"{source} is missing: expected a folder with corpus.jsonl, or a table such as psgs_w100.tsv"
+        )
+    if not passages.num_rows:
+        raise InputError(f"{source} holds no passage")
+    return passages
+
+
+def _read_table(source: Path, tag: str, lenient: bool) -> pa.Table:
+    """Read DPR's table of passages, all of one language."""
+    rows = Rows(source, Reading(lenient=lenient))
+    for place, fields in _table_rows(source, rows.problems):
+        with reporting(rows.problems, place):
+            if len(fields) != len(HEADER):
+                raise Bad("not three tab-separated fields", f"{len(fields)} fields")
+            name, text, title = fields
+            rows.document(identifier({"id": name}, "id"), tag, check_text(text, "text"), title)
+    rows.problems.finish()
+    return rows.documents()
+
+
+def _table_rows(source: Path, problems: Problems) -> Iterator[tuple[str, list[str]]]:
+    """Yield (place for messages, fields) of the rows of a table, without its header."""
+    lines = (f"{line}\n" for _, line in text_lines(source, problems))
+    reader = csv.reader(lines, delimiter="\t")
+    try:
+        for fields in reader:
+            if fields and fields != HEADER:
+                yield f"{source.name} line {reader.line_num}", fields
+    except csv.Error as error:
+        raise InputError(f"{source} line {reader.line_num} is no row of a table: {error}") from None

@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.negatives import KEY
-from isoglot.data.forms.fields import identifier, optional_text, reporting, take, texts
-from isoglot.data.forms.files import default_tag, files_of, json_records, split_of
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.files import (
+    default_tag,
+    files_of,
+    identifier,
+    json_records,
+    optional_text,
+    reporting,
+    split_of,
+    take,
+    texts,
+)
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 
 __all__ = ["read_dpr"]
 
@@ -39,13 +47,13 @@ def read_dpr(source: Path, reading: Reading) -> Splits:
         InputError: no language is given, there is no such file, or it is not of this form or has bad entries.
     """
     tag = default_tag(reading.language, source)
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "biencoder-nq-train.json"):
         split = None if path == source else split_of(path)
         for number, (place, entry) in enumerate(json_records(path, rows.problems)):
             with reporting(rows.problems, place):
                 _add_question(rows, split, f"{split}/{number}" if split else str(number), tag, entry)
-    return rows.splits(reading, form="dpr")
+    return rows.splits(form="dpr")
 
 
 def _add_question(rows: Rows, split: str | None, query: str, tag: str, entry: Any) -> None:
@@ -61,9 +69,7 @@ def _add_question(rows: Rows, split: str | None, query: str, tag: str, entry: An
     extra: dict[str, Any] = {KEY: [one for one in negatives if one not in positives]}
     if "answers" in entry:
         extra["answers"] = texts(entry, "answers")
-    rows.query(split, query, tag, question, {key: value for key, value in extra.items() if value})
-    for document in positives:
-        rows.judge(split, query, document)
+    rows.query(split, query, tag, question, {key: value for key, value in extra.items() if value}, positives)
 
 
 def _passages(rows: Rows, tag: str, entry: Any, key: str) -> list[str]:

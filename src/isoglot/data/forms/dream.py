@@ -10,10 +10,19 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.fields import Bad, check_text, reporting, shown, take, texts
-from isoglot.data.forms.files import files_of, json_file, split_of
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows
+from isoglot.data.forms.files import (
+    Bad,
+    check_id,
+    check_text,
+    files_of,
+    json_file,
+    reporting,
+    shown,
+    split_of,
+    take,
+    texts,
+)
+from isoglot.data.forms.rows import Reading, Rows, Splits
 from isoglot.errors import InputError
 
 __all__ = ["read_dream"]
@@ -36,7 +45,7 @@ def read_dream(source: Path, reading: Reading) -> Splits:
     Raises:
         InputError: there is no such file, or it is not of this form or has bad entries.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     same: dict[str, list[str]] = defaultdict(list)  # dialogues by what is said in them
     asked: list[tuple[str | None, str, str]] = []
     for path in files_of(source, lambda path: path.name in ("train.json", "dev.json", "test.json"), "train.json"):
@@ -60,7 +69,7 @@ def read_dream(source: Path, reading: Reading) -> Splits:
     for split, query, text in asked:
         for dialogue in same[text]:
             rows.judge(split, query, dialogue)
-    return rows.splits(reading, form="dream")
+    return rows.splits(form="dream")
 
 
 def _parts(entry: Any) -> tuple[str, str, list[Any]]:
@@ -73,6 +82,5 @@ def _parts(entry: Any) -> tuple[str, str, list[Any]]:
         raise Bad("not a list of turns, questions and id", shown(entry))
     turns, questions, dialogue = entry
     named = {"turns": turns, "questions": questions, "id": dialogue}
-    if any(character in take(named, "id", str) for character in "\t\r\n"):
-        raise Bad("an id holds a tab or line break", shown(dialogue))
+    check_id(take(named, "id", str))
     return dialogue, check_text("\n".join(texts(named, "turns")), "dialogue"), take(named, "questions", list)

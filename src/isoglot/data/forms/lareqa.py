@@ -6,50 +6,24 @@ https://github.com/google-research-datasets/lareqa.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-import pyarrow as pa
-
-from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import folder_name
-from isoglot.collections.problems import Problems
-from isoglot.data.forms.fields import Bad, shown, take
-from isoglot.data.forms.squad_json import paragraphs
+from isoglot.data.forms.files import Bad, check_id, reporting, shown, take
+from isoglot.data.forms.rows import Candidates, Reading, Rows
+from isoglot.data.forms.squad import paragraphs
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Candidates", "read_lareqa"]
-
-Candidates = Literal["sentence", "sentence+context", "paragraph"]
+__all__ = ["is_lareqa", "read_lareqa"]
 
 
-@dataclass
-class _Rows:
-    """What has been read so far: the columns of each table, and where each row came from."""
-
-    columns: dict[str, dict[str, list[Any]]] = field(
-        default_factory=lambda: {
-            "documents": {"_id": [], "lang": [], "title": [], "text": []},
-            "queries": {"_id": [], "lang": [], "text": []},
-            "qrels": {"query-id": [], "corpus-id": [], "score": []},
-        }
-    )
-    places: dict[str, list[str]] = field(default_factory=lambda: {"documents": [], "queries": [], "qrels": []})
-
-    questions: set[tuple[str, str]] = field(default_factory=set)
-
-    def add(self, table: str, place: str, *values: Any) -> None:
-        for column, value in zip(self.columns[table].values(), values, strict=True):
-            column.append(value)
-        self.places[table].append(place)
-
-    def table(self, name: str) -> pa.Table:
-        kinds = {"score": pa.int32()}
-        arrays = {key: pa.array(value, kinds.get(key, pa.string())) for key, value in self.columns[name].items()}
-        return pa.table(arrays)
+def is_lareqa(folder: Path) -> bool:
+    """Tell whether a folder holds one JSON file per language, and none of the files of a collection."""
+    if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
+        return False
+    return any(folder.glob("[a-z][a-z].json"))
 
 
 def read_lareqa(
@@ -58,6 +32,7 @@ def read_lareqa(
     *,
     language: str | None = None,
     lenient: bool = False,
+    label: str | None = None,
 ) -> Collection:
     """Read a collection in the LAReQA form.
 
@@ -78,6 +53,7 @@ def read_lareqa(
         language: tag of the texts of a single file; without it, and in a folder, the file's name is the tag.
         lenient: leave bad paragraphs and questions out and say how many, instead of failing. A file that is
             no JSON at all is an error all the same.
+        label: what messages call the source; its path if None.
 
     Raises:
         InputError: there is no such file, a file's name is no language, it is not JSON of this form, sentence
@@ -87,30 +63,17 @@ def read_lareqa(
         raise InputError(f"--candidates {candidates!r} is none of {', '.join(get_args(Candidates))}")
     source = Path(source)
     files = _files(source, language)
-    problems = Problems(str(source), lenient)
-    rows = _Rows()
+    rows = Rows(source, Reading(lenient=lenient, label=label))
     for tag, path in files.items():
-        for article, paragraph, place, content in paragraphs(path, problems):
-            try:
-                _add_paragraph(rows, problems, candidates, tag, f"{tag}/{article}/{paragraph}", place, content)
-            except Bad as bad:
-                problems.add(bad.reason, place, bad.case)
+        for number, _, place, content in paragraphs(path, rows.problems):
+            with reporting(rows.problems, place):
+                _add_paragraph(rows, candidates, tag, f"{tag}/{number}", place, content)
     if not lenient:
-        problems.finish()
-    for kind in ("documents", "queries"):
-        if not rows.places[kind]:
-            raise InputError(f"{source} holds no {'paragraphs' if kind == 'documents' else 'questions'}")
-    collection = build_collection(
-        rows.table("documents"),
-        rows.table("queries"),
-        rows.table("qrels"),
-        name=folder_name(source) if source.is_dir() else f"{source.resolve().parent.name}/{source.stem}",
-        problems=problems,
-        locate=lambda table, row: rows.places[table][row],
-        metadata={"candidates": candidates},
-    )
-    collection.dropped.update(problems.finish())
-    return collection
+        rows.problems.finish()
+    for what, count in zip(("paragraphs", "questions"), rows.sizes, strict=True):
+        if not count:
+            raise InputError(f"{source} holds no {what}")
+    return rows.splits(candidates=candidates)[None]
 
 
 def _files(source: Path, language: str | None) -> dict[str, Path]:
@@ -175,9 +138,7 @@ def _answer_sentence(answers: list[Any], context: str, sentences: list[tuple[int
     return found[0]
 
 
-def _add_paragraph(
-    rows: _Rows, problems: Problems, candidates: Candidates, tag: str, name: str, place: str, content: Any
-) -> None:
+def _add_paragraph(rows: Rows, candidates: Candidates, tag: str, name: str, place: str, content: Any) -> None:
     """Add a paragraph's candidates and questions; report questions that are bad.
 
     Raises:
@@ -187,27 +148,18 @@ def _add_paragraph(
     sentences = _sentences(context, take(content, "sentence_breaks", list))
     questions = take(content, "qas", list)
     if candidates == "paragraph":
-        rows.add("documents", place, name, tag, "", context)
+        rows.document(name, tag, context)
     else:
         after = f"\n{context}" if candidates == "sentence+context" else ""
         for number, (start, end) in enumerate(sentences):
-            where = f"{place} sentence {number}"
-            rows.add("documents", where, f"{name}/{number}", tag, "", context[start:end] + after)
+            rows.document(f"{name}/{number}", tag, context[start:end] + after)
     for number, entry in enumerate(questions):
-        where = f"{place} question {number}"
-        try:
-            identifier = take(entry, "id", str)
-            where = f"{place} question {identifier!r}"
-            if any(character in identifier for character in "\t\r\n"):
-                raise Bad("an id holds a tab or line break", repr(identifier))
-            if (identifier, tag) in rows.questions:
-                raise Bad("duplicate question id")
-            question = take(entry, "question", str)
-            sentence = _answer_sentence(take(entry, "answers", list), context, sentences)
-        except Bad as bad:
-            problems.add(bad.reason, where, bad.case)
-            continue
-        document = name if candidates == "paragraph" else f"{name}/{sentence}"
-        rows.questions.add((identifier, tag))
-        rows.add("queries", where, identifier, tag, question)
-        rows.add("qrels", where, identifier, document, 1)
+        with reporting(rows.problems, f"{place} question {number}"):
+            query = take(entry, "id", str)
+            with reporting(rows.problems, f"{place} question {query!r}"):
+                if rows.has_query(check_id(query), tag):
+                    raise Bad("duplicate question id")
+                question = take(entry, "question", str)
+                sentence = _answer_sentence(take(entry, "answers", list), context, sentences)
+                document = name if candidates == "paragraph" else f"{name}/{sentence}"
+                rows.query(None, query, tag, question, relevant=[document])

@@ -9,12 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.answers import ANSWERS, judge_by_answers
-from isoglot.data.forms.fields import Bad, identifier, reporting, shown, tag, take, texts
-from isoglot.data.forms.files import files_of, json_lines
-from isoglot.data.forms.passages import read_passages
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.answers import ANSWERS, judge_by_answers, read_passages
+from isoglot.data.forms.files import Bad, files_of, identifier, json_lines, reporting, shown, tag, take, texts
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
 __all__ = ["read_mkqa"]
@@ -42,16 +39,16 @@ def read_mkqa(source: Path, reading: Reading) -> Splits:
         InputError: there is no such file, or it is not of this form or has bad lines; the corpus is none, or holds
             no answer.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "mkqa.jsonl.gz"):
         for place, entry in json_lines(path, rows.problems):
             with reporting(rows.problems, place):
                 _add_question(rows, entry)
     if reading.corpus is None:
-        return rows.splits(reading, form="mkqa", documents="answers")
+        return rows.splits(form="mkqa", documents="answers")
     if reading.split is not None:
         raise InputError(f"{source} has no split {reading.split!r}; it has no splits")
-    questions = rows.splits(reading, form="mkqa", documents="passages")[None]
+    questions = rows.splits(form="mkqa", documents="passages")[None]
     passages = read_passages(reading.corpus, reading.language, reading.lenient)
     return {None: judge_by_answers(questions, passages)}
 

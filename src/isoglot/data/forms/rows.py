@@ -1,4 +1,4 @@
-"""What a reader of a form has found so far, as tables that become collections."""
+"""How a reader of a form is asked to read, and what it has found so far, as tables that become collections."""
 
 from __future__ import annotations
 
@@ -6,25 +6,53 @@ import hashlib
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from isoglot.collections.building import build_collection
+from isoglot.collections.collection import Collection
 from isoglot.collections.folder import folder_name
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.fields import Bad
-from isoglot.data.forms.reading import Reading, Splits, only_split
+from isoglot.data.forms.files import Bad
 from isoglot.errors import InputError
 
-__all__ = ["Rows", "content_id"]
+__all__ = ["Candidates", "Reading", "Rows", "Splits", "content_id"]
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 65_536  # rows held as Python objects at a time
 DOCUMENT = ("_id", "lang", "title", "text", "extra")
 QUERY = ("_id", "lang", "text", "extra")
+
+Candidates = Literal["sentence", "sentence+context", "paragraph"]
+
+Splits = dict[str | None, Collection]
+"""The collections of a source by split, sharing their documents; the one key is None where there are no splits."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a source; a form uses what applies to it.
+
+    Attributes:
+        candidates: what is retrieved, in the LAReQA form (`sentence` if None); other forms have one kind.
+        language: tag of texts that have none.
+        split: the one split to read; all of them if None.
+        lenient: leave bad rows out and say how many, instead of failing.
+        corpus: in the MKQA form, the passages to retrieve from, relevant where they hold an answer.
+        label: what messages call the source; its path if None.
+    """
+
+    candidates: Candidates | None = None
+    language: str | None = None
+    split: str | None = None
+    lenient: bool = False
+    corpus: Path | None = None
+    label: str | None = None
 
 
 def content_id(tag: str, *parts: str) -> str:
@@ -68,16 +96,17 @@ class Rows:
 
     Args:
         source: what is being read.
-        lenient: leave bad rows out and say how many, instead of failing.
+        reading: how; by default strictly, and all splits.
 
     Attributes:
         problems: what is wrong.
         left_out: what is sound and has no place in a collection, by reason: told, and no error.
     """
 
-    def __init__(self, source: Path, lenient: bool = False) -> None:
+    def __init__(self, source: Path, reading: Reading | None = None) -> None:
         self.source = source
-        self.problems = Problems(str(source), lenient)
+        self.reading = reading or Reading()
+        self.problems = Problems(self.reading.label or str(source), self.reading.lenient)
         self.left_out: Counter[str] = Counter()
         self._documents = _Table(DOCUMENT)
         self._queries: dict[str | None, _Table] = {}
@@ -104,14 +133,25 @@ class Rows:
         self._known_documents[identifier] = content
         self._documents.add(identifier, tag, title, text, _dumped(extra))
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many documents and query versions there are."""
+        return len(self._known_documents), len(self._known_queries)
+
     def has_document(self, identifier: str) -> bool:
         """Tell whether there is a document of this id."""
         return identifier in self._known_documents
 
     def query(
-        self, split: str | None, identifier: str, tag: str, text: str, extra: dict[str, Any] | None = None
+        self,
+        split: str | None,
+        identifier: str,
+        tag: str,
+        text: str,
+        extra: dict[str, Any] | None = None,
+        relevant: Iterable[str] = (),
     ) -> None:
-        """Add a language version of a query.
+        """Add a language version of a query, and say which documents are relevant to its id.
 
         Raises:
             Bad: there is one of this id and language with another text.
@@ -121,6 +161,12 @@ class Rows:
         if (split, identifier, tag) not in self._asked:
             self._asked.add((split, identifier, tag))
             self._queries.setdefault(split, _Table(QUERY)).add(identifier, tag, text, _dumped(extra))
+        for document in relevant:
+            self.judge(split, identifier, document)
+
+    def has_query(self, identifier: str, tag: str) -> bool:
+        """Tell whether there is a version in a language of a query of this id."""
+        return (identifier, tag) in self._known_queries
 
     def judge(self, split: str | None, query: str, document: str) -> None:
         """Say that a document is relevant to a query id."""
@@ -136,18 +182,17 @@ class Rows:
         """Return the documents alone: `_id`, `lang`, `title`, `text`, and `extra` if some have it."""
         return self._documents.finish()
 
-    def splits(self, reading: Reading, **metadata: Any) -> Splits:
-        """Return the collections, their documents shared.
+    def splits(self, **metadata: Any) -> Splits:
+        """Return the collections, their documents shared; only the split that is asked for, if one is.
 
         Args:
-            reading: how the source is read; its split is picked here.
             metadata: what `collection.yaml` is to say beside what was left out.
 
         Raises:
             InputError: there were problems and the reading is strict, nothing is left, there is no such split, or
                 only some of the files belong to a split.
         """
-        if not reading.lenient:
+        if not self.reading.lenient:
             self.problems.finish()
         judged = {split: table for split, table in self._queries.items() if split in self._judgments}
         documents = self.documents()
@@ -165,7 +210,7 @@ class Rows:
             )
         if self.left_out:
             told = "; ".join(f"{count:,} × {reason}" for reason, count in self.left_out.items())
-            logger.info("%s: left out %s", self.source, told)
+            logger.info("%s: left out %s", self.problems.source, told)
             metadata["left_out"] = dict(self.left_out)
         order = {"train": 0, "dev": 1, "test": 2}
         collections: Splits = {}
@@ -183,7 +228,7 @@ class Rows:
         dropped = self.problems.finish()
         for collection in collections.values():
             collection.dropped.update(dropped)
-        return only_split(collections, reading.split, self.source)
+        return _only_split(collections, self.reading.split, self.source)
 
 
 def _dumped(extra: dict[str, Any] | None) -> str | None:
@@ -194,3 +239,17 @@ def _name(source: Path) -> str:
     if source.is_dir():
         return folder_name(source)
     return f"{source.resolve().parent.name}/{source.name.split('.')[0]}"
+
+
+def _only_split(splits: Splits, split: str | None, source: Path) -> Splits:
+    """Return the split that is asked for, or all of them.
+
+    Raises:
+        InputError: the source does not have it.
+    """
+    if split is None:
+        return splits
+    if split in splits:
+        return {split: splits[split]}
+    have = ", ".join(str(name) for name in splits if name)
+    raise InputError(f"{source} has no split {split!r}; {f'its splits are {have}' if have else 'it has no splits'}")

@@ -8,19 +8,18 @@ arXiv 1910.07475.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.fields import Bad, identifier, reporting, take
-from isoglot.data.forms.files import default_tag, files_of, split_of
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
-from isoglot.data.forms.squad_json import articles
+from isoglot.collections.problems import Problems
+from isoglot.data.forms.files import Bad, default_tag, files_of, identifier, json_file, reporting, split_of, take
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["read_squad"]
+__all__ = ["paragraphs", "read_squad"]
 
 MLQA = re.compile(r"^(dev|test)-context-([A-Za-z_-]+)-question-([A-Za-z_-]+)\.json(\.gz)?$")
 LANGUAGE = re.compile(r"^(?:.*\.)?([A-Za-z]{2,3}(?:[_-][A-Za-z]{2,4})?)\.json(?:\.gz)?$")
@@ -61,16 +60,36 @@ def read_squad(source: Path, reading: Reading) -> Splits:
             f"--candidates {reading.candidates}: SQuAD files mark no sentences, so their paragraphs are what is "
             "retrieved; XQuAD-R and MLQA-R mark them (--form lareqa)"
         )
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     for file in _files(source, reading.language):
-        for place, article in articles(file.path):
+        for _, title, place, paragraph in paragraphs(file.path, rows.problems):
             with reporting(rows.problems, place):
-                title = article.get("title") if isinstance(article, dict) else None
-                for number, paragraph in enumerate(take(article, "paragraphs", list)):
-                    where = f"{place} paragraph {number}"
-                    with reporting(rows.problems, where):
-                        _add_paragraph(rows, file, where, title, paragraph)
-    return rows.splits(reading, form="squad", candidates="paragraph")
+                _add_paragraph(rows, file, place, title, paragraph)
+    return rows.splits(form="squad", candidates="paragraph")
+
+
+def paragraphs(path: Path, problems: Problems) -> Iterator[tuple[str, Any, str, Any]]:
+    """Yield what SQuAD JSON of all kinds holds: articles of paragraphs.
+
+    Args:
+        path: the file.
+        problems: where articles that are none are reported.
+
+    Returns:
+        Of each paragraph its number, `<article>/<paragraph>`, counted from 0, the article's title, the place for
+        messages, and the content.
+
+    Raises:
+        InputError: the file cannot be read, is no JSON, or has no list `data`.
+    """
+    content = json_file(path)
+    if not isinstance(content, dict) or not isinstance(content.get("data"), list):
+        raise InputError(f"{path} is not SQuAD JSON: it has no list 'data'")
+    for number, article in enumerate(content["data"]):
+        place = f"{path.name} article {number}"
+        with reporting(problems, place):
+            for paragraph, entry in enumerate(take(article, "paragraphs", list)):
+                yield f"{number}/{paragraph}", article.get("title"), f"{place} paragraph {paragraph}", entry
 
 
 def _add_paragraph(rows: Rows, file: _File, place: str, title: Any, paragraph: Any) -> None:
@@ -94,8 +113,7 @@ def _add_paragraph(rows: Rows, file: _File, place: str, title: Any, paragraph: A
             answers = [take(answer, "text", str) for answer in take(entry, "answers", list)]
             if not answers:
                 raise Bad("a question without an answer that is not marked as unanswerable", repr(query))
-            rows.query(file.split, query, file.question, question)
-            rows.judge(file.split, query, document)
+            rows.query(file.split, query, file.question, question, relevant=[document])
 
 
 def _files(source: Path, language: str | None) -> list[_File]:

@@ -10,10 +10,8 @@ import re
 from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
-from isoglot.data.forms.fields import Bad, check_text, principal_tag, reporting
-from isoglot.data.forms.files import count_lines, files_of, text_lines
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows, content_id
+from isoglot.data.forms.files import Bad, check_text, count_lines, files_of, principal_tag, reporting, text_lines
+from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
 __all__ = ["read_tatoeba"]
@@ -43,7 +41,7 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
         InputError: there is no such file, a file of a pair is missing, the two differ in their number of lines, or
             a line is bad.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     expected = "tatoeba.deu-eng.deu"
     files = files_of(source, lambda path: NAME.match(path.name) is not None, expected)
     versions: dict[tuple[str, str], str] = {}  # (query, language) -> the sentence that is its version
@@ -55,7 +53,7 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
         paths = [prefix.parent / f"{prefix.name}.{code}" for code in codes]
         with reporting(rows.problems, prefix.name):
             _add_pair(rows, versions, paths, [principal_tag(code) for code in codes])
-    return rows.splits(reading, form="tatoeba", **{TRANSLATIONS: True})
+    return rows.splits(form="tatoeba", **{TRANSLATIONS: True})
 
 
 def _add_pair(rows: Rows, versions: dict[tuple[str, str], str], paths: list[Path], tags: list[str]) -> None:

@@ -11,10 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoglot.data.forms.fields import Bad, check_text, reporting, shown, tag
-from isoglot.data.forms.files import text_lines
-from isoglot.data.forms.reading import Reading, Splits
-from isoglot.data.forms.rows import Rows
+from isoglot.data.forms.files import Bad, check_text, reporting, shown, tag, text_lines
+from isoglot.data.forms.rows import Reading, Rows, Splits
 from isoglot.errors import InputError
 
 __all__ = ["read_tldr"]
@@ -57,7 +55,7 @@ def read_tldr(source: Path, reading: Reading) -> Splits:
     Raises:
         InputError: there are no English pages, or a page is bad.
     """
-    rows = Rows(source, reading.lenient)
+    rows = Rows(source, reading)
     pages: list[_Page] = []
     for folder, language in _folders(source).items():
         for path in sorted(folder.glob("*/*.md")):
@@ -71,7 +69,7 @@ def read_tldr(source: Path, reading: Reading) -> Splits:
     occurrences = Counter((page.language, line) for page in pages for line in set(page.examples))
     for page in pages:
         _add_queries(rows, page, english.get(page.place), occurrences)
-    return rows.splits(reading, form="tldr")
+    return rows.splits(form="tldr")
 
 
 def _folders(source: Path) -> dict[Path, str]:

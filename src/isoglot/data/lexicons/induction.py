@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -44,33 +44,31 @@ class _Words:
     written: list[str]
 
 
+def _pieces(text: str) -> Iterator[str]:
+    """Yield the words of a text, in Chinese and Japanese pairs of characters."""
+    for match in word_pattern().finditer(text):
+        if not match[1]:
+            yield match[0]
+        elif match[0][0] >= FIRST_OF_PAIRS:
+            yield from map("".join, pairwise(match[0]))
+
+
 def _words(texts: Sequence[str]) -> _Words:
-    pattern = word_pattern()
     number: dict[str, int] = {}
-    forms: list[Counter[str]] = []
+    forms: defaultdict[int, Counter[str]] = defaultdict(Counter)
     offsets, numbers = [0], []
     for text in texts:
         found = set()
-        for match in pattern.finditer(text):
-            run = match[0]
-            if match[1]:
-                pairs = len(run) - 1 if run[0] >= FIRST_OF_PAIRS else 0
-                pieces = [run[at : at + 2] for at in range(pairs)]
-            else:
-                pieces = [run]
-            for piece in pieces:
-                word = fold_word(piece)
-                if word.isdecimal():
-                    continue
+        for piece in _pieces(text):
+            word = fold_word(piece)
+            if not word.isdecimal():
                 at = number.setdefault(word, len(number))
-                if at == len(forms):
-                    forms.append(Counter())
                 forms[at][piece] += 1
                 found.add(at)
         numbers.extend(sorted(found))
         offsets.append(len(numbers))
     # of forms that are equally frequent the first by alphabet, so that the order of texts decides nothing
-    written = [min(counts, key=lambda form: (-counts[form], form)) for counts in forms]
+    written = [min(counts, key=lambda form: (-counts[form], form)) for counts in forms.values()]
     return _Words(np.array(offsets), np.array(numbers, np.int64), written)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoglot.collections.jsonl import _lines
+from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.files import new_folder
+from isoglot.languages.tags import canonical_tag, read_tag
 from isoglot.languages.words import fold_word
 
-__all__ = ["Lexicon", "lexicon_from_pairs", "read_lexicon", "read_lexicons", "write_lexicon"]
+__all__ = ["Lexicon", "lexicon_from_pairs", "read_lexicon", "read_lexicons", "write_lexicon", "write_lexicons"]
 
 SUFFIXES = (".tsv", ".txt")
 
@@ -51,10 +52,7 @@ def lexicon_from_pairs(source: str, target: str, pairs: Iterable[tuple[str, str]
     Raises:
         InputError: a language tag is none, or both languages are the same.
     """
-    try:
-        source, target = canonical_tag(source), canonical_tag(target)
-    except ValueError as error:
-        raise InputError(f"a lexicon's languages: {error}") from None
+    source, target = (read_tag(tag, "a lexicon's languages") for tag in (source, target))
     if source == target:
         raise InputError(f"a lexicon has two languages, not {source!r} twice")
     gathered: dict[str, dict[str, None]] = {}
@@ -108,7 +106,7 @@ def read_lexicon(
         source, target = _languages_of(path)
     problems = Problems(str(path), lenient)
     pairs = []
-    for number, line in _lines(path, problems):
+    for number, line in read_lines(path, problems):
         fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
         if len(fields) == 2 and all(fields):
             pairs.append((fields[0], fields[1]))
@@ -151,3 +149,14 @@ def write_lexicon(lexicon: Lexicon, folder: str | Path) -> Path:
         for word, translations in lexicon.translations.items():
             file.writelines(f"{word}\t{translation}\n" for translation in translations)
     return path
+
+
+def write_lexicons(lexicons: Iterable[Lexicon], folder: str | Path) -> None:
+    """Write lexicons, a file each; the folder appears whole or not at all.
+
+    Raises:
+        InputError: the folder exists and is not empty.
+    """
+    with new_folder(folder) as temporary:
+        for lexicon in lexicons:
+            write_lexicon(lexicon, temporary)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
 import langcodes
 
-from isoglot.collections.jsonl import _lines
+from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs
 from isoglot.errors import InputError
@@ -41,7 +41,7 @@ def read_wordnet(path: str | Path, *, lenient: bool = False) -> tuple[str, dict[
     problems = Problems(str(path), lenient)
     tag: str | None = None
     synsets: dict[str, list[str]] = {}
-    for number, line in _lines(path, problems):
+    for number, line in read_lines(path, problems):
         fields = line.split("\t")
         if number == 1:
             tag = _language(path, fields)
@@ -72,14 +72,18 @@ def _language(path: Path, header: Sequence[str]) -> str:
     return langcodes.standardize_tag(tag, macro=True) if len(tag.split("-")[0]) == 3 else tag
 
 
-def _join(first: dict[str, list[str]], second: dict[str, list[str]]) -> Iterator[list[tuple[str, str]]]:
-    """Yield the pairs of words that share a synset: of the first and the second language, then the other way round.
-    Of each word first those with which it shares the most synsets."""
-    shared: Counter[tuple[str, str]] = Counter()
-    for synset in first.keys() & second.keys():
-        shared.update(product(first[synset], second[synset]))
-    for pairs in (shared, {pair[::-1]: count for pair, count in shared.items()}):
-        yield [pair for _, pair in sorted((-count, pair) for pair, count in pairs.items()) if not _letter(pair[0])]
+def _join(wordnets: Mapping[str, Mapping[str, list[str]]], first: str, second: str) -> Iterator[Lexicon]:
+    """Yield the lexicons of two languages, in both directions: of words that share a synset.
+
+    Of each word first those with which it shares the most synsets.
+    """
+    forth: Counter[tuple[str, str]] = Counter()
+    for synset in wordnets[first].keys() & wordnets[second].keys():
+        forth.update(product(wordnets[first][synset], wordnets[second][synset]))
+    back = {pair[::-1]: count for pair, count in forth.items()}
+    for source, target, shared in ((first, second, forth), (second, first, back)):
+        ordered = sorted(shared, key=lambda pair: (-shared[pair], pair))
+        yield lexicon_from_pairs(source, target, [pair for pair in ordered if not _letter(pair[0])])
 
 
 def _letter(word: str) -> bool:
@@ -87,7 +91,9 @@ def _letter(word: str) -> bool:
     return match is not None and match[1] is None
 
 
-def wordnet_lexicons(paths: Iterable[str | Path], *, lenient: bool = False) -> list[Lexicon]:
+def wordnet_lexicons(
+    paths: Iterable[str | Path], languages: Sequence[str] | None = None, *, lenient: bool = False
+) -> list[Lexicon]:
     """Join wordnets on their synsets: a lexicon of each ordered pair of their languages.
 
     A word's translations are the words that share a synset with it, most shared synsets first, then by alphabet.
@@ -95,6 +101,7 @@ def wordnet_lexicons(paths: Iterable[str | Path], *, lenient: bool = False) -> l
 
     Args:
         paths: two or more tab files, each of another language.
+        languages: only these (canonical tags); all of the files if None.
         lenient: leave bad lines out and say how many, instead of failing.
 
     Raises:
@@ -108,10 +115,5 @@ def wordnet_lexicons(paths: Iterable[str | Path], *, lenient: bool = False) -> l
         wordnets[tag] = synsets
     if len(wordnets) < 2:
         raise InputError("a lexicon needs the wordnets of two languages: give two tab files or more")
-    return [
-        lexicon_from_pairs(source, target, pairs)
-        for first, second in combinations(sorted(wordnets), 2)
-        for (source, target), pairs in zip(
-            ((first, second), (second, first)), _join(wordnets[first], wordnets[second]), strict=True
-        )
-    ]
+    chosen = sorted(wordnets if languages is None else wordnets.keys() & set(languages))
+    return [lexicon for pair in combinations(chosen, 2) for lexicon in _join(wordnets, *pair)]

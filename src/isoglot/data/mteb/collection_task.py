@@ -1,8 +1,14 @@
-"""A collection of ours as a retrieval task of mteb: a subset per language pair, and the multilingual pool."""
+"""Collections of ours as retrieval tasks of mteb: a subset per language pair, and the multilingual pool.
+
+XQuAD-R and MLQA-R, which mteb lacks, are among them. Source: Roy et al., "LAReQA: Language-agnostic answer
+retrieval from a multilingual pool", arXiv 2004.05484; https://github.com/google-research-datasets/lareqa.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +18,16 @@ from mteb.abstasks import AbsTaskRetrieval
 from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData
 from mteb.abstasks.task_metadata import TaskMetadata
 
+from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import read_collection
-from isoglot.collections.rows import take_rows
-from isoglot.data.mteb.languages import mteb_code, speaks, tag_of_code
-from isoglot.data.mteb.selection import keep_languages
+from isoglot.collections.folder import collection_folders, read_collection
+from isoglot.collections.select import keep_languages
+from isoglot.data.forms.lareqa import read_lareqa
+from isoglot.data.forms.rows import Candidates
+from isoglot.data.mteb.library import mteb_code, speaks, tag_of_code
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import judged_query_rows
 
-__all__ = ["POOL", "CollectionRetrieval", "local_task", "subset_name", "subsets_of"]
+__all__ = ["POOL", "CollectionRetrieval", "MLQARRetrieval", "XQuADRRetrieval", "local_task"]
 
 POOL = "multilingual"
 """The subset in which every query, of any language, searches the documents of all languages."""
@@ -28,17 +35,17 @@ POOL = "multilingual"
 Qrels = dict[str, dict[str, int]]
 
 
-def subset_name(query_language: str, document_language: str) -> str:
+def _subset_name(query_language: str, document_language: str) -> str:
     """Return the name of the subset of a language pair, query language first: `de-en`."""
     return f"{query_language}-{document_language}"
 
 
-def subsets_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _subsets_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Return mteb's `eval_langs` of language pairs (query, document) of several languages, and of their pool."""
     pairs = list(pairs)
     languages = sorted({tag for pair in pairs for tag in pair})
     codes = {tag: mteb_code(tag) for tag in languages}
-    subsets = {subset_name(a, b): [codes[a], codes[b]] for a, b in pairs}
+    subsets = {_subset_name(a, b): [codes[a], codes[b]] for a, b in pairs}
     return {**subsets, POOL: sorted(set(codes.values()))}
 
 
@@ -84,7 +91,13 @@ class CollectionRetrieval(AbsTaskRetrieval):
             InputError: there is no data, it cannot be read, or it has no text in one of them.
         """
         collection = self.read()
-        return collection if self.kept is None else keep_languages(collection, self.kept)
+        if self.kept is None:
+            return collection
+        for tag in self.kept:
+            if not any(speaks(have, [tag]) for have in collection.languages):
+                have = ", ".join(collection.languages)
+                raise InputError(f"{collection.name} has no language {tag!r}; it has {have}")
+        return keep_languages(collection, [tag for tag in collection.languages if speaks(tag, self.kept)])
 
     def keep_languages(self, wanted: Sequence[str]) -> None:
         """Leave out texts of all other languages, from the pool too; takes effect when data is loaded.
@@ -123,7 +136,7 @@ class CollectionRetrieval(AbsTaskRetrieval):
 
 def _dataset(collection: Collection) -> dict[str, RetrievalSplitData]:
     """Return the subsets of a collection, by name. Texts of a language are shared between subsets."""
-    rows = judged_query_rows(collection)
+    rows = collection.judged_query_rows()
     ids = np.array(collection.query_ids.to_pylist(), object)[collection.query_index[rows]]
     documents = np.array(collection.documents["_id"].to_pylist(), object)
     texts = collection.query_texts(rows)
@@ -174,7 +187,7 @@ def _dataset(collection: Collection) -> dict[str, RetrievalSplitData]:
             if kept.any():
                 chosen = asked[a][kept]
                 named = dict(zip(ids[chosen], [found[row] for row in np.flatnonzero(kept)], strict=True))
-                parts[subset_name(tags[a], tags[b])] = split(corpora[b], queries(chosen, ids[chosen]), named)
+                parts[_subset_name(tags[a], tags[b])] = split(corpora[b], queries(chosen, ids[chosen]), named)
     if collection.finds_translations:
         return parts  # a query would find itself in the pool, which mteb cannot keep out
     names = tags[query_language] + "/" + ids
@@ -212,7 +225,7 @@ def local_task(
         collection = read_collection(
             collection, split=split, prefer_split="test", language=language, lenient=lenient
         )
-    judged_query_rows(collection)  # says so if there is none
+    collection.judged_query_rows()  # says so if there is none
     tags = collection.languages
     name = name or collection.name
     pairs = [(a, b) for i, a in enumerate(tags) for j, b in enumerate(tags) if collection.pair_counts[i, j]]
@@ -223,8 +236,120 @@ def local_task(
         type="Retrieval",
         category="t2t",
         eval_splits=[split or "test"],
-        eval_langs=[mteb_code(tags[0])] if len(tags) == 1 else subsets_of(pairs),
+        eval_langs=[mteb_code(tags[0])] if len(tags) == 1 else _subsets_of(pairs),
         main_score=main_score,
     )
     made: type[CollectionRetrieval] = type("LocalRetrieval", (CollectionRetrieval,), {"metadata": metadata})
     return made(collection)
+
+
+DATA_VARIABLE = "ISOGLOT_DATA"
+
+CITATION = r"""@inproceedings{roy-etal-2020-lareqa,
+  author = {Roy, Uma and Constant, Noah and Al-Rfou, Rami and Barua, Aditya and Phillips, Aaron and Yang, Yinfei},
+  booktitle = {Proceedings of EMNLP 2020},
+  title = {{LAReQA}: Language-Agnostic Answer Retrieval from a Multilingual Pool},
+  year = {2020},
+}"""
+
+XQUAD_R_LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
+MLQA_R_LANGUAGES = ("ar", "de", "en", "es", "hi", "vi", "zh")
+
+
+def _lareqa_metadata(
+    name: str, description: str, folder: str, languages: Sequence[str], licence: str
+) -> TaskMetadata:
+    return TaskMetadata(
+        name=name,
+        description=description,
+        dataset={"path": f"google-research-datasets/lareqa/{folder}", "revision": "local"},
+        reference="https://github.com/google-research-datasets/lareqa",
+        type="Retrieval",
+        category="t2t",
+        eval_splits=["test"],
+        eval_langs=_subsets_of(product(languages, languages)),
+        main_score="map_at_1000",
+        domains=["Encyclopaedic", "Written"],
+        task_subtypes=["Question answering"],
+        license=licence,
+        annotations_creators="human-annotated",
+        dialect=[],
+        bibtex_citation=CITATION,
+    )
+
+
+class LAReQARetrieval(CollectionRetrieval):
+    """Answer retrieval of LAReQA: every question searches the sentences of one language, or of all.
+
+    Subsets are named query language first (`de-en`); `multilingual` is the pool of all languages, in which every
+    language version of the answer is relevant. The main score is `map_at_1000`, mteb's nearest to the paper's
+    mAP over the whole pool, which our own evaluation gives exactly.
+
+    Args:
+        source: folder with a file `<language>.json` per language, as published; None for the folder named after
+            the data set (`xquad-r`, `mlqa-r`) in the folder that the environment variable ISOGLOT_DATA names.
+        candidates: what is retrieved, as in `read_lareqa`.
+        languages: only these, in the pool too; all if None.
+        kwargs: mteb's own arguments.
+    """
+
+    folder: str
+
+    def __init__(
+        self,
+        source: str | Path | None = None,
+        *,
+        candidates: Candidates = "sentence",
+        languages: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(languages=languages, **kwargs)
+        self.source = source
+        self.candidates: Candidates = candidates
+
+    def read(self) -> Collection:
+        """Read the files.
+
+        Raises:
+            InputError: they are nowhere, or not as published.
+        """
+        source = self.source
+        if source is None:
+            home = os.environ.get(DATA_VARIABLE)
+            if not home:
+                raise InputError(
+                    f"{self.metadata.name} reads the folder {self.folder} of {self.metadata.reference}: download "
+                    f"it and set {DATA_VARIABLE} to the folder that holds it"
+                )
+            source = Path(home) / self.folder
+            if self.candidates == "sentence" and collection_folders(source):  # `isoglot data get` has made it one
+                return read_collection(source)
+        return read_lareqa(source, self.candidates)
+
+
+class XQuADRRetrieval(LAReQARetrieval):
+    """XQuAD-R: 1,190 questions and 13,014 candidate sentences in 11 languages, all parallel."""
+
+    folder = "xquad-r"
+    metadata = _lareqa_metadata(
+        "XQuADRRetrieval",
+        "XQuAD-R: questions and the sentences that answer them, in 11 languages, all parallel: 121 language pairs "
+        "and the multilingual pool.",
+        "xquad-r",
+        XQUAD_R_LANGUAGES,
+        "cc-by-sa-4.0",
+    )
+
+
+class MLQARRetrieval(LAReQARetrieval):
+    """MLQA-R: questions and candidate sentences in 7 languages, partly parallel."""
+
+    folder = "mlqa-r"
+    metadata = _lareqa_metadata(
+        "MLQARRetrieval",
+        "MLQA-R: questions and the sentences that answer them, in 7 languages, partly parallel: 49 language pairs "
+        "and the multilingual pool.",
+        "mlqa-r",
+        MLQA_R_LANGUAGES,
+        "cc-by-nc-4.0",
+    )

@@ -12,14 +12,20 @@ import pyarrow as pa
 from datasets import Dataset
 from mteb.abstasks import AbsTask, AbsTaskRetrieval
 
-from isoglot.collections.building import build_collection, only_judged
+from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
-from isoglot.data.mteb.belebele import BELEBELE, belebele_collection
+from isoglot.collections.select import only_judged
 from isoglot.data.mteb.collection_task import CollectionRetrieval
-from isoglot.data.mteb.languages import tag_of_codes
-from isoglot.data.mteb.library import quietly
-from isoglot.data.mteb.parallel import SHARED_IDS, PairOrder, check_shared_ids, split_pair
+from isoglot.data.mteb.known import (
+    BELEBELE,
+    SHARED_IDS,
+    PairOrder,
+    belebele_collection,
+    check_shared_ids,
+    split_pair,
+)
+from isoglot.data.mteb.library import quietly, tag_of_codes
 from isoglot.data.mteb.tasks import find_task, limit_task, load_task, subset_tags
 from isoglot.errors import InputError
 
@@ -125,7 +131,7 @@ def collection_from_mteb(
     occur in several subsets (`eng-deu`, `eng-fra`) are one document if title and text are the same; so are
     queries. Ids of a task with several subsets begin with the subset's name.
 
-    Where query ids are shared (`isoglot.data.mteb.parallel.SHARED_IDS`), a query is relevant in every language
+    Where query ids are shared (`isoglot.data.mteb.known.SHARED_IDS`), a query is relevant in every language
     that has a relevant document of its id, and its language versions are one query. Elsewhere a query of a
     monolingual subset is relevant in its own language only, and a translation of its answer in another language,
     if there is one, counts as not relevant: cross-lingual values are then null.

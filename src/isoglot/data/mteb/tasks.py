@@ -11,18 +11,15 @@ from mteb.abstasks import AbsTask, AbsTaskRetrieval
 from mteb.abstasks.aggregated_task import AbsTaskAggregate
 from mteb.get_tasks import TASK_LIST, get_task
 
-from isoglot.data.mteb.collection_task import CollectionRetrieval
-from isoglot.data.mteb.languages import speaks, tag_of_codes, wanted_tags
+from isoglot.data.mteb.collection_task import CollectionRetrieval, MLQARRetrieval, XQuADRRetrieval
+from isoglot.data.mteb.library import speaks, tag_of_codes, wanted_tags
 from isoglot.errors import InputError, IsoglotError
 
 __all__ = ["find_task", "limit_task", "load_task", "subset_tags"]
 
 
-def _own_tasks() -> dict[str, type[AbsTaskRetrieval]]:
-    """Return the tasks that mteb lacks and we have, by name."""
-    from isoglot.data.mteb.lareqa import MLQARRetrieval, XQuADRRetrieval
-
-    return {task.metadata.name: task for task in (MLQARRetrieval, XQuADRRetrieval)}
+OWN = {task.metadata.name: task for task in (MLQARRetrieval, XQuADRRetrieval)}
+"""The tasks that mteb lacks and we have, by name."""
 
 
 def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
@@ -34,17 +31,16 @@ def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
     Raises:
         InputError: there is no such task, or it is not one of text retrieval.
     """
-    own = _own_tasks()
     found: AbsTask
     if isinstance(task, AbsTask):
         found = task
-    elif task in own:
-        found = own[task]()
+    elif task in OWN:
+        found = OWN[task]()
     else:
         try:
             found = get_task(task)
         except KeyError:
-            raise InputError(f"mteb has no task {task!r}{_suggest(task, list(own))}") from None
+            raise InputError(f"mteb has no task {task!r}{_suggest(task)}") from None
     name, metadata = found.metadata.name, found.metadata
     if isinstance(found, AbsTaskAggregate):
         parts = ", ".join(part.metadata.name for part in found.tasks)
@@ -56,9 +52,9 @@ def find_task(task: str | AbsTask) -> AbsTaskRetrieval:
     return found
 
 
-def _suggest(name: str, own: list[str]) -> str:
+def _suggest(name: str) -> str:
     """Return what may have been meant, as the rest of a sentence."""
-    known = own + [task.metadata.name for task in TASK_LIST if issubclass(task, AbsTaskRetrieval)]
+    known = list(OWN) + [task.metadata.name for task in TASK_LIST if issubclass(task, AbsTaskRetrieval)]
     folded: dict[str, str] = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=4, cutoff=0.5)
     if not close:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.data.quality.minhash import likely, sketch
-from isoglot.data.quality.near import GramSets, compare_pairs
+from isoglot.data.quality.near import MOST_PAIRS, GramSets, compare_pairs, likely, sketch
 from isoglot.data.quality.texts import Texts
 
 __all__ = ["Repeats", "find_duplicates", "find_near_duplicates", "find_same_in_languages"]
@@ -20,7 +19,6 @@ IntArray = NDArray[np.integer[Any]]
 
 SHOWN = 5
 SHOWN_OF_GROUP = 3
-MOST_PAIRS = 65_536
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,8 @@ class Repeats:
 
     texts: int
     groups: int
-    by_language: dict[str, int] = field(default_factory=dict)
-    examples: list[dict[str, Any]] = field(default_factory=list)
-
-
-def _repeats(texts: Texts, rows: IntArray, groups: int, examples: list[dict[str, Any]]) -> Repeats:
-    tags = texts.collection.languages
-    counts = np.bincount(texts.language[rows], minlength=len(tags))
-    by_language = {tag: int(count) for tag, count in zip(tags, counts, strict=True) if count}
-    return Repeats(len(rows), groups, by_language, examples)
+    by_language: dict[str, int]
+    examples: list[dict[str, Any]]
 
 
 def _numbered(texts: Texts) -> IntArray:
@@ -62,7 +53,7 @@ def _grouped(texts: Texts, key: IntArray, rows: IntArray) -> Repeats:
         {"texts": [texts.shown(int(row)) for row in _one_of_each_language(texts, group)]}
         for group in groups[:SHOWN]
     ]
-    return _repeats(texts, rows, len(groups), examples)
+    return Repeats(len(rows), len(groups), texts.by_language(rows), examples)
 
 
 def _one_of_each_language(texts: Texts, group: IntArray) -> IntArray:
@@ -129,7 +120,7 @@ def find_near_duplicates(texts: Texts, threshold: float) -> Repeats:
             for left, right, similarity in pairs
         ]
     found = np.concatenate(near) if near else np.empty(0, np.int64)
-    return _repeats(texts, found, groups, examples[:SHOWN])
+    return Repeats(len(found), groups, texts.by_language(found), examples[:SHOWN])
 
 
 def _link(texts: Texts, rows: IntArray, threshold: float) -> tuple[IntArray, list[tuple[int, int, float]]]:

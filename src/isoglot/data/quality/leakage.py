@@ -5,7 +5,7 @@ The languages of the two texts do not matter: a text that was trained on was see
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,8 @@ class Overlap:
     against: int
     exact: int
     near: int
-    by_language: dict[str, dict[str, int]] = field(default_factory=dict)
-    examples: list[dict[str, Any]] = field(default_factory=list)
+    by_language: dict[str, dict[str, int]]
+    examples: list[dict[str, Any]]
 
     @property
     def found(self) -> bool:
@@ -123,32 +123,30 @@ def _overlap(train: Collection, test: Collection, kind: Kind, threshold: float) 
         match[same], similarity[same] = known_rows[at[same]], 1.0
     exact = match >= 0
     open_ones = np.flatnonzero(~exact)
-    near, alike = find_near(asked, rows[open_ones], known, known_rows, threshold)
-    match[open_ones], similarity[open_ones] = near, alike
-    kinds = np.where(exact, 2, np.where(match >= 0, 1, 0))[number]
-    counts = {
-        tag: {
-            "compared": int((asked.language == index).sum()),
-            "exact": int(((asked.language == index) & (kinds == 2)).sum()),
-            "near": int(((asked.language == index) & (kinds == 1)).sum()),
-        }
-        for index, tag in enumerate(test.languages)
+    match[open_ones], similarity[open_ones] = find_near(asked, rows[open_ones], known, known_rows, threshold)
+    found = {  # in the test collection: rows whose text is there
+        "exact": np.flatnonzero(exact[number]),
+        "near": np.flatnonzero((~exact & (match >= 0))[number]),
     }
-    examples = [
-        {
-            "kind": name,
-            "similarity": round(float(similarity[number[row]]), 4),
-            "test": asked.shown(int(row)),
-            "train": known.shown(int(match[number[row]])),
-        }
-        for name, code in (("exact", 2), ("near", 1))
-        for row in np.flatnonzero(kinds == code)[:SHOWN]
-    ]
+    counts = {name: asked.by_language(rows) for name, rows in found.items()}
+    compared = asked.by_language(np.arange(len(asked)))
     return Overlap(
         compared=len(asked),
         against=len(known),
-        exact=int((kinds == 2).sum()),
-        near=int((kinds == 1).sum()),
-        by_language={tag: count for tag, count in counts.items() if count["compared"]},
-        examples=examples,
+        exact=len(found["exact"]),
+        near=len(found["near"]),
+        by_language={
+            tag: {"compared": count} | {name: of_kind.get(tag, 0) for name, of_kind in counts.items()}
+            for tag, count in compared.items()
+        },
+        examples=[
+            {
+                "kind": name,
+                "similarity": round(float(similarity[number[row]]), 4),
+                "test": asked.shown(int(row)),
+                "train": known.shown(int(match[number[row]])),
+            }
+            for name, of_kind in found.items()
+            for row in of_kind[:SHOWN]
+        ],
     )

@@ -1,26 +1,56 @@
-"""Near texts across two collections: MinHash brings pairs up, an exact comparison decides."""
+"""Near texts, by the trigrams that they share: MinHash brings pairs up, an exact comparison decides.
+
+Signatures: Broder, On the resemblance and containment of documents (1997). Their bands: Leskovec, Rajaraman and
+Ullman, Mining of Massive Datasets, chapter 3.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.data.quality.grams import gram_set, jaccard
-from isoglot.data.quality.minhash import Sketches, likely, sketch
 from isoglot.data.quality.texts import Texts
 from isoglot.errors import InputError
 
-__all__ = ["GramSets", "compare_pairs", "find_near", "refuse_threshold"]
+__all__ = [
+    "GramSets",
+    "compare_pairs",
+    "find_near",
+    "gram_numbers",
+    "gram_set",
+    "jaccard",
+    "likely",
+    "refuse_threshold",
+    "sketch",
+]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.floating[Any]]
 
+GRAM = 3
+"""Characters of a gram, in any script, segmented or not. A text that is shorter is its own gram."""
+CODE_POINT_BITS = 21
+MOST_GRAMS = 1_000_000
+
+HASHES = 128
+RECALL = 0.995
+"""The least chance that a pair at the threshold shares a band."""
+SEED = 20250807
+MIX = np.uint64(0x9E3779B97F4A7C15)
+HALF = np.uint64(32)
+MOST_TEXTS = 8_192
+MOST_CHARACTERS = 16_384
+"""Characters whose hashes are computed at a time: few enough for the processor's cache."""
+
 BLOCK = 131_072
 MOST_PAIRS = 65_536
-MOST_GRAMS = 1_000_000
 FIRST_CANDIDATES = 8
+DEVIATIONS = 4.0
 
 
 def refuse_threshold(threshold: float) -> None:
@@ -31,6 +61,177 @@ def refuse_threshold(threshold: float) -> None:
     """
     if not 0 < threshold <= 1:
         raise InputError(f"the threshold of near texts is {threshold}; it must be above 0 and at most 1")
+
+
+def gram_set(text: str) -> frozenset[str]:
+    """Return the distinct trigrams of a text."""
+    return frozenset(text[at : at + GRAM] for at in range(max(1, len(text) - GRAM + 1)))
+
+
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    """Return the share of the grams of either text that are in both (Jaccard 1912)."""
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared)
+
+
+def gram_numbers(texts: list[str]) -> tuple[NDArray[np.uint64], IntArray]:
+    """Number the trigrams of texts: three code points of 21 bits each, so that no two trigrams share a number.
+
+    Args:
+        texts: (n,) none of them empty.
+
+    Returns:
+        The numbers (m,) and offsets (n + 1,): those of text i, repeated ones included, lie at
+        `numbers[offsets[i]:offsets[i + 1]]`.
+    """
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    padded = np.maximum(lengths, GRAM)
+    # Short texts are filled up with the code point 0, so that each has one gram, as in `gram_set`.
+    points = np.frombuffer("".join(text.ljust(GRAM, "\0") for text in texts).encode("utf-32-le"), np.uint32)
+    wide = points.astype(np.uint64)
+    shift = np.uint64(CODE_POINT_BITS)
+    every = (((wide[:-2] << shift) | wide[1:-1]) << shift) | wide[2:] if len(wide) else wide
+    ends = np.cumsum(padded)
+    inside = np.ones(len(every), bool)
+    for last in (1, 2):  # grams that begin so near the end of a text that they reach into the next
+        crossing = ends[:-1] - last
+        inside[crossing[crossing < len(inside)]] = False
+    return every[inside], np.concatenate([[0], np.cumsum(padded - (GRAM - 1))])
+
+
+class GramSets:
+    """The trigrams of texts, kept while they are few: a text is compared with many others in a row.
+
+    Args:
+        texts: the queries or documents of a collection.
+        rows: (n,) which of them.
+    """
+
+    def __init__(self, texts: Texts, rows: IntArray) -> None:
+        self._texts, self._rows = texts, rows
+        self._sets: dict[int, frozenset[str]] = {}
+        self._size = 0
+
+    def of(self, positions: IntArray) -> list[frozenset[str]]:
+        """Return the distinct trigrams of the texts at positions (p,) in `rows`."""
+        wanted = positions.tolist()
+        if self._size > MOST_GRAMS:
+            self._sets, self._size = {}, 0
+        missing = list(dict.fromkeys(at for at in wanted if at not in self._sets))
+        if missing:
+            for at, text in zip(missing, self._texts.normalised(self._rows[missing]), strict=True):
+                self._sets[at] = gram_set(text)
+                self._size += len(self._sets[at])
+        return [self._sets[at] for at in wanted]
+
+
+def compare_pairs(a: GramSets, left: IntArray, b: GramSets, right: IntArray) -> FloatArray:
+    """Return the exact Jaccard similarity of the trigrams of pairs of texts.
+
+    Args:
+        a: of the texts on the one side.
+        left: (p,) positions of texts there.
+        b: of the texts on the other side.
+        right: (p,) positions of texts there.
+
+    Returns:
+        (p,) similarities.
+    """
+    return np.array([jaccard(one, other) for one, other in zip(a.of(left), b.of(right), strict=True)])
+
+
+def bands_for(threshold: float) -> tuple[int, int]:
+    """Return how many bands of how many hashes find a pair at the threshold with a chance of at least `RECALL`.
+
+    A pair of Jaccard similarity s shares one of b bands of r hashes with probability 1 - (1 - s^r)^b. The widest
+    bands that do are taken: they bring up the fewest pairs in vain.
+    """
+    for width in range(HASHES, 0, -1):
+        bands = HASHES // width
+        if 1 - (1 - threshold**width) ** bands >= RECALL:
+            return bands, width
+    return HASHES, 1
+
+
+@dataclass(frozen=True)
+class Sketches:
+    """MinHash signatures of n texts and the keys of their bands.
+
+    Attributes:
+        signatures: (n, HASHES) uint32.
+        keys: (bands, n) uint64; texts that share a key in a band may be near-duplicates.
+    """
+
+    signatures: NDArray[np.uint32]
+    keys: NDArray[np.uint64]
+
+
+def _pieces(rows: IntArray, read: Callable[[IntArray], list[str]]) -> Iterator[list[str]]:
+    """Yield the texts of rows, few enough at a time."""
+    for start in range(0, len(rows), MOST_TEXTS):
+        texts = read(rows[start : start + MOST_TEXTS])
+        ends = np.cumsum([len(text) for text in texts])
+        cuts = np.flatnonzero(np.diff(ends // MOST_CHARACTERS)) + 1
+        bounds = [0, *cuts.tolist(), len(texts)]
+        for first, last in pairwise(bounds):
+            yield texts[first:last]
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    values = values * MIX
+    return values ^ (values >> HALF)
+
+
+def sketch(rows: IntArray, read: Callable[[IntArray], list[str]], threshold: float) -> Sketches:
+    """Compute the signatures and band keys of texts, reading a few thousand of them at a time.
+
+    Args:
+        rows: (n,) which texts.
+        read: returns the normalised texts of rows.
+        threshold: the Jaccard similarity from which on pairs are looked for.
+    """
+    factors, terms = np.random.default_rng(SEED).integers(2**64, size=(2, HASHES), dtype=np.uint64)
+    signatures = np.empty((len(rows), HASHES), np.uint32)
+    at = 0
+    for texts in _pieces(rows, read):
+        numbers, offsets = gram_numbers(texts)
+        mixed = _mixed(numbers)
+        for number, (factor, term) in enumerate(zip(factors | np.uint64(1), terms, strict=True)):
+            least = np.minimum.reduceat(mixed * factor + term, offsets[:-1])
+            signatures[at : at + len(texts), number] = least >> HALF
+        at += len(texts)
+    bands, width = bands_for(threshold)
+    keys = np.zeros((bands, len(rows)), np.uint64)
+    for band in range(bands):
+        for column in range(band * width, (band + 1) * width):
+            keys[band] = _mixed(keys[band] ^ signatures[:, column])
+    return Sketches(signatures, keys)
+
+
+def likely(a: Sketches, b: Sketches, rows: tuple[IntArray, IntArray], band: int, threshold: float) -> IntArray:
+    """Return which of the pairs that share a band are worth comparing gram by gram.
+
+    Left out are pairs that an earlier band has brought up already, and those whose signatures agree in so few
+    hashes that a similarity of `threshold` would be four standard deviations away.
+
+    Args:
+        a: sketches of the one side.
+        b: sketches of the other.
+        rows: (n,) and (n,) the pairs, as positions in `a` and `b`.
+        band: the band that they share.
+        threshold: the Jaccard similarity from which on pairs are looked for.
+
+    Returns:
+        Positions of pairs, ascending.
+    """
+    left, right = rows
+    new = np.ones(len(left), bool)
+    for earlier in range(band):
+        new &= a.keys[earlier, left] != b.keys[earlier, right]
+    kept = np.flatnonzero(new)
+    agreement = (a.signatures[left[kept]] == b.signatures[right[kept]]).mean(axis=1)
+    least = threshold - DEVIATIONS * np.sqrt(threshold * (1 - threshold) / HASHES)
+    return kept[agreement >= least]
 
 
 def find_near(
@@ -109,44 +310,3 @@ def _parts(counts: IntArray) -> list[slice]:
     runs = np.cumsum(counts) // MOST_PAIRS
     cuts = (np.flatnonzero(np.diff(runs)) + 1).tolist()
     return [slice(first, last) for first, last in zip([0, *cuts], [*cuts, len(counts)], strict=True)]
-
-
-class GramSets:
-    """The trigrams of texts, kept while they are few: a text is compared with many others in a row.
-
-    Args:
-        texts: the queries or documents of a collection.
-        rows: (n,) which of them.
-    """
-
-    def __init__(self, texts: Texts, rows: IntArray) -> None:
-        self._texts, self._rows = texts, rows
-        self._sets: dict[int, frozenset[str]] = {}
-        self._size = 0
-
-    def of(self, positions: IntArray) -> list[frozenset[str]]:
-        """Return the distinct trigrams of the texts at positions (p,) in `rows`."""
-        wanted = positions.tolist()
-        if self._size > MOST_GRAMS:
-            self._sets, self._size = {}, 0
-        missing = list(dict.fromkeys(at for at in wanted if at not in self._sets))
-        if missing:
-            for at, text in zip(missing, self._texts.normalised(self._rows[missing]), strict=True):
-                self._sets[at] = gram_set(text)
-                self._size += len(self._sets[at])
-        return [self._sets[at] for at in wanted]
-
-
-def compare_pairs(a: GramSets, left: IntArray, b: GramSets, right: IntArray) -> FloatArray:
-    """Return the exact Jaccard similarity of the trigrams of pairs of texts.
-
-    Args:
-        a: of the texts on the one side.
-        left: (p,) positions of texts there.
-        b: of the texts on the other side.
-        right: (p,) positions of texts there.
-
-    Returns:
-        (p,) similarities.
-    """
-    return np.array([jaccard(one, other) for one, other in zip(a.of(left), b.of(right), strict=True)])

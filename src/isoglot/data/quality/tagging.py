@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -45,8 +45,8 @@ class Suspicions:
 
     checked: int
     texts: int
-    by_language: dict[str, dict[str, int]] = field(default_factory=dict)
-    examples: list[dict[str, str]] = field(default_factory=list)
+    by_language: dict[str, dict[str, int]]
+    examples: list[dict[str, str]]
 
 
 def _suspicions(texts: Texts, checked: int, found: dict[int, str]) -> Suspicions:

@@ -1,26 +1,54 @@
-"""The texts of one side of a collection, queries or documents, as they are compared."""
+"""The texts of one side of a collection, queries or documents, as they are compared.
+
+Two count as the same in the same letters and digits, whatever their case, spacing and punctuation. Spaces are left
+out altogether, so that a Chinese text and its segmented form are the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any, Literal
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.data.quality.normalising import digests, normalised
 
-__all__ = ["Kind", "Texts", "shorten"]
+__all__ = ["Kind", "Texts", "digests", "normalised"]
 
 IntArray = NDArray[np.integer[Any]]
 Kind = Literal["queries", "documents"]
 
 BLOCK = 8_192
 LONGEST_SHOWN = 160
+
+# Python's own \W would take the vowel signs of Thai and Devanagari away as well.
+BLANK = r"[\p{P}\p{Z}\p{Cc}\p{Cf}]+"
+DIGEST_BYTES = 16
+
+
+def normalised(texts: list[str]) -> list[str]:
+    """Return texts in Unicode's NFKC form with case folded, without spaces, punctuation and invisible characters.
+
+    A text of nothing but these keeps its punctuation, so that `?` and `!` stay two texts.
+    """
+    folded = [normalize("NFKC", normalize("NFKC", text).casefold()) for text in texts]
+    bare = pc.replace_substring_regex(pa.array(folded, pa.large_string()), pattern=BLANK, replacement="")
+    # Marks that now stand side by side may compose, or change places.
+    kept = (normalize("NFKC", text) for text in bare.to_pylist())
+    return [short or full.strip() for short, full in zip(kept, folded, strict=True)]
+
+
+def digests(texts: list[str]) -> NDArray[np.void]:
+    """Return (n,) BLAKE2b digests of 16 bytes: equal where the texts are, and in practice only there."""
+    joined = b"".join(blake2b(text.encode(), digest_size=DIGEST_BYTES).digest() for text in texts)
+    return np.frombuffer(joined, f"V{DIGEST_BYTES}")
 
 
 @dataclass(frozen=True)
@@ -64,14 +92,14 @@ class Texts:
         parts = [digests(self.normalised(block)) for block in rows]
         return np.concatenate(parts) if parts else digests([])
 
+    def by_language(self, rows: IntArray) -> dict[str, int]:
+        """Count texts: tag -> how many of rows (k,), languages without any left out."""
+        counts = np.bincount(self.language[rows], minlength=len(self.collection.languages))
+        return {tag: int(count) for tag, count in zip(self.collection.languages, counts, strict=True) if count}
+
     def shown(self, row: int) -> dict[str, str]:
         """Return id, language and the beginning of the text of a row, for an example."""
         record = self._table.slice(row, 1).to_pylist()[0]
-        text = shorten(self.read(np.array([row]))[0])
+        line = " ".join(self.read(np.array([row]))[0].split())
+        text = line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
         return {"id": record["_id"], "language": record["lang"], "text": text}
-
-
-def shorten(text: str) -> str:
-    """Return a text in one line, cut where it is longer than an example may be."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"

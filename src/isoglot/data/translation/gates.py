@@ -1,23 +1,30 @@
-"""Quality gates: reasons to reject a translation, each a rule that can be switched off."""
+"""Judging translations: quality gates, each a rule that can be switched off, and how alike the way back is."""
 
 from __future__ import annotations
 
-import re
+import logging
 import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
+from typing import Any
 
+import langcodes
 import numpy as np
 
-from isoglot.data.translation.identify import identifies, identify, related
 from isoglot.errors import InputError
-from isoglot.languages.matching import script_of
-from isoglot.languages.scripts import letters_of, script_share
+from isoglot.files import require
+from isoglot.languages.identify import NO_LANGUAGE, language_identifier
+from isoglot.languages.matching import macrolanguage, match_tag, script_of
+from isoglot.languages.scripts import is_spaceless, letters_of, script_share
+from isoglot.languages.tags import canonical_tag
 
-__all__ = ["GATES", "Pair", "check_gates", "length_ratio", "reject"]
+__all__ = ["GATES", "Pair", "Verdict", "check_gates", "judge", "length_ratio", "load_chrf", "reject"]
+
+logger = logging.getLogger(__name__)
 
 SHORT_COPY = 4
 """From how many words on a copy of the source is no translation; names, commands and titles are shorter."""
@@ -32,6 +39,8 @@ IDENTIFIED_LETTERS = {True: 12, False: 30}
 SURE = 0.8
 SURE_OF_SOURCE = 0.5
 """Probability from which on another language counts, and the source language, which is the usual mistake."""
+RELATED = 10
+"""Largest CLDR distance of languages that short texts do not tell apart: hr and bs have 4, ar and arz 10."""
 
 SMOOTHING = 15
 """Characters added to both lengths, so that short texts may differ more."""
@@ -50,8 +59,8 @@ LOOP_RUN = 4
 COMPRESSED_BYTES = 200
 COMPRESSED_RATIO = 0.2
 
-_JOINED = {"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
-_WORD = re.compile(r"\S+")
+ROUND_TRIP = "round-trip"
+"""The reason to reject what does not come back, beside the gates'."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,6 @@ class Pair:
     ratio: float = 1.0
     factor: float = PRIOR_FACTOR
 
-    @property
-    def joined(self) -> bool:
-        """Whether the target language is written without spaces between words."""
-        return script_of(self.target) in _JOINED
-
 
 def length_ratio(source: str, target: str, lengths: Sequence[tuple[int, int]]) -> tuple[float, float]:
     """Return the usual ratio of lengths of a language pair, and the factor by which texts may differ from it.
@@ -92,6 +96,10 @@ def length_ratio(source: str, target: str, lengths: Sequence[tuple[int, int]]) -
     return there / here, PRIOR_FACTOR
 
 
+def _joined(tag: str) -> bool:
+    return is_spaceless(script_of(tag))
+
+
 def _empty(source: str, translation: str, pair: Pair) -> bool:
     """Nothing to read: no letter and no digit."""
     return not any(character.isalnum() for character in translation)
@@ -105,8 +113,8 @@ def _copied(source: str, translation: str, pair: Pair) -> bool:
     """
     if _plain(source) != _plain(translation):
         return False
-    words = [word for word in _WORD.findall(source) if any(map(str.isalpha, word))]
-    if script_of(pair.source) in _JOINED:
+    words = [word for word in source.split() if any(map(str.isalpha, word))]
+    if _joined(pair.source):
         return len(_plain(source)) >= SHORT_COPY_JOINED
     return len(words) >= SHORT_COPY and sum(not _like_name(word) for word in words) * 3 > len(words)
 
@@ -131,12 +139,34 @@ def _language(source: str, translation: str, pair: Pair) -> bool:
     share = script_share(translation, script) if script and letters >= SCRIPT_LETTERS else None
     if share is not None and share < SCRIPT_SHARE:
         return True
-    if letters < IDENTIFIED_LETTERS[pair.joined] or not identifies(pair.target):
+    if letters < IDENTIFIED_LETTERS[_joined(pair.target)] or not (known := _identifier()):
         return False
-    found = identify(translation)
-    if found is None or related(found[0], pair.target):
+    classifier, languages = known
+    if match_tag(pair.target, languages) is None:
         return False
-    return found[1] >= (SURE_OF_SOURCE if related(found[0], pair.source) else SURE)
+    label, probability = classifier.classify(translation)
+    if label == NO_LANGUAGE or _related(found := canonical_tag(label), pair.target):
+        return False
+    return bool(probability >= (SURE_OF_SOURCE if _related(found, pair.source) else SURE))
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> tuple[Any, set[str]] | None:
+    """Return py3langid's classifier and the canonical tags of the languages that it knows; None without it."""
+    found = language_identifier()
+    if found is None:
+        logger.warning(
+            "py3langid is not installed: the language of translations is judged by their script only "
+            "(pip install 'isoglot[translation]')"
+        )
+        return None
+    return found, {canonical_tag(label) for label in found.labels if label != NO_LANGUAGE}
+
+
+@lru_cache(maxsize=4096)
+def _related(tag: str, other: str) -> bool:
+    """Tell whether two languages are the same, or so close that an identifier mixes them up, as hr and sr."""
+    return macrolanguage(tag) == macrolanguage(other) or langcodes.tag_distance(tag, other) <= RELATED
 
 
 def _length(source: str, translation: str, pair: Pair) -> bool:
@@ -153,22 +183,21 @@ def _repetition(source: str, translation: str, pair: Pair) -> bool:
     text compresses (zlib) to less than a fifth. Each counts only if it is clearly less so in the source, which may
     be a list or a table.
     """
-    tokens = _tokens(translation, pair.joined)
-    own = _tokens(source, script_of(pair.source) in _JOINED)
+    tokens, own = _tokens(translation, pair.target), _tokens(source, pair.source)
     run = _run_share(tokens)
     if run and run > _run_share(own) + LOOP_EXCESS:
         return True
     if len(tokens) >= LOOP_TOKENS:
-        share = _repeated_share(tokens, GRAM[pair.joined])
-        before = _repeated_share(own, GRAM[script_of(pair.source) in _JOINED])
+        share = _repeated_share(tokens, GRAM[_joined(pair.target)])
+        before = _repeated_share(own, GRAM[_joined(pair.source)])
         if share > max(LOOP_SHARE, before + LOOP_EXCESS):
             return True
     ratio = _compressed(translation)
     return ratio is not None and ratio < COMPRESSED_RATIO and ratio * 2 < (_compressed(source) or 1)
 
 
-def _tokens(text: str, joined: bool) -> list[str]:
-    return [character for character in text if not character.isspace()] if joined else text.casefold().split()
+def _tokens(text: str, tag: str) -> list[str]:
+    return list("".join(text.split())) if _joined(tag) else text.casefold().split()
 
 
 def _repeated_share(tokens: list[str], size: int) -> float:
@@ -232,3 +261,64 @@ def reject(source: str, translation: str, pair: Pair, without: Collection[str] =
         if name not in without and rejects(source, translation, pair):
             return name
     return None
+
+
+@lru_cache(maxsize=1)
+def load_chrf() -> Any:
+    """Return sacrebleu's chrF: character n-grams of 1 to 6, β = 2 (Popović 2015, https://doi.org/10.18653/v1/W15-3049).
+
+    Raises:
+        InputError: sacrebleu is not installed.
+    """
+    return require("sacrebleu.metrics", "translation", "translating back").CHRF()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of a translation.
+
+    Attributes:
+        reason: why it is rejected; None if it is not.
+        chrf: how alike source and back translation are, 0 to 100, to one decimal; None without a round trip.
+    """
+
+    reason: str | None
+    chrf: float | None = None
+
+
+def judge(
+    texts: Sequence[str],
+    translations: Sequence[str],
+    source: str,
+    target: str,
+    *,
+    without: Collection[str] = (),
+    back: Sequence[str] | None = None,
+    min_chrf: float | None = None,
+) -> list[Verdict]:
+    """Judge translations; what is usual for their lengths is learnt from them.
+
+    Args:
+        texts: the sources (n,).
+        translations: their translations (n,). Texts that have no letter are right as they are.
+        source: canonical tag.
+        target: canonical tag.
+        without: gates that are switched off.
+        back: the translations, translated back (n,).
+        min_chrf: reject what comes back less alike than this.
+    """
+    pairs = list(zip(texts, translations, strict=True))
+    judged = {text: there for text, there in pairs if any(map(str.isalpha, text))}
+    lengths = [(len(text), len(there)) for text, there in judged.items() if there.strip()]
+    pair = Pair(source, target, *length_ratio(source, target, lengths))
+    verdicts = []
+    for row, (text, translation) in enumerate(pairs):
+        if text not in judged:
+            verdicts.append(Verdict(None))
+            continue
+        score = None if back is None else round(load_chrf().sentence_score(back[row], [text]).score, 1)
+        reason = reject(text, translation, pair, without)
+        if reason is None and score is not None and min_chrf is not None and score < min_chrf:
+            reason = ROUND_TRIP
+        verdicts.append(Verdict(reason, score))
+    return verdicts

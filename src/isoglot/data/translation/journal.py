@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
+from filelock import FileLock, Timeout
+
+from isoglot.data.translation.translator import Translates
 from isoglot.files import content_hash
 
-__all__ = ["Journal", "text_key"]
+__all__ = ["Journal", "Store", "text_key", "translate_texts", "translation_store"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +65,9 @@ class Journal:
     Args:
         folder: made if it is not there.
 
+    Attributes:
+        translations: those that are kept, by key.
+
     Raises:
         OSError: the folder cannot be read or written.
     """
@@ -69,26 +77,20 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.translations: dict[str, str] = {}
         self._file: BinaryIO | None = None
+        self._lock: FileLock | None = None
         for path in sorted(self.folder.glob("*.jsonl")):
             self._read(path)
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the file that is written to; another process may then write to it."""
         if self._file is not None:
             self._file.close()
-            self._file = None
-
-    def get(self, key: str) -> str | None:
-        """Return the translation of a key; None if there is none."""
-        return self.translations.get(key)
+        if self._lock is not None:
+            self._lock.release()
+        self._file = self._lock = None
 
     def add(self, entries: Iterable[tuple[str, str]]) -> None:
         """Keep translations, by key; those of keys that are known already are passed over."""
@@ -121,25 +123,84 @@ class Journal:
 
     def _open(self) -> BinaryIO:
         """Open the first file that no other process writes to, for appending, without a torn last line."""
-        number = 0
-        while True:
-            path = self.folder / f"{number}.jsonl"
-            file = path.open("ab", buffering=0)
-            if _lock(file):
-                file.truncate(self._read(path))
-                return file
-            file.close()
-            number += 1
+        for number in count():
+            self._lock = FileLock(self.folder / f"{number}.lock", timeout=0)
+            with suppress(Timeout):
+                self._lock.acquire()
+                break
+        path = self.folder / f"{number}.jsonl"
+        file = path.open("ab", buffering=0)
+        file.truncate(self._read(path))
+        return file
 
 
-def _lock(file: BinaryIO) -> bool:
-    """Lock a file for this process until it is closed; False if another one has."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes that translate the same at the same time are not kept apart
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+class Store:
+    """Journals of translations, one for each model, setting and pair of languages.
+
+    Args:
+        folder: where they lie; made when something is kept.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def journal(self, source: str, target: str, context: str) -> Journal:
+        """Open the journal of one context (`Translates.context`)."""
+        return Journal(self.folder / f"{source}-{target}-{content_hash(context, 8)}")
+
+
+@contextmanager
+def translation_store(cache: str | Path | None, out: str | Path) -> Iterator[Store]:
+    """Yield where translations are kept as they are made.
+
+    Args:
+        cache: a folder for all runs; None keeps them beside the output until that is complete, so that a run that
+            was killed can still be resumed.
+        out: the output folder.
+    """
+    if cache is not None:
+        yield Store(Path(cache).expanduser() / "translations")
+        return
+    target = Path(out).resolve()
+    folder = target.parent / f".{target.name}-translations"
+    yield Store(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def translate_texts(
+    translator: Translates,
+    texts: Sequence[str],
+    source: str,
+    target: str,
+    store: Store,
+    notify: Callable[[int, int], None],
+) -> tuple[list[str], int]:
+    """Translate texts, each different one once; what the journal holds is not translated again.
+
+    A text without a letter, such as a number, is its own translation.
+
+    Args:
+        translator: translates.
+        texts: the texts (n,).
+        source: canonical tag of their language.
+        target: canonical tag of the language wanted.
+        store: where translations are kept, those that are new at once.
+        notify: told how many of the texts to be translated now are done, and of how many.
+
+    Returns:
+        The translations (n,), and how many texts the translator was given.
+    """
+    context = translator.context(source, target)
+    keys = {text: text_key(context, text) for text in texts if any(map(str.isalpha, text))}
+    if not keys:
+        return list(texts), 0
+    with store.journal(source, target, context) as journal:
+        new = [text for text, key in keys.items() if key not in journal.translations]
+        done = 0
+        notify(done, len(new))
+        for batch in translator.translate(new, source, target) if new else ():
+            journal.add((keys[new[row]], translation) for row, translation in batch)
+            done += len(batch)
+            notify(done, len(new))
+        known = {text: journal.translations[key] for text, key in keys.items()}
+    return [known.get(text, text) for text in texts], len(new)

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-import torch
-
-from isoglot.data.translation.fingerprint import model_files_fingerprint
-from isoglot.data.translation.generation import GenerationSettings, settle_generation
-from isoglot.data.translation.options import refuse_dtype, refuse_missing_model
-from isoglot.data.translation.schemes import ModelFiles, find_scheme
+from isoglot.data.translation.schemes import find_scheme
 from isoglot.data.translation.sentences import sentence_splitter
-from isoglot.data.translation.translator import Translates, Translator
+from isoglot.data.translation.translator import GenerationSettings, Translates, Translator
 from isoglot.errors import InputError
 
-__all__ = ["choose_translator", "load_translator"]
+__all__ = ["choose_translator", "load_translator", "refuse_dtype", "refuse_missing_model"]
 
+DTYPES = ("float32", "bfloat16", "float16")
 MAX_LENGTH = 256
 """Models trained on sentences leave things out of longer texts."""
 UNKNOWN_LIMIT = 512
+BATCH_TOKENS, CPU_TOKENS = 16_384, 2048
+
+MODEL_FILES = {".bin", ".json", ".jinja", ".model", ".safetensors", ".spm", ".txt"}
+CHUNK = 1 << 22
+
+
+def refuse_dtype(dtype: str) -> None:
+    """Refuse a precision that is none of `DTYPES`, with an InputError."""
+    if dtype not in DTYPES:
+        raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
+
+
+def refuse_missing_model(source: str) -> None:
+    """Refuse, with an InputError, what can only be a model folder, no model on the hub, and is not there."""
+    if not Path(source).exists() and (source.startswith((".", "/", "~")) or source.count("/") > 1):
+        raise InputError(f"the model folder {source} does not exist")
 
 
 def load_translator(
@@ -46,6 +59,7 @@ def load_translator(
     Raises:
         InputError: there is no such model, it is no translation model that is known, or a setting does not do.
     """
+    import torch
     from transformers import AutoConfig, AutoTokenizer
 
     source = str(name)
@@ -63,39 +77,42 @@ def load_translator(
         raise
     except Exception as error:
         raise _not_loaded(source, error) from error
-    scheme = find_scheme(ModelFiles(tokenizer, config, _first_token(source)))
+    scheme = find_scheme(tokenizer, config, _first_token(source))
     limit = _positions(config)
     if max_length is not None and max_length > limit:
         raise InputError(f"the model {source} takes at most {limit} tokens; max_length is {max_length}")
-    settings = GenerationSettings(beams, max_length or min(MAX_LENGTH, limit), dtype, sentence_splitter())
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-
-    def load() -> Any:
-        from transformers import AutoModelForSeq2SeqLM
-        from transformers.utils import logging
-
-        shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()  # it would stand in the way of ours
-        try:
-            model = AutoModelForSeq2SeqLM.from_pretrained(source, dtype=getattr(torch, dtype))
-        except Exception as error:
-            raise _not_loaded(source, error) from error
-        finally:
-            if shown:
-                logging.enable_progress_bar()
-        settle_generation(model, beams)
-        return model.to(place).eval()
-
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return Translator(
-        source,
-        tokenizer,
-        scheme,
-        load,
-        fingerprint=model_files_fingerprint(source, getattr(config, "_commit_hash", None)),
-        settings=settings,
+        name=source,
+        tokenizer=tokenizer,
+        scheme=scheme,
+        load=lambda: _load_model(source, beams, dtype).to(place).eval(),
+        fingerprint=_fingerprint(source, getattr(config, "_commit_hash", None)),
+        settings=GenerationSettings(beams, max_length or min(MAX_LENGTH, limit), dtype, sentence_splitter()),
         longest=limit,
-        batch_tokens=batch_tokens,
+        batch_tokens=batch_tokens or (CPU_TOKENS if place.type == "cpu" else BATCH_TOKENS),
     )
+
+
+def _load_model(source: str, beams: int, dtype: str) -> Any:
+    """Load a model that writes greedily, or with so many beams, whatever its publisher set."""
+    from transformers import AutoModelForSeq2SeqLM
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it would stand in the way of ours
+    try:
+        model = AutoModelForSeq2SeqLM.from_pretrained(source, dtype=dtype)
+    except Exception as error:
+        raise _not_loaded(source, error) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    # an end that is forced at the longest length would end the longest text of a batch otherwise than the others
+    model.generation_config.update(num_beams=beams, do_sample=False, max_length=None, forced_eos_token_id=None)
+    if beams == 1:  # said of beams only, and complained about otherwise
+        model.generation_config.update(early_stopping=None, length_penalty=None)
+    return model
 
 
 def _first_token(source: str) -> int | None:
@@ -110,6 +127,24 @@ def _first_token(source: str) -> int | None:
         if settings.forced_bos_token_id is not None:
             return int(settings.forced_bos_token_id)
     return None
+
+
+def _fingerprint(name: str, commit: str | None) -> str:
+    """Return a hash of a model: of the contents of its files, or of the commit that a hub names them by.
+
+    The same model from a folder and from a hub has two fingerprints: only the first is known by its contents.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    folder = Path(name)
+    if not folder.is_dir():
+        digest.update(f"{name}@{commit}".encode())
+        return digest.hexdigest()
+    for path in sorted(path for path in folder.iterdir() if path.suffix in MODEL_FILES and path.is_file()):
+        digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _not_loaded(source: str, error: Exception) -> InputError:

@@ -1,14 +1,20 @@
-"""What a translation did: counts for people, and what `collection.yaml` says of it."""
+"""What a translation did: the collection and counts for people, and what its files say of it."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-__all__ = ["PairReport", "Rejected", "today"]
+from isoglot.collections.collection import Collection
+from isoglot.collections.writing import write_collection
+from isoglot.files import new_folder
+
+__all__ = ["PairReport", "Rejected", "Translation", "today", "write_translation"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,36 @@ class PairReport:
             "queries": self.queries,
             "rejected": dict(sorted(self.rejected.items())),
         }
+
+
+@dataclass
+class Translation:
+    """A translated collection.
+
+    Attributes:
+        splits: the collection by split; the one key is None if it has no splits.
+        reports: counts of each pair of languages.
+        rejected: the translations that were rejected, in order of language, then of their sources.
+    """
+
+    splits: dict[str | None, Collection]
+    reports: list[PairReport]
+    rejected: list[Rejected]
+
+
+def write_translation(
+    translation: Translation, out: str | Path, form: Literal["jsonl", "parquet"] = "jsonl"
+) -> None:
+    """Write a translated collection, with `rejected.jsonl` beside it; the folder appears whole or not at all.
+
+    Raises:
+        InputError: the folder exists and is not empty.
+    """
+    with new_folder(out) as folder:
+        write_collection(translation.splits, folder, form)
+        with (folder / "rejected.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+            for one in translation.rejected:
+                file.write(json.dumps(one.to_record(), ensure_ascii=False) + "\n")
 
 
 def today() -> str:

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 Fits = Callable[[str], bool]
 
 JOINED_SCRIPTS = {"Hans", "Hant", "Hani", "Jpan", "Hira", "Kana", "Thai"}
-"""Scripts in which a sentence follows another without a space, or may."""
+"""Scripts in which a sentence follows another without a space, or may; more put none between words."""
 
 STOPS = ".!?…。！？｡।॥؟۔።፧։។៕၊။།"
 FULL_WIDTH = "。！？｡"

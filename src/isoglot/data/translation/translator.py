@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-import torch
-
-from isoglot.data.translation.generation import GenerationSettings, generate
 from isoglot.data.translation.schemes import Scheme
 from isoglot.data.translation.sentences import Piece, join_pieces, split_text
 from isoglot.errors import InputError
 
-__all__ = ["BATCH_TOKENS", "CPU_TOKENS", "Translates", "Translator"]
+__all__ = ["GenerationSettings", "Translates", "Translator"]
 
 logger = logging.getLogger(__name__)
 
-BATCH_TOKENS = 16_384
-"""Padded source tokens of a batch, beams counting as so many texts."""
-CPU_TOKENS = 2048
-
 WINDOW = 1024
 """Texts that are sorted by length together: what is lost when a run is killed is a part of these."""
+
+PER_TOKEN = 4
+SPARE = 32
+"""A translation has at most 4 tokens for one of the source, and 32 more: what is longer is a loop."""
 
 
 class Translates(Protocol):
@@ -46,10 +43,28 @@ class Translates(Protocol):
         """Return what `collection.yaml` says of it."""
 
 
+@dataclass(frozen=True)
+class GenerationSettings:
+    """What besides model, languages and text decides a translation.
+
+    Attributes:
+        beams: hypotheses kept; 1 is greedy.
+        max_length: most tokens of a piece of text, special ones included; longer texts are cut into sentences.
+        dtype: precision of the weights.
+        sentences: what finds sentences, `pysbd` or `unicode`.
+    """
+
+    beams: int
+    max_length: int
+    dtype: str
+    sentences: str
+
+
+@dataclass(eq=False)
 class Translator:
     """Translates with an encoder-decoder of transformers.
 
-    Args:
+    Attributes:
         name: what the model is called in reports.
         tokenizer: its tokenizer.
         scheme: how it is told the languages.
@@ -57,42 +72,22 @@ class Translator:
         fingerprint: tells the model from others.
         settings: how translations are written.
         longest: most tokens that it writes.
-        batch_tokens: most padded source tokens of a batch; by device if None.
+        batch_tokens: most padded source tokens of a batch, beams counting as so many texts.
     """
 
-    def __init__(
-        self,
-        name: str,
-        tokenizer: Any,
-        scheme: Scheme,
-        load: Callable[[], Any],
-        *,
-        fingerprint: str,
-        settings: GenerationSettings,
-        longest: int,
-        batch_tokens: int | None = None,
-    ) -> None:
-        self.name = name
-        self.tokenizer = tokenizer
-        self.scheme = scheme
-        self.fingerprint = fingerprint
-        self.settings = settings
-        self.longest = longest
-        self._load = load
-        self._batch_tokens = batch_tokens
-        tokenizer.padding_side = "right"
+    name: str
+    tokenizer: Any
+    scheme: Scheme
+    load: Callable[[], Any]
+    fingerprint: str
+    settings: GenerationSettings
+    longest: int
+    batch_tokens: int
 
     @cached_property
     def model(self) -> Any:
         """The model, loaded when it is first asked for."""
-        return self._load()
-
-    @property
-    def batch_tokens(self) -> int:
-        """Most padded source tokens of a batch."""
-        if self._batch_tokens is not None:
-            return self._batch_tokens
-        return CPU_TOKENS if self.model.device.type == "cpu" else BATCH_TOKENS
+        return self.load()
 
     def check(self, source: str, target: str) -> None:
         """Check that the model translates between two languages.
@@ -100,19 +95,11 @@ class Translator:
         Raises:
             InputError: it does not read the source or does not write the target; names the closest that it does.
         """
-        self.codes(source, target)
-
-    def codes(self, source: str, target: str) -> tuple[str | None, str]:
-        """Return the model's codes of two languages; None for a source that it is not told.
-
-        Raises:
-            InputError: as for `check`.
-        """
-        return self.scheme.source_code(source, self.name), self.scheme.target_code(target, self.name)
+        self.scheme.codes(source, target, self.name)
 
     def context(self, source: str, target: str) -> str:
         """Return what besides the text decides a translation: model, settings, languages."""
-        codes = self.codes(source, target)
+        codes = self.scheme.codes(source, target, self.name)
         return json.dumps([self.fingerprint, asdict(self.settings), source, target, codes], sort_keys=True)
 
     def describe(self) -> dict[str, Any]:
@@ -134,7 +121,8 @@ class Translator:
         Raises:
             InputError: as for `check`.
         """
-        source_code, target_code = self.codes(source, target)
+        source_code, target_code = self.scheme.codes(source, target, self.name)
+        self.tokenizer.padding_side = "right"
         if self.scheme.marks_source:
             self.tokenizer.src_lang = source_code
         prefix = f"{self.scheme.prefixes[target_code]} " if self.scheme.prefixes is not None else ""
@@ -144,19 +132,18 @@ class Translator:
         self._check_prefix(prefix)
 
         def fits(text: str) -> bool:
-            return self._lengths([prefix + text])[0] <= self.settings.max_length
+            return len(self._ids([prefix + text])[0]) <= self.settings.max_length
 
         lengths: list[int] = []
         for start in range(0, len(texts), WINDOW):
-            lengths += self._lengths([prefix + text for text in texts[start : start + WINDOW]])
+            lengths += map(len, self._ids([prefix + text for text in texts[start : start + WINDOW]]))
         order = sorted(range(len(texts)), key=lambda row: -lengths[row])
         for start in range(0, len(order), WINDOW):
-            window = order[start : start + WINDOW]
             pieces = {
                 row: split_text(texts[row], source, fits)
                 if lengths[row] > self.settings.max_length
                 else [Piece(texts[row], "")]
-                for row in window
+                for row in order[start : start + WINDOW]
             }
             yield from self._translate_pieces(pieces, prefix, first, target)
 
@@ -173,9 +160,6 @@ class Translator:
         found: list[list[int]] = self.tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]
         return found
 
-    def _lengths(self, texts: list[str]) -> list[int]:
-        return [len(ids) for ids in self._ids(texts)]
-
     def _translate_pieces(
         self, pieces: dict[int, list[Piece]], prefix: str, first: int | None, target: str
     ) -> Iterator[list[tuple[int, str]]]:
@@ -184,7 +168,7 @@ class Translator:
         ids = self._ids([prefix + pieces[row][number].text for row, number in places])
         done: dict[int, dict[int, str]] = {row: {} for row in pieces}
         for batch in self._batches([len(one) for one in ids]):
-            translations = self._generate([ids[at] for at in batch], first)
+            translations = self._write([ids[at] for at in batch], first)
             finished = []
             for at, translation in zip(batch, translations, strict=True):
                 row, number = places[at]
@@ -204,18 +188,44 @@ class Translator:
             yield order[start : start + count]
             start += count
 
-    def _generate(self, ids: list[list[int]], first: int | None) -> list[str]:
+    def _write(self, ids: list[list[int]], first: int | None) -> list[str]:
         """Translate tokenized texts; in halves where they do not fit in the device's memory together."""
-        inputs = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt", verbose=False)
-        inputs = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        import torch
+
         try:
-            written = generate(self.model, inputs, first, self.longest)
+            written = self._generate(ids, first)
         except torch.OutOfMemoryError:
             if len(ids) == 1:
                 raise
             logger.warning("out of memory: a batch of %d texts is translated in halves", len(ids))
             torch.cuda.empty_cache()
             half = len(ids) // 2
-            return self._generate(ids[:half], first) + self._generate(ids[half:], first)
+            return self._write(ids[:half], first) + self._write(ids[half:], first)
         kept = [[token for token in row if token != first] for row in written]
         return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]
+
+    def _generate(self, ids: list[list[int]], first: int | None) -> list[list[int]]:
+        """Return the ids of the translations of tokenized texts, special ones included.
+
+        Each text ends at a limit of its own, so that its translation does not depend on others in the batch.
+        """
+        import torch
+        from transformers import StoppingCriteriaList
+
+        limits = torch.tensor(
+            [min(self.longest, PER_TOKEN * len(one) + SPARE) for one in ids], device=self.model.device
+        )
+
+        def at_limit(input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+            each = len(input_ids) // len(limits)  # several rows in a row for a text, with beams
+            return input_ids.shape[1] >= limits.repeat_interleave(each) + 1  # beside the start token
+
+        inputs = self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt", verbose=False)
+        options = {name: inputs[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
+        if first is not None:
+            options["forced_bos_token_id"] = first
+        with torch.inference_mode():
+            written: list[list[int]] = self.model.generate(
+                **options, max_new_tokens=int(limits.max()), stopping_criteria=StoppingCriteriaList([at_limit])
+            ).tolist()
+        return written

@@ -5,13 +5,11 @@ are natural questions about them, in both directions: which currency a territory
 used. The same question exists in every language in which CLDR has the names it needs: everything is parallel.
 
 - `facts`: what CLDR knows about a territory, as codes, in no language.
-- `names`: what CLDR calls these codes in a language.
-- `wordings`: how a sheet and a question are said in a language (`templates/`, one file per language).
-- `relations`: which questions are asked about which facts.
-- `build`: documents, queries and relevance judgments.
+- `wordings`: what CLDR calls these codes in a language, and how sheets and questions are said in it (`templates/`).
+- `build`: which questions are asked about which facts; documents, queries and relevance judgments.
 """
 
-from isoglot.data.worldfacts.build import WorldfactsTables, build_worldfacts
+from isoglot.data.worldfacts.build import WorldfactsTables, build_worldfacts, load_worldfacts
 from isoglot.data.worldfacts.wordings import worldfacts_languages
 
-__all__ = ["WorldfactsTables", "build_worldfacts", "worldfacts_languages"]
+__all__ = ["WorldfactsTables", "build_worldfacts", "load_worldfacts", "worldfacts_languages"]

@@ -1,7 +1,8 @@
-"""Documents, queries and relevance judgments of worldfacts."""
+"""Documents, queries and relevance judgments of worldfacts, and the questions that are asked."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +10,28 @@ from typing import Any
 
 from babel.core import get_cldr_version
 
+from isoglot.collections.building import collection_from_rows
+from isoglot.collections.collection import Collection
 from isoglot.data.worldfacts.facts import REFERENCE_DATE, Territory, load_territories
-from isoglot.data.worldfacts.names import Names
-from isoglot.data.worldfacts.relations import MAX_ANSWERS, MAX_PLACES, RELATIONS, Relation, is_asked, split_of
-from isoglot.data.worldfacts.wordings import load_wordings, worldfacts_languages
+from isoglot.data.worldfacts.wordings import Names, load_wordings, worldfacts_languages
 from isoglot.errors import InputError
 
+__all__ = ["MAX_ANSWERS", "RELATIONS", "WorldfactsTables", "build_worldfacts", "load_worldfacts"]
+
 SPLITS = ("train", "test")
+
+MAX_ANSWERS = 5
+"""A question answered by more territories than this is not asked. Where the euro or English is used would
+make a good part of the pool relevant, and hardly any two such queries could share a training batch."""
+
+MAX_PLACES = 2
+"""Places asked after per territory. Questions that one sheet answers cannot share a training batch, so a sheet
+with twenty cities (Russia's, by time zones) would keep the batches of all others small."""
+
+TEST_SHARE = 0.2
+"""Share of the queries that form the test split. The other wording of a test query's fact may be trained on, so
+that the names a test query uses were met in training: names met nowhere cannot be told apart by an encoder without
+pretraining, whatever its batches."""
 
 # Line of a sheet -> field of `Territory`, in the order in which a sheet is read.
 _LINES = {
@@ -26,6 +42,35 @@ _LINES = {
     "spoken": "spoken",
     "week": "first_day",
 }
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A kind of question.
+
+    Attributes:
+        name: as in query ids and in the templates.
+        field: the field of `facts.Territory` that holds the answer (or, if reverse, the subject).
+        reverse: whether the question names a value of the field and asks for the territory.
+        share: share of the subjects that are asked about: keeps the collection small and the relations even.
+    """
+
+    name: str
+    field: str
+    reverse: bool
+    share: float
+
+
+RELATIONS = (
+    Relation("currency-of", "currencies", reverse=False, share=0.5),
+    Relation("official-language-of", "official", reverse=False, share=0.5),
+    Relation("region-of", "region", reverse=False, share=0.5),
+    Relation("week-start-of", "first_day", reverse=False, share=0.5),
+    Relation("currency-used-in", "currencies", reverse=True, share=1.0),
+    Relation("language-official-in", "official", reverse=True, share=1.0),
+    Relation("language-spoken-in", "spoken", reverse=True, share=0.6),
+    Relation("place-in", "places", reverse=True, share=0.5),
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +100,31 @@ class _Sheet:
     title: str
     text: str
     stated: dict[str, dict[str, str]]
+
+
+def load_worldfacts(languages: Sequence[str] | None = None) -> dict[str, Collection]:
+    """Build the embedded default collection.
+
+    Args:
+        languages: only these; all if None.
+
+    Returns:
+        Split ("train", "test") -> collection. The splits share their documents; their queries differ.
+
+    Raises:
+        InputError: a language that worldfacts does not have.
+    """
+    tables = build_worldfacts(languages)
+    return {
+        split: collection_from_rows(
+            tables.documents,
+            tables.queries[split],
+            tables.qrels[split],
+            name=f"worldfacts/{split}",
+            metadata=dict(tables.metadata),
+        )
+        for split in SPLITS
+    }
 
 
 def build_worldfacts(languages: Sequence[str] | None = None) -> WorldfactsTables:
@@ -90,7 +160,7 @@ def build_worldfacts(languages: Sequence[str] | None = None) -> WorldfactsTables
                 continue
             for number in range(len(load_wordings(asked_in[0]).questions[relation.name])):
                 query_id = f"{relation.name}/{subject}#{number}"
-                split = split_of(query_id)
+                split = _split_of(query_id)
                 for language in asked_in:
                     wording = load_wordings(language).questions[relation.name][number]
                     text = wording.replace("{}", names[language][subject])
@@ -150,7 +220,7 @@ def _subjects(relation: Relation) -> list[str]:
     else:
         counts = Counter(value for territory in territories for value in getattr(territory, relation.field))
         subjects = sorted(value for value, count in counts.items() if count <= MAX_ANSWERS)
-    asked = [subject for subject in subjects if is_asked(relation, subject)]
+    asked = [subject for subject in subjects if _is_asked(relation, subject)]
     if relation.field != "places":
         return asked
     kept: set[str] = set()
@@ -185,6 +255,21 @@ def _answers(relation: Relation, sheets: dict[str, list[_Sheet]]) -> dict[str, l
             for subject in subjects:
                 answers[subject].append(f"{language}/{sheet.territory}")
     return answers
+
+
+def _is_asked(relation: Relation, subject: str) -> bool:
+    """Whether the relation's question is asked about this subject: the same answer in every run."""
+    return _fraction(f"asked {relation.name}/{subject}") < relation.share
+
+
+def _split_of(query_id: str) -> str:
+    """Return the split of a query, "train" or "test"; all its language versions share it."""
+    return "test" if _fraction(f"split {query_id}") < TEST_SHARE else "train"
+
+
+def _fraction(key: str) -> float:
+    """A number in [0, 1) that depends on nothing but the key."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 
 
 def _key(name: str) -> str:

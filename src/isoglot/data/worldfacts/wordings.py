@@ -1,4 +1,6 @@
-"""How a fact sheet and a question are said in each language: `templates/<language>.yaml`.
+"""How facts are said in a language: what CLDR calls things, and the wordings of sheets and questions.
+
+The wordings are those of `templates/<language>.yaml`.
 
 In every wording ``{}`` stands for a name, and the sentence is built so that the name stays as CLDR cites it:
 after a colon, as a topic or in apposition, never where it would need an article, a case or a suffix.
@@ -7,10 +9,17 @@ after a colon, as a topic or in apposition, never where it would need an article
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 import yaml
+from babel import Locale
+from babel.core import get_global
+from babel.dates import get_day_names
+
+from isoglot.data.worldfacts.facts import modern_zone
+
+__all__ = ["Names", "Wordings", "load_wordings", "worldfacts_languages"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +68,49 @@ def _one_and_several(wording: str | list[str]) -> tuple[str, str]:
     """A language without grammatical number says both the same way, and its file has one string."""
     one, several = (wording, wording) if isinstance(wording, str) else wording
     return one, several
+
+
+class Names:
+    """CLDR's names in one language, in citation form; None where CLDR has no name in that language.
+
+    Args:
+        language: a language tag that Babel knows, such as ``sw``.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._locale = Locale.parse(language, sep="-")
+
+    def of(self, field: str, value: str) -> str | None:
+        """Return the name of a value of a field of `facts.Territory`.
+
+        Args:
+            field: `code`, `region`, `places`, `currencies`, `official`, `spoken` or `first_day`.
+            value: one of the field's values, such as ``EUR`` for `currencies`.
+        """
+        if field == "places":
+            return self._place(value)
+        if field == "first_day":
+            return get_day_names("wide", "format", self._locale).get(int(value))
+        if field == "currencies":
+            return self._locale.currencies.get(value)
+        if field in ("official", "spoken"):
+            return self._locale.languages.get(value)
+        return self._locale.territories.get(value)
+
+    def _place(self, zone: str) -> str | None:
+        city = self._cities.get(zone)
+        if city is None and self._is_latin:
+            # The exemplar city is then the last part of the zone's name (UTS 35, part 4, "Using Time Zone
+            # Names"): locales in Latin script list only the cities that they spell differently.
+            city = zone.split("/")[-1].replace("_", " ")
+        return city
+
+    @cached_property
+    def _cities(self) -> dict[str, str]:
+        zones = self._locale.time_zones
+        return {modern_zone(zone): zones[zone]["city"] for zone in zones if "city" in zones[zone]}
+
+    @cached_property
+    def _is_latin(self) -> bool:
+        likely = get_global("likely_subtags").get(self._locale.language, "")
+        return (self._locale.script or likely.split("_")[1]) == "Latn"

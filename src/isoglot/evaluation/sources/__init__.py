@@ -2,7 +2,7 @@
 
 from isoglot.evaluation.sources.embeddings import read_embeddings
 from isoglot.evaluation.sources.lexical import evaluate_bm25
-from isoglot.evaluation.sources.run_ranks import evaluate_run
 from isoglot.evaluation.sources.run_writing import RunWriter
+from isoglot.evaluation.sources.runs import evaluate_run
 
 __all__ = ["RunWriter", "evaluate_bm25", "evaluate_run", "read_embeddings"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import judged_query_rows
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
 
 __all__ = ["read_embeddings"]
@@ -20,6 +20,9 @@ __all__ = ["read_embeddings"]
 Kind = Literal["queries", "documents"]
 Table = NDArray[Any]
 IntArray = NDArray[np.integer[Any]]
+
+CHECKED = 65_536
+"""Rows looked at together."""
 
 
 def read_embeddings(
@@ -58,14 +61,14 @@ def read_embeddings(
             f"{queries} has embeddings of {query_table.shape[1]} dimensions and {documents} of "
             f"{document_table.shape[1]}: embed queries and documents with the same model"
         )
-    query_order = _query_order(queries, named_queries, len(query_table), collection)
-    document_order = _document_order(documents, named_documents, len(document_table), collection)
+    judged = collection.judged_query_rows()
+    query_order = _order(queries, "queries", named_queries, len(query_table), collection, judged)
+    document_order = _order(documents, "documents", named_documents, len(document_table), collection, judged)
     query_table = query_table if query_order is None else query_table[query_order]
     document_table = document_table if document_order is None else document_table[document_order]
-    rows = judged_query_rows(collection)
-    query_rows_read = rows if len(query_table) == len(rows) else np.arange(len(query_table))
-    _check_finite(queries, query_table, lambda at: str(query_names(collection, query_rows_read[at : at + 1])[0]))
-    _check_finite(documents, document_table, lambda at: str(collection.documents["_id"][int(at)]))
+    rows = judged if len(query_table) == len(judged) else np.arange(len(query_table))
+    _check_finite(queries, query_table, lambda at: _names(collection, "queries", rows[at]))
+    _check_finite(documents, document_table, lambda at: _names(collection, "documents", at))
     return query_table, document_table
 
 
@@ -159,63 +162,53 @@ def _positions(path: Path, rows: IntArray, names: pa.Array, size: int) -> IntArr
     return order
 
 
-def _query_order(path: Path, names: pa.Array | None, count: int, collection: Collection) -> IntArray | None:
-    judged, total = judged_query_rows(collection), len(collection.query_index)
+def _names(collection: Collection, kind: Kind, rows: IntArray) -> list[str]:
+    """Return the names that rows have in files, for messages."""
+    if kind == "queries":
+        return [str(name) for name in query_names(collection, rows)]
+    return [str(collection.documents["_id"][row]) for row in rows.tolist()]
+
+
+def _order(
+    path: Path, kind: Kind, names: pa.Array | None, count: int, collection: Collection, judged: IntArray
+) -> IntArray | None:
+    """Return where in the file every judged query, or document, is; None if it is in the collection's order."""
+    of_queries = kind == "queries"
+    total = len(collection.query_index) if of_queries else collection.documents.num_rows
+    wanted = judged if of_queries else np.arange(total)
     if names is None:
-        if count not in (len(judged), total):
-            some = "" if total == len(judged) else f" (or {len(judged):,}, of those with a relevant document)"
+        if count not in (len(wanted), total):
+            some = "" if total == len(wanted) else f" (or {len(wanted):,}, of those with a relevant document)"
             raise InputError(
-                f"{path} has {count:,} rows, {collection.name} has {total:,} queries{some}: embed them all, in the "
+                f"{path} has {count:,} rows, {collection.name} has {total:,} {kind}{some}: embed them all, in the "
                 f"order of the collection, or say which they are in {path.with_suffix('.ids')}"
             )
         return None
-    rows = query_rows(names, collection)
+    rows = (query_rows if of_queries else document_rows)(names, collection)
     unknown = names.filter(pa.array(rows < 0)).to_pylist()
     if unknown:
+        remedy = "leave them out, or check that they are of the same collection"
         raise InputError(
-            f"{path} has {len(unknown):,} embeddings of no query of {collection.name}: {few(unknown)}; "
-            f"{why_unknown(unknown[0], collection)}"
+            f"{path} has {len(unknown):,} embeddings of no {'query' if of_queries else 'document'} of "
+            f"{collection.name}: {few(unknown)}; {why_unknown(unknown[0], collection) if of_queries else remedy}"
         )
     order = _positions(path, rows, names, total)
-    missing = judged[order[judged] < 0]
+    missing = wanted[order[wanted] < 0]
     if len(missing):
-        shown = few([str(name) for name in query_names(collection, missing[:4])])
-        raise InputError(f"{path} lacks the embeddings of {len(missing):,} of {len(judged):,} queries: {shown}")
-    return order[judged]
+        shown = few(_names(collection, kind, missing[:4]))
+        raise InputError(f"{path} lacks the embeddings of {len(missing):,} of {len(wanted):,} {kind}: {shown}")
+    return order[wanted]
 
 
-def _document_order(path: Path, names: pa.Array | None, count: int, collection: Collection) -> IntArray | None:
-    total = collection.documents.num_rows
-    if names is None:
-        if count != total:
-            raise InputError(
-                f"{path} has {count:,} rows, {collection.name} has {total:,} documents: embed them all, in the "
-                f"order of the collection, or say which they are in {path.with_suffix('.ids')}"
-            )
-        return None
-    rows = document_rows(names, collection)
-    unknown = names.filter(pa.array(rows < 0)).to_pylist()
-    if unknown:
-        raise InputError(
-            f"{path} has {len(unknown):,} embeddings of no document of {collection.name}: {few(unknown)}; leave "
-            "them out, or check that they are of the same collection"
-        )
-    order = _positions(path, rows, names, total)
-    missing = np.flatnonzero(order < 0)
-    if len(missing):
-        shown = few([str(collection.documents["_id"][int(row)]) for row in missing[:4]])
-        raise InputError(f"{path} lacks the embeddings of {len(missing):,} of {total:,} documents: {shown}")
-    return order
-
-
-def _check_finite(path: Path, table: Table, name: Any) -> None:
+def _check_finite(path: Path, table: Table, names: Callable[[IntArray], list[str]]) -> None:
     """Refuse NaN and infinities, some rows at a time, so that no copy of a large table is made."""
-    bad: list[int] = []
-    for start in range(0, len(table), 65536):
-        part = np.isfinite(table[start : start + 65536]).all(axis=1)
-        bad += (start + np.flatnonzero(~part)).tolist()
-    if bad:
-        shown = few([name(at) for at in bad[:4]])
+    parts = [
+        start + np.flatnonzero(~np.isfinite(table[start : start + CHECKED]).all(axis=1))
+        for start in range(0, len(table), CHECKED)
+    ]
+    bad = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    if len(bad):
+        shown = few(names(bad[:4]))
         raise InputError(
             f"{path} has {len(bad):,} embeddings with NaN or infinite values: {shown}; embed them again"
         )

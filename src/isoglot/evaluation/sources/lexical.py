@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
-from isoglot.errors import InputError
-from isoglot.evaluation.bias.summary import TOP
-from isoglot.evaluation.clock import Clock
-from isoglot.evaluation.embed import judged_query_rows
+from isoglot.evaluation.bias import TOP
+from isoglot.evaluation.embed import texts_of
+from isoglot.evaluation.judgments import judgments_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
-from isoglot.evaluation.ranks import DEFAULT_MEMORY, judgments_of, rank_blocks
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
-from isoglot.evaluation.summary import result_of_ranks
+from isoglot.evaluation.summary import Clock, result_of_ranks
+from isoglot.files import require
 from isoglot.languages.words import words_of
 
 __all__ = ["K1", "B", "evaluate_bm25"]
@@ -34,9 +34,7 @@ K1, B = 1.5, 0.75
 class _Index:
     """BM25 of some documents, over words given as integers."""
 
-    def __init__(self, documents: Sequence[list[int]], rows: IntArray) -> None:
-        import bm25s  # type: ignore[import-untyped,unused-ignore]
-
+    def __init__(self, bm25s: Any, documents: Sequence[list[int]], rows: IntArray) -> None:
         self.rows = rows
         texts = [documents[row] for row in rows.tolist()]
         known = sorted({word for words in texts for word in words})
@@ -52,29 +50,30 @@ class _Index:
         numbers = [self.number[word] for word in words if word in self.number]
         if not numbers or self.index is None:
             return np.zeros(len(self.rows), np.float32)
+        # not `retrieve`, whose batches select the best k: exact ranks need the scores of all
         scores: NDArray[np.float32] = self.index.get_scores_from_ids(numbers).astype(np.float32)
         return scores
 
 
-class _Scores:
-    """Scores of all documents, each by the index that holds it: what ranking asks for block by block."""
+def _scores(queries: Sequence[list[int]], indexes: Sequence[_Index]) -> Score:
+    """Return what ranking asks for block by block: scores of all documents, each by the index that holds it."""
 
-    def __init__(self, queries: Sequence[list[int]], indexes: Sequence[_Index]) -> None:
-        self.queries, self.indexes = queries, indexes
-
-    def __call__(self, positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
+    def score(positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
         scores = np.empty((len(positions), len(columns)), np.float32)
+        row = np.empty(len(columns), np.float32)
         for at, position in enumerate(positions.tolist()):
-            row = np.empty(len(columns), np.float32)
-            for index in self.indexes:
-                row[index.rows] = index.score(self.queries[position])
+            for index in indexes:
+                row[index.rows] = index.score(queries[position])
             scores[at] = row[columns]
         return scores
+
+    return score
 
 
 def evaluate_bm25(
     collection: Collection,
     *,
+    name: str | None = None,
     measures: Sequence[str] = DEFAULT_MEASURES,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -92,28 +91,23 @@ def evaluate_bm25(
 
     Args:
         collection: the collection.
-        measures: rank measures by ir_measures' names.
-        bootstrap: draws for the confidence intervals; 0 for none.
+        name: what the result calls it; None for `bm25`. Other keywords are those of `evaluate`.
+        measures: rank measures.
+        bootstrap: draws for the confidence intervals.
         seed: of the bootstrap.
         rank_correlation: whether to measure it.
         memory: bytes that a block of scores may take.
-        trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
-        trec_depth: how many documents of each query run files hold.
-
-    Returns:
-        The result.
+        trec_run: a folder for TREC run files.
+        trec_depth: how many documents of each query they hold.
 
     Raises:
         InputError: bm25s is not installed, a measure is unknown, or run files cannot be written.
     """
-    try:
-        import bm25s  # noqa: F401
-    except ImportError:
-        raise InputError("bm25 needs the package bm25s: pip install 'isoglot[lexical]'") from None
+    bm25s = require("bm25s", "lexical", "bm25")
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debugging notes to be shown
-    for name in measures:
-        parse_measure(name)
-    rows = judged_query_rows(collection)
+    for measure in measures:
+        parse_measure(measure)
+    rows = collection.judged_query_rows()
     judged = judgments_of(collection, rows)
     pool_writer = pair_writer = None
     if trec_run is not None:
@@ -121,18 +115,25 @@ def evaluate_bm25(
         pair_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pool=False)
     clock = Clock()
     numbers: dict[str, int] = {}
-
-    def numbered(texts: Sequence[str]) -> list[list[int]]:
-        return [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts]
-
-    documents, queries = numbered(collection.document_texts()), numbered(collection.query_texts(rows))
+    queries, documents = (
+        [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts]
+        for texts in texts_of(collection, rows)
+    )
     language = collection.document_language
-    pool = _Scores(queries, [_Index(documents, np.arange(len(documents)))])
-    own = _Scores(queries, [_Index(documents, np.flatnonzero(language == code)) for code in np.unique(language)])
+    whole = [_Index(bm25s, documents, np.arange(len(documents)))]
+    own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
     clock.lap("index")
-    parallel = rank_correlation and len(np.unique(judged.query_ids)) < len(rows)
-    ranks = rank_blocks(pool, judged, top=TOP, correlation=parallel, memory=memory, observe=pool_writer)
-    within = rank_blocks(own, judged, top=TOP, correlation=False, memory=memory, observe=pair_writer)
+    ranks = rank_blocks(
+        _scores(queries, whole),
+        judged,
+        top=TOP,
+        correlation=rank_correlation and judged.has_versions,
+        memory=memory,
+        observe=pool_writer,
+    )
+    within = rank_blocks(
+        _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
+    )
     for writer in (pool_writer, pair_writer):
         if writer is not None:
             writer.close()
@@ -143,6 +144,6 @@ def evaluate_bm25(
         measures=measures,
         bootstrap=bootstrap,
         seed=seed,
-        model="bm25",
+        name=name or "bm25",
         clock=clock,
     )

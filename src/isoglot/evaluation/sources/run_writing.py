@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
+from isoglot.evaluation.judgments import Judgments
 from isoglot.evaluation.keys import KeyArray, documents_of, first_keys, order_keys
-from isoglot.evaluation.ranks import Judgments
 from isoglot.evaluation.sources.ids import few, query_names
 
 __all__ = ["DEPTH", "RunWriter", "check_ids", "check_run_folder", "falling_scores"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["LETTER", "LINE", "label_layers", "note_places", "place_labels", "spread"]
+__all__ = ["LETTER", "LINE", "NARROW", "label_layers", "note_places", "place_labels", "spread"]
 
 LETTER = 6.8
 """Pixels a letter of a label takes, about."""
 LINE = 13
 """Pixels from label to label."""
+NARROW = 270
+"""Pixels between the axes on a phone."""
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

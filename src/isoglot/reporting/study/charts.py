@@ -9,18 +9,14 @@ from typing import Any, NamedTuple
 
 from isoglot.measures import SETTINGS, Measure, format_value, measure_of
 from isoglot.reporting.charts import Chart
-from isoglot.reporting.figures.dots import language_dots
-from isoglot.reporting.figures.front import pareto_front
-from isoglot.reporting.figures.gains import language_gains
-from isoglot.reporting.figures.lines import interval_lines
-from isoglot.reporting.figures.numbers import score_format
-from isoglot.reporting.figures.probes import probe_dots
-from isoglot.reporting.figures.ratio import ratio_curve
-from isoglot.reporting.languages import name_of, order_of
-from isoglot.reporting.sentences.intervals import Row
-from isoglot.reporting.sentences.words import listed
+from isoglot.reporting.figures.dots import language_dots, probe_dots
+from isoglot.reporting.figures.lines import interval_lines, ratio_curve
+from isoglot.reporting.figures.points import language_gains, pareto_front
+from isoglot.reporting.figures.style import score_format
 from isoglot.reporting.study.method import alpha_of, same_but, tuned_keys
 from isoglot.reporting.study.result import NOTHING, Comparison, Estimates, StudyArm, StudyResult, key_of
+from isoglot.reporting.tables import Row
+from isoglot.reporting.words import listed, name_of, order_of
 
 __all__ = ["FigurePart", "common_name", "study_figures"]
 

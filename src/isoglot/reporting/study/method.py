@@ -9,9 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from isoglot.measures import format_value, measure_of
-from isoglot.reporting.languages import name_of
-from isoglot.reporting.sentences.words import listed, plural
 from isoglot.reporting.study.result import SampleUsed, StudyArm, StudyResult, key_of
+from isoglot.reporting.words import listed, name_of, plural
 
 __all__ = [
     "Words",

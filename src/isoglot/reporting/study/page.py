@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.reporting.facts import Fact, making
-from isoglot.reporting.figures.saving import FORMATS, save_figures
-from isoglot.reporting.page import figure, render_page, write_page
-from isoglot.reporting.sentences.words import plural
+from isoglot.reporting.figures.style import FORMATS, save_figures
+from isoglot.reporting.page import Fact, figure, making, render_page, write_page
 from isoglot.reporting.study.charts import study_figures
 from isoglot.reporting.study.method import (
     arms_table,
@@ -24,6 +22,7 @@ from isoglot.reporting.study.method import (
 from isoglot.reporting.study.result import Evaluated, StudyResult
 from isoglot.reporting.study.tables import evaluation_tables, language_table, published_table
 from isoglot.reporting.study.verdicts import verdict_card
+from isoglot.reporting.words import plural
 
 __all__ = ["write_study_figures", "write_study_page"]
 

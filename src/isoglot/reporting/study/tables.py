@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from isoglot.measures import SETTINGS, format_value, interval_text, measure_of, setting_name, signed_value
-from isoglot.reporting.languages import name_of, order_of
 from isoglot.reporting.study.method import Words
 from isoglot.reporting.study.result import StudyArm, StudyResult, key_of
 from isoglot.reporting.study.verdicts import best_by_tests
 from isoglot.reporting.tables import Cell, Head, Table, measured
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["evaluation_tables", "language_table", "published_table"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from isoglot.measures import SETTINGS, digits_of, format_value, measure_of, setting_name, signed_value
-from isoglot.reporting.sentences.words import plural
 from isoglot.reporting.study.result import Comparison, StudyResult, key_of
+from isoglot.reporting.words import plural
 
 __all__ = ["answer_of", "best_by_tests", "sentence_of", "verdict_card"]
 

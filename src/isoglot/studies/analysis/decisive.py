@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from isoglot.evaluation.significance import holm
+from isoglot.evaluation.statistics import holm
 from isoglot.measures import better_of, column_of
 from isoglot.reporting.study.result import Comparison, Verdict
 from isoglot.reporting.study.verdicts import sentence_of

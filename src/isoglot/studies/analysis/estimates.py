@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from isoglot.evaluation import Result
-from isoglot.evaluation.intervals import draw_counts
-from isoglot.evaluation.significance import row_weights, sign_flip_test
+from isoglot.evaluation.compare import row_weights
+from isoglot.evaluation.statistics import draw_counts, sign_flip_test
 from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of, column_of, goodness, measure_of
 from isoglot.reporting.study.result import Estimates, Figure, Trial, Tuned
 from isoglot.studies.job import TRIAL, Job, Workshop, read_run

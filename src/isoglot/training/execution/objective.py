@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
-from isoglot.batching.roles import Role
 from isoglot.errors import InputError
-from isoglot.objectives.batch import EmbeddedBatch, Texts
-from isoglot.objectives.term import Term
+from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts
+from isoglot.objectives.terms import Term, Terms, weighted_parts
 from isoglot.training.execution.embedding import BatchEmbedder
 
 __all__ = ["Objective"]
@@ -23,7 +21,7 @@ class Objective(nn.Module):
 
     Args:
         model: the encoder being trained.
-        terms: one term, or several with their weights.
+        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`.
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         memory: bytes that activations may take before they are computed again in the backward pass; half of what
@@ -42,7 +40,7 @@ class Objective(nn.Module):
     def __init__(
         self,
         model: SentenceTransformer,
-        terms: nn.Module | Mapping[nn.Module, float],
+        terms: Terms,
         *,
         languages: int = 1,
         english: int | None = None,
@@ -50,16 +48,13 @@ class Objective(nn.Module):
         chunk_tokens: int | None = None,
     ) -> None:
         super().__init__()
-        weighted = {terms: 1.0} if isinstance(terms, nn.Module) else dict(terms)
-        if not weighted:
+        parts = weighted_parts(terms)
+        if not parts:
             raise InputError("an objective needs at least one term")
-        for term, weight in weighted.items():
-            if not math.isfinite(weight):
-                raise InputError(f"the weight of {type(term).__name__} must be a finite number, not {weight}")
         self.model = model
-        self.terms = nn.ModuleList(weighted)
-        self.weights: Sequence[float] = tuple(weighted.values())
-        kinds = [type(term).__name__ for term in weighted]
+        self.terms = nn.ModuleList(term for term, _ in parts)
+        self.weights: Sequence[float] = tuple(weight for _, weight in parts)
+        kinds = [type(term).__name__ for term in self.terms]
         earlier = [kinds[:number].count(kind) for number, kind in enumerate(kinds)]
         self.names = tuple(f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, earlier, strict=True))
         self.progress = 0.0
@@ -86,8 +81,7 @@ class Objective(nn.Module):
 
         Args:
             sentence_features: the encoder's inputs for N queries and for M documents.
-            labels: (N + M, 5) integers for queries and documents in this order: `Role`, language, id, query id that
-                it belongs to (-1 for none), whether it is target-domain text.
+            labels: (N + M, 5) integers for queries and documents in this order: `BatchLabels`.
         """
         features = list(sentence_features)
         if all("offsets" in part for part in features):
@@ -132,39 +126,41 @@ class Objective(nn.Module):
         }
 
 
-def _batch(embeddings: Tensor, labels: Tensor, progress: float) -> EmbeddedBatch:
+def _batch(embeddings: Tensor, matrix: Tensor, progress: float) -> EmbeddedBatch:
     """Sort the texts of a batch by their roles."""
+    labels = BatchLabels.unpack(matrix)
     # Texts of a role mostly follow each other. Pieces cut from a tensor, and put together again only where they
     # must be, make a quicker backward pass than rows picked from it.
-    found, sizes = labels[:, 0].unique_consecutive(return_counts=True)
-    runs = list(zip(found.tolist(), embeddings.split(sizes.tolist()), labels.split(sizes.tolist()), strict=True))
+    found, counts = labels.roles.unique_consecutive(return_counts=True)
+    sizes = counts.tolist()
+    runs = list(zip(found.tolist(), embeddings.split(sizes), matrix.split(sizes), strict=True))
 
-    def of(*roles: Role) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return embeddings, languages, ids and query ids of the texts of these roles."""
-        chosen = [run[1:] for one in roles for run in runs if run[0] == one] or [(embeddings[:0], labels[:0])]
-        texts, numbers = (one[0] if len(one) == 1 else torch.cat(one) for one in zip(*chosen, strict=True))
-        return texts, *numbers[:, 1:4].unbind(dim=1)
+    def of(*roles: Role) -> tuple[Tensor, BatchLabels]:
+        """Return embeddings and labels of the texts of these roles."""
+        chosen = [run[1:] for one in roles for run in runs if run[0] == one] or [(embeddings[:0], matrix[:0])]
+        texts, rows = (one[0] if len(one) == 1 else torch.cat(one) for one in zip(*chosen, strict=True))
+        return texts, BatchLabels.unpack(rows)
 
     def others(one: Role) -> Texts | None:
-        texts, language, _, query_id = of(one)
-        return Texts(texts, language, query_id) if len(texts) else None
+        texts, whose = of(one)
+        return Texts(texts, whose.languages, whose.query_ids) if len(texts) else None
 
-    queries, query_language, _, query_id = of(Role.QUERY)
-    documents, document_language, document_id, owner = of(Role.UNPAIRED_DOCUMENT)
+    queries, asked = of(Role.QUERY)
+    documents, answers = of(Role.UNPAIRED_DOCUMENT)
     paired = not len(documents)
     if paired:
-        documents, document_language, document_id, owner = of(Role.DOCUMENT, Role.NEGATIVE)
+        documents, answers = of(Role.DOCUMENT, Role.NEGATIVE)
     return EmbeddedBatch(
         queries,
         documents,
-        query_language,
-        document_language,
-        query_id,
-        document_id,
-        owner,
+        asked.languages,
+        answers.languages,
+        asked.query_ids,
+        answers.ids,
+        answers.query_ids,
         paired=paired,
         other_queries=others(Role.OTHER_QUERY),
         other_documents=others(Role.OTHER_DOCUMENT),
-        domain=bool(labels[:, 4].any()),
+        domain=bool(labels.domain.any()),
         progress=progress,
     )

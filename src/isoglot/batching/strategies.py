@@ -1,0 +1,364 @@
+"""Strategies: the rules that compose training batches, as small values; `Schedule`: a rate that changes by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from isoglot.collections import Collection
+from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
+
+__all__ = [
+    "STRATEGIES",
+    "CrossLingual",
+    "English",
+    "Hybrid",
+    "Mixed",
+    "Monolingual",
+    "Multiway",
+    "Pairing",
+    "Schedule",
+    "Strategy",
+    "is_english",
+    "strategy",
+    "training_pairs",
+]
+
+ENGLISH_CENTRIC = "english-centric"
+RENAMED = {"mixed_cross": "cross_lingual, whose rows draw their own language pairs unless its pairing is 'batch'"}
+
+Pairing = Literal["row", "batch"]
+"""What draws a language pair in cross-lingual batches: every row, or the batch."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A rate that moves from `start` to `end` over `steps` steps and stays there.
+
+    Attributes:
+        shape: `constant` (always `start`), `linear` or `cosine`.
+        start: rate at step 0, in [0, 1].
+        end: rate from step `steps` on, in [0, 1]; equals `start` if constant.
+        steps: how many steps the change takes.
+
+    Example:
+        >>> schedule = Schedule("linear", 1.0, 0.5, steps=1000)
+        >>> [schedule.rate(step) for step in (0, 500, 5000)]
+        [1.0, 0.75, 0.5]
+    """
+
+    shape: Literal["constant", "linear", "cosine"]
+    start: float
+    end: float | None = None
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.shape not in ("constant", "linear", "cosine"):
+            raise InputError(f"no schedule {self.shape!r}: choose constant, linear or cosine")
+        if self.end is None:
+            object.__setattr__(self, "end", self.start)
+        for name, rate in (("start", self.start), ("end", self._end)):
+            if not 0 <= rate <= 1:
+                raise InputError(f"a schedule's {name} must lie between 0 and 1, not {rate}")
+        if self.shape != "constant" and self.steps < 1:
+            raise InputError(f"a {self.shape} schedule needs the number of steps it takes, at least 1")
+
+    @property
+    def _end(self) -> float:
+        return self.start if self.end is None else self.end
+
+    def rate(self, step: float) -> float:
+        """Return the rate at a step."""
+        if self.shape == "constant":
+            return self.start
+        done = min(step / self.steps, 1.0)
+        if self.shape == "cosine":
+            done = (1 - math.cos(math.pi * done)) / 2
+        return self.start + (self._end - self.start) * done
+
+    def total(self, step: int) -> float:
+        """Return the integral of the rate over steps [0, step), in closed form: any step costs the same."""
+        if self.shape == "constant":
+            return self.start * step
+        within = min(step, self.steps)
+        if self.shape == "linear":
+            moved = within * within / (2 * self.steps)
+        else:
+            moved = within / 2 - self.steps / (2 * math.pi) * math.sin(math.pi * within / self.steps)
+        return self.start * within + (self._end - self.start) * moved + self._end * (step - within)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest rate ever reached."""
+        low, high = sorted((self.start, self._end))
+        return low, high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """Which kind a batch is, and which language pairs it may come from.
+
+    Attributes:
+        tau: language pairs are drawn with probability ∝ n(a, b)^tau, n being their number of training pairs: 0 is
+            uniform, as in arXiv 2408.10536; more favours languages with much data, 1 draws by size.
+        languages: only these languages; all if None.
+        pairs: only these language pairs `(query language, document language)`; or "english-centric", the pairs
+            with English on at least one side; all if None.
+        gamma: probability of a domain batch, pairs of crops of unlabelled target-domain text (arXiv 2112.09118),
+            in place of one of the strategy's own; below 1.
+    """
+
+    name: ClassVar[str] = ""
+    fixed_alpha: ClassVar[float] = 0.0
+
+    gamma: float = 0.0
+    tau: float = 1.0
+    languages: tuple[str, ...] | None = None
+    pairs: tuple[tuple[str, str], ...] | str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tau >= 0:
+            raise InputError(f"tau must be 0 or more, not {self.tau}")
+        if not 0 <= self.gamma < 1:
+            raise InputError(f"gamma must be 0 or more and below 1, not {self.gamma}")
+        try:
+            if self.languages is not None:
+                object.__setattr__(self, "languages", tuple(canonical_tag(tag) for tag in self.languages))
+            if isinstance(self.pairs, str):
+                if self.pairs != ENGLISH_CENTRIC:
+                    raise InputError(f"no set of language pairs {self.pairs!r}: give pairs or {ENGLISH_CENTRIC!r}")
+            elif self.pairs is not None:
+                pairs = tuple((canonical_tag(a), canonical_tag(b)) for a, b in self.pairs)
+                object.__setattr__(self, "pairs", pairs)
+        except ValueError as error:
+            raise InputError(f"strategy {self.name}: {error}") from None
+
+    @property
+    def monolingual_share(self) -> Schedule:
+        """Probability that a batch is monolingual (alpha), by step."""
+        return Schedule("constant", self.fixed_alpha)
+
+    def by_row(self, kind: str) -> bool:
+        """Tell whether every row of a batch of a kind (`mono`, `cross`) draws its own languages."""
+        return False
+
+    def allowed(self, collection: Collection) -> np.ndarray:
+        """Return (L, L) bool: the language pairs batches may come from.
+
+        Raises:
+            InputError: a language that the strategy names is not in the collection.
+        """
+        size = len(collection.languages)
+        allowed = np.ones((size, size), bool)
+        if self.languages is not None:
+            inside = np.zeros(size, bool)
+            inside[[collection.language_index(tag) for tag in self.languages]] = True
+            allowed &= inside[:, None] & inside[None, :]
+        if self.pairs == ENGLISH_CENTRIC:
+            english = is_english(collection.languages)
+            allowed &= english[:, None] | english[None, :]
+        elif isinstance(self.pairs, tuple):
+            chosen = np.zeros((size, size), bool)
+            for a, b in self.pairs:
+                chosen[collection.language_index(a), collection.language_index(b)] = True
+            allowed &= chosen
+        return allowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Paired(Strategy):
+    """Strategies with cross-lingual batches."""
+
+    pairing: Pairing = "row"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pairing not in get_args(Pairing):
+            raise InputError(f"pairing is 'row' or 'batch', not {self.pairing!r}")
+
+    def by_row(self, kind: str) -> bool:
+        """Cross-lingual batches draw by row, unless the pairing is `batch`."""
+        return kind == "cross" and self.pairing == "row"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hybrid(_Paired):
+    """Hybrid batch training (arXiv 2408.10536): a batch is monolingual with probability alpha, else cross-lingual.
+
+    Attributes:
+        alpha: probability of a monolingual batch, or a `Schedule` of it.
+        pairing: `row`, every row of a cross-lingual batch has its own pair of two languages, as the paper's text
+            and figure are read here; or `batch`, all rows have one.
+
+    Example:
+        >>> import isoglot as ig
+        >>> curriculum = ig.Hybrid(alpha=ig.Schedule("linear", 1.0, 0.5, steps=1000), languages=("en", "deu"))
+        >>> curriculum.monolingual_share.rate(500), curriculum.languages
+        (0.75, ('en', 'de'))
+    """
+
+    name: ClassVar[str] = "hybrid"
+    alpha: float | Schedule = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.alpha, Schedule) and not 0 <= self.alpha <= 1:
+            raise InputError(f"alpha must lie between 0 and 1, not {self.alpha}")
+
+    @property
+    def monolingual_share(self) -> Schedule:
+        """Alpha, by step."""
+        return self.alpha if isinstance(self.alpha, Schedule) else Schedule("constant", self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monolingual(Strategy):
+    """Every batch in one language, query and document alike: LAReQA's X-X-mono (arXiv 2004.05484).
+
+    Example:
+        >>> Monolingual(languages=("en", "de")).monolingual_share.rate(0)
+        1.0
+    """
+
+    name: ClassVar[str] = "monolingual"
+    fixed_alpha: ClassVar[float] = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossLingual(_Paired):
+    """Query and document of every row in two different languages: X-Y (arXiv 2004.05484, 2408.10536).
+
+    Attributes:
+        pairing: `row`, every row has its own pair of two languages; or `batch`, all rows of a batch have one.
+
+    Example:
+        >>> CrossLingual().by_row("cross"), CrossLingual(pairing="batch").by_row("cross")
+        (True, False)
+    """
+
+    name: ClassVar[str] = "cross_lingual"
+
+
+@dataclass(frozen=True, kw_only=True)
+class English(Monolingual):
+    """Only English queries and documents: En-En.
+
+    Example:
+        >>> from isoglot.collections import collection_from_rows
+        >>> pages = [("a", "en", "", "sun"), ("b", "de", "", "Sonne")]
+        >>> data = collection_from_rows(pages, [("q", "en", "star")], [("q", "a", 1), ("q", "b", 1)])
+        >>> data.languages, English().allowed(data).tolist()
+        (('de', 'en'), [[False, False], [False, True]])
+    """
+
+    name: ClassVar[str] = "english"
+
+    def allowed(self, collection: Collection) -> np.ndarray:
+        """Only pairs of a variety of English with itself are left."""
+        english = is_english(collection.languages)
+        if not english.any():
+            raise InputError(f"the strategy english needs English, and {collection.name} has none")
+        return super().allowed(collection) & english[:, None] & english[None, :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed(Monolingual):
+    """Every row draws its own language, query and document alike: X-X, the usual multilingual batch.
+
+    Example:
+        >>> Mixed().by_row("mono"), Monolingual().by_row("mono")
+        (True, False)
+    """
+
+    name: ClassVar[str] = "mixed"
+
+    def by_row(self, kind: str) -> bool:
+        """Always."""
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Multiway(Strategy):
+    """Queries in up to `ways` languages each, with documents in up to `ways` languages: for `MultiwayInfoNCE`.
+
+    A batch holds about as many texts as one of the other strategies of the same batch size. Every query id comes
+    up once before any comes up twice; of its language versions, and of its documents', each is drawn with
+    probability ∝ n^(tau - 1), n being the number of texts in its language.
+
+    Attributes:
+        ways: K, the most languages of a query and of its documents; at least 2.
+
+    Example:
+        >>> Multiway(ways=4, tau=0.5).ways
+        4
+    """
+
+    name: ClassVar[str] = "multiway"
+    ways: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ways < 2:
+            raise InputError(f"multiway batches need at least 2 languages of a query, not {self.ways}")
+        if self.pairs is not None:
+            raise InputError("the strategy multiway draws languages, not language pairs: give languages")
+
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    kind.name: kind for kind in (Monolingual, CrossLingual, Hybrid, English, Mixed, Multiway)
+}
+
+
+def strategy(
+    name: str,
+    *,
+    alpha: float | Schedule | None = None,
+    pairing: Pairing | None = None,
+    ways: int | None = None,
+    gamma: float = 0.0,
+    tau: float = 1.0,
+    languages: tuple[str, ...] | None = None,
+    pairs: tuple[tuple[str, str], ...] | str | None = None,
+) -> Strategy:
+    """Return the strategy of a name, as configurations and the command line give it.
+
+    Raises:
+        InputError: there is no such strategy, or alpha, pairing or ways is given to one that has none.
+    """
+    if name in RENAMED:
+        raise InputError(f"the strategy {name} is now {RENAMED[name]}")
+    if name not in STRATEGIES:
+        raise InputError(f"no strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+    kind = STRATEGIES[name]
+    own: dict[str, Any] = {}
+    for key, value in (("alpha", alpha), ("pairing", pairing), ("ways", ways)):
+        if value is not None:
+            owners = [owner for owner, other in STRATEGIES.items() if key in other.__dataclass_fields__]
+            if name not in owners:
+                have = "have" if len(owners) > 1 else "has"
+                raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
+            own[key] = value
+    return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)
+
+
+def is_english(languages: Sequence[str]) -> np.ndarray:
+    """Return (L,) bool: which of these canonical tags are English of some kind."""
+    return np.array([tag.split("-")[0] == "en" for tag in languages], bool)
+
+
+def training_pairs(counts: np.ndarray) -> int:
+    """Return the number of training pairs of a collection, as arXiv 2408.10536 counts examples: each query version
+    with each relevant document of its own language; with each relevant document where that is none at all.
+
+    So a set that is parallel in n languages counts n times its queries and not n², as it would with all language
+    pairs.
+
+    Args:
+        counts: (L, L) training pairs of each language pair that a strategy allows.
+    """
+    return int(counts.trace()) or int(counts.sum())

@@ -1,0 +1,198 @@
+"""What is odd about a collection that can be read: findings as plain values, and in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoglot.collections.collection import Collection
+from isoglot.collections.writing import share_documents
+from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicates, find_same_in_languages
+from isoglot.data.quality.near import refuse_threshold
+from isoglot.data.quality.tagging import find_other_languages, find_other_scripts
+from isoglot.data.quality.texts import Texts
+
+__all__ = ["check_splits", "finding_sentences", "leakage_sentences", "quality_findings"]
+
+BoolArray = NDArray[np.bool_]
+
+NEAR = 0.8
+FEW_PAIRS = 100
+"""Training pairs below which a language is said to have few."""
+MOST_LISTED = 5
+
+
+def quality_findings(
+    collections: Collection | Mapping[str | None, Collection], *, near: float | None = NEAR, identify: bool = False
+) -> dict[str, Any]:
+    """Look for what is odd about a collection, or about the splits of one, which share their documents.
+
+    Args:
+        collections: the collection, or its splits by name.
+        near: Jaccard similarity of character trigrams from which on two texts of a language are near-duplicates;
+            None to leave these out.
+        identify: also identify the language of longer texts by py3langid.
+
+    Returns:
+        Plain values, fit for JSON:
+
+        - `near`: the threshold, or None;
+        - `documents`: `duplicates`, `near_duplicates` (None if left out), `same_in_languages` (with the number of
+          texts for each of the `pairs` of languages), `other_scripts`, `other_languages` (None if not identified);
+          and `never_relevant`, documents that no query of any split has as relevant: `texts` and `by_language`;
+        - `splits`: for each split (`all` where there are none) `queries`, the same of its queries; and with them
+          `without_relevant`; and `few_pairs`: language -> training pairs that it is on either side of, for
+          languages with fewer than 100.
+
+    Raises:
+        InputError: `near` is not above 0 and at most 1, or py3langid is asked for and not installed.
+    """
+    if near is not None:
+        refuse_threshold(near)
+    splits = {None: collections} if isinstance(collections, Collection) else collections
+    first = next(iter(splits.values()))
+    relevant = np.zeros(first.documents.num_rows, bool)
+    for collection in splits.values():
+        relevant[collection.relevance.documents] = True
+    documents = _text_findings(Texts(first, "documents"), near, identify)
+    documents["never_relevant"] = _counted(Texts(first, "documents"), ~relevant)
+    return {
+        "near": near,
+        "documents": documents,
+        "splits": {name or "all": _split_findings(one, near, identify) for name, one in splits.items()},
+    }
+
+
+def check_splits(
+    splits: Mapping[str | None, Collection], *, near: float | None = NEAR, identify: bool = False
+) -> tuple[dict[str, Any], list[str]]:
+    """Look for what is odd about splits: of all together if they share their documents, else of one by one.
+
+    Returns:
+        The findings, of splits with documents of their own by name under `parts`; and their sentences.
+    """
+    if share_documents(splits):
+        findings = quality_findings(splits, near=near, identify=identify)
+        return findings, finding_sentences(findings)
+    parts = {name: quality_findings(one, near=near, identify=identify) for name, one in splits.items()}
+    said = [f"{name}: {sentence}" for name, found in parts.items() for sentence in finding_sentences(found)]
+    return {"parts": parts}, said
+
+
+def _split_findings(collection: Collection, near: float | None, identify: bool) -> dict[str, Any]:
+    texts = Texts(collection, "queries")
+    queries = _text_findings(texts, near, identify)
+    unanswered = np.diff(collection.relevance.offsets)[collection.query_index] == 0
+    queries["without_relevant"] = _counted(texts, unanswered)
+    counts = collection.pair_counts
+    either = counts.sum(axis=1) + counts.sum(axis=0) - np.diag(counts)
+    few = {tag: int(n) for tag, n in zip(collection.languages, either, strict=True) if n < FEW_PAIRS}
+    return {"queries": queries, "few_pairs": few}
+
+
+def _text_findings(texts: Texts, near: float | None, identify: bool) -> dict[str, Any]:
+    same, pairs = find_same_in_languages(texts)
+    return {
+        "duplicates": asdict(find_duplicates(texts)),
+        "near_duplicates": None if near is None else asdict(find_near_duplicates(texts, near)),
+        "same_in_languages": asdict(same) | {"pairs": pairs},
+        "other_scripts": asdict(find_other_scripts(texts)),
+        "other_languages": asdict(find_other_languages(texts)) if identify else None,
+    }
+
+
+def _counted(texts: Texts, which: BoolArray) -> dict[str, Any]:
+    return {"texts": int(which.sum()), "by_language": texts.by_language(np.flatnonzero(which))}
+
+
+def finding_sentences(findings: Mapping[str, Any]) -> list[str]:
+    """Say what `quality_findings` found, one sentence each; nothing of what was not found.
+
+    Args:
+        findings: what it returned.
+
+    Returns:
+        Sentences without a full stop, those about the queries of a split beginning with its name.
+    """
+    said = _text_sentences(findings["documents"], "document", findings["near"])
+    if never := findings["documents"]["never_relevant"]["texts"]:
+        verb = "is" if never == 1 else "are"
+        said.append(f"{_count(never, 'document')} {verb} relevant to no query")
+    for split, found in findings["splits"].items():
+        sentences = _text_sentences(found["queries"], "query", findings["near"])
+        if without := found["queries"]["without_relevant"]["texts"]:
+            sentences.append(f"{_count(without, 'query')} {'has' if without == 1 else 'have'} no relevant document")
+        if few := found["few_pairs"]:
+            sentences.append(f"fewer than {FEW_PAIRS} training pairs in {_listed(few)}")
+        said += sentences if split == "all" else [f"{split}: {sentence}" for sentence in sentences]
+    return said
+
+
+def _text_sentences(found: Mapping[str, Any], noun: str, near: float | None) -> list[str]:
+    said = []
+    for key, what in (
+        ("duplicates", "the same as another of their language"),
+        ("near_duplicates", f"nearly the same as another of their language (similarity {near} or more)"),
+    ):
+        repeats = found[key]
+        if repeats and repeats["texts"]:
+            named = " and ".join(repr(text["id"]) for text in repeats["examples"][0]["texts"][:2])
+            groups = _count(repeats["groups"], "group")
+            said.append(f"{_count(repeats['texts'], noun)} are {what}, in {groups}, such as {named}")
+    same = found["same_in_languages"]
+    if same["texts"]:
+        (pair, count), *_ = same["pairs"].items()
+        named = " and ".join(pair.split())
+        said.append(
+            f"{_count(same['texts'], noun)} stand under more than one language, most in {named} ({count:,})"
+        )
+    for key, what in (("other_scripts", "in another script than"), ("other_languages", "identified as other than")):
+        suspicions = found[key]
+        if suspicions and suspicions["texts"]:
+            example = suspicions["examples"][0]
+            counts = {tag: sum(looks.values()) for tag, looks in suspicions["by_language"].items()}
+            verb = "is" if suspicions["texts"] == 1 else "are"
+            said.append(
+                f"{_count(suspicions['texts'], noun)} {verb} {what} the language says, in {_listed(counts)}, "
+                f"such as {example['id']!r} (tagged {example['language']}, looks {example['looks']})"
+            )
+    return said
+
+
+def leakage_sentences(leakage: Mapping[str, Any]) -> list[str]:
+    """Say what `Leakage.to_dict()` holds: a sentence for the queries, one for the documents, and examples."""
+    said = []
+    for kind, noun in (("queries", "query"), ("documents", "document")):
+        found = leakage[kind]
+        counts = {tag: count["exact"] + count["near"] for tag, count in found["by_language"].items()}
+        counts = {tag: count for tag, count in counts.items() if count}
+        where = f", in {_listed(counts)}" if counts else ""
+        said.append(
+            f"{found['exact']:,} of {_count(found['compared'], noun)} of {leakage['test']} are among the "
+            f"{found['against']:,} of {leakage['train']}, and {found['near']:,} more nearly "
+            f"(similarity {leakage['threshold']} or more){where}"
+        )
+    for example in (*leakage["queries"]["examples"], *leakage["documents"]["examples"]):
+        one, other = (
+            f"{text['id']} ({text['language']}) {text['text']!r}" for text in (example["test"], example["train"])
+        )
+        like = "is" if example["kind"] == "exact" else f"is {example['similarity']:.2f} like"
+        said.append(f"  {one} {like} {other}")
+    return said
+
+
+def _count(number: int, noun: str) -> str:
+    plural = {"query": "queries"}.get(noun, f"{noun}s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """List languages with their counts, the largest first, and say how many more there are."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{tag} ({count:,})" for tag, count in ordered[:MOST_LISTED])
+    more = len(ordered) - MOST_LISTED
+    return f"{named} and {more} more {'language' if more == 1 else 'languages'}" if more > 0 else named

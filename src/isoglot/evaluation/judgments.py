@@ -1,0 +1,120 @@
+"""What is to be ranked, `Judgments`, and what ranking finds, `Ranks`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoglot.collections.collection import Collection
+
+__all__ = ["IntArray", "Judgments", "Ranks", "judgments_of"]
+
+IntArray = NDArray[np.integer[Any]]
+
+
+def _none() -> IntArray:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Judgments:
+    """What is to be ranked: query rows with their relevant documents, in compressed rows.
+
+    Attributes:
+        query_rows: (q,) query rows, each with at least one relevant document.
+        query_ids: (q,) query id index of each query row.
+        offsets: (q + 1,) int64; the relevant documents of query i are `documents[offsets[i]:offsets[i + 1]]`.
+        documents: (n,) document rows.
+        gains: (n,) judgments, above 0.
+        document_language: (D,) language index of every document of the pool.
+        excluded_queries: (m,) positions of queries, ascending, that a document is not in the pool of.
+        excluded_documents: (m,) the rows of these documents.
+    """
+
+    query_rows: IntArray
+    query_ids: IntArray
+    offsets: IntArray
+    documents: IntArray
+    gains: IntArray
+    document_language: IntArray
+    excluded_queries: IntArray = field(default_factory=_none)
+    excluded_documents: IntArray = field(default_factory=_none)
+
+    @cached_property
+    def queries(self) -> IntArray:
+        """(n,) position of the query that each relevant document belongs to."""
+        return np.repeat(np.arange(len(self.query_rows)), np.diff(self.offsets))
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """(D,) the document rows, those of one language side by side: how ranking goes through them."""
+        return np.argsort(self.document_language, kind="stable").astype(np.int64)
+
+    @cached_property
+    def column_of(self) -> NDArray[np.int64]:
+        """(D,) the place of every document row in `columns`."""
+        place = np.empty(len(self.columns), np.int64)
+        place[self.columns] = np.arange(len(place))
+        return place
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether some query has several language versions, whose rankings can be correlated."""
+        return len(np.unique(self.query_ids)) < len(self.query_ids)
+
+    def excluded_from(self, queries: IntArray) -> tuple[IntArray, IntArray]:
+        """Return what is not in the pools of query positions (b,): places in `queries` (e,), document rows (e,)."""
+        starts, ends = (np.searchsorted(self.excluded_queries, queries, side) for side in ("left", "right"))
+        places = np.repeat(np.arange(len(queries)), ends - starts)
+        rows = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+        return places, self.excluded_documents[np.concatenate(rows) if rows else _none()]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Exact ranks. Documents with equal scores rank by document row, the lower row first.
+
+    A run file may not rank every document: those that it leaves out have rank inf, and `top` is filled up with -1.
+
+    Attributes:
+        judgments: what was ranked; arrays of shape (n,) below run along its relevant documents.
+        pool_rank: (n,) int64 (float64 where truncated), rank from 1 among all documents.
+        language_rank: (n,) int64 (or float64), rank from 1 among the documents of the relevant document's own
+            language.
+        top: (q, k) int64, the document rows at ranks 1..k of the pool.
+        correlation: (q,) mean Spearman correlation of a query's ranking of the pool with those of the other
+            language versions of its query id, NaN where there is none; None if not asked for.
+        truncated: whether documents may be unranked, as in run files.
+    """
+
+    judgments: Judgments
+    pool_rank: NDArray[Any]
+    language_rank: NDArray[Any]
+    top: IntArray
+    correlation: NDArray[np.float64] | None = None
+    truncated: bool = False
+
+
+def judgments_of(collection: Collection, query_rows: IntArray) -> Judgments:
+    """Gather the relevant documents of query rows (q,), each of which has at least one.
+
+    Where the collection `finds_translations`, those in a query's own language are not in its pool, and no answers.
+    """
+    relevance = collection.relevance
+    ids = collection.query_index[query_rows]
+    counts = np.diff(relevance.offsets)[ids]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+    taken = np.repeat(relevance.offsets[ids], counts) + within
+    documents, gains = relevance.documents[taken], relevance.scores[taken]
+    rows, language = np.asarray(query_rows), collection.document_language
+    if not collection.finds_translations:
+        return Judgments(rows, ids, offsets, documents, gains, language)
+    query = np.repeat(np.arange(len(ids)), counts)
+    own = language[documents] == collection.query_language[query_rows][query]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(query[~own], minlength=len(ids)))]).astype(np.int64)
+    return Judgments(rows, ids, offsets, documents[~own], gains[~own], language, query[own], documents[own])

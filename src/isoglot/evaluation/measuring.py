@@ -1,0 +1,353 @@
+"""From a system and a collection to a `Result`: `evaluate` a model, or embeddings; `measure` anything."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from isoglot.collections.collection import Collection
+from isoglot.encoders import load_encoder, model_name
+from isoglot.errors import InputError
+from isoglot.evaluation.bias import TOP
+from isoglot.evaluation.embed import (
+    Encoding,
+    check_device,
+    check_dtype,
+    embed_collection,
+    scoring_device,
+    unit_rows,
+)
+from isoglot.evaluation.geometry import measure_geometry
+from isoglot.evaluation.judgments import judgments_of
+from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
+from isoglot.evaluation.renamed import renamed
+from isoglot.evaluation.result import Result
+from isoglot.evaluation.sources import evaluate_bm25, evaluate_run, read_embeddings
+from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter, check_run_folder
+from isoglot.evaluation.summary import Clock, result_of_ranks
+from isoglot.files import default_cache
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from typing_extensions import Unpack
+
+    from isoglot.evaluation.mteb import BenchmarkResult
+
+__all__ = ["evaluate", "evaluate_embeddings", "measure"]
+
+IntArray = NDArray[np.integer[Any]]
+FloatArray = NDArray[np.float32]
+
+LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
+"""Keywords of `load_encoder` that `measure` takes with the name of a model."""
+OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits")
+"""What `measure` takes with a task of mteb."""
+LOADED = "a model that is loaded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measuring:
+    """What is measured of embeddings, and how: keywords of `evaluate`."""
+
+    name: str
+    measures: Sequence[str]
+    bootstrap: int
+    seed: int
+    rank_correlation: bool
+    geometry: bool
+    memory: int
+    device: torch.device
+    trec_run: str | Path | None
+    trec_depth: int
+    keep_embeddings: bool
+
+    def result(
+        self,
+        rows: IntArray,
+        queries: FloatArray,
+        documents: FloatArray,
+        collection: Collection,
+        clock: Clock,
+        arranged: bool = False,
+    ) -> Result:
+        """Measure the embeddings, of unit length, of query rows (q,) and of all documents.
+
+        Args:
+            rows: (q,) the query rows.
+            queries: (q, d) their embeddings.
+            documents: (D, d) those of the documents.
+            collection: the collection.
+            clock: of the evaluation so far.
+            arranged: whether documents are in the order of `language_order`.
+        """
+        if queries.shape[1] != documents.shape[1]:
+            raise InputError(
+                f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with "
+                "the same model"
+            )
+        judged = judgments_of(collection, rows)
+        writer = None
+        if self.trec_run is not None:
+            writer = RunWriter(self.trec_run, collection, judged, tag=self.name, depth=self.trec_depth)
+        ranks = rank_embeddings(
+            queries,
+            documents,
+            judged,
+            top=TOP,
+            correlation=self.rank_correlation and judged.has_versions,  # without them there is nothing to sort for
+            memory=self.memory,
+            device=self.device,
+            observe=writer,
+            arranged=arranged,
+        )
+        if writer is not None:
+            writer.close()
+        clock.lap("rank")
+        space = None
+        if self.geometry:
+            ids = np.unique(judged.query_ids, return_inverse=True)[1]
+            space = measure_geometry(queries, ids, collection.query_language[rows].astype(np.int64))
+            clock.lap("geometry")
+        result = result_of_ranks(
+            ranks,
+            collection,
+            measures=self.measures,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+            name=self.name,
+            geometry=space,
+            clock=clock,
+        )
+        result.embeddings = (queries, documents) if self.keep_embeddings else None
+        return result
+
+
+@renamed(model="name")
+def evaluate_embeddings(
+    query_embeddings: Any,
+    document_embeddings: Any,
+    collection: Collection,
+    *,
+    name: str = "embeddings",
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    rank_correlation: bool = True,
+    geometry: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    device: str | torch.device = "cpu",
+    trec_run: str | Path | None = None,
+    trec_depth: int = DEPTH,
+    keep_embeddings: bool = False,
+) -> Result:
+    """Evaluate embeddings of a collection's texts; what is not described is as for `evaluate`.
+
+    Besides blocks of scores there are the embeddings given and one copy of them, none where the documents are fp32,
+    of unit length and sorted by language.
+
+    Args:
+        query_embeddings: (Q, d) of all query rows, or (q, d) of those with a relevant document
+            (`Collection.judged_query_rows`), in order; brought to unit length.
+        document_embeddings: (D, d) of all documents, in order.
+        collection: the collection.
+        name: what the result calls the system.
+        measures: rank measures.
+        bootstrap: draws for the confidence intervals.
+        seed: of the bootstrap.
+        rank_correlation: whether to measure it.
+        geometry: whether to measure the geometry of the query embeddings.
+        memory: bytes that a block of scores may take.
+        device: where scores are computed, `cpu` or `cuda`.
+        trec_run: a folder for TREC run files.
+        trec_depth: how many documents of each query they hold.
+        keep_embeddings: whether the result has them; then they are also copied in the order of the collection.
+
+    Raises:
+        InputError: no query has a relevant document, a measure is unknown, embeddings have the wrong
+            shape, are NaN or infinite, there is no such device, or run files cannot be written.
+    """
+    _check(measures)
+    options = _Measuring(
+        name=name,
+        measures=measures,
+        bootstrap=bootstrap,
+        seed=seed,
+        rank_correlation=rank_correlation,
+        geometry=geometry,
+        memory=memory,
+        device=check_device(device),
+        trec_run=trec_run,
+        trec_depth=trec_depth,
+        keep_embeddings=keep_embeddings,
+    )
+    clock = Clock()
+    rows = collection.judged_query_rows()
+    judged_only = len(query_embeddings) == len(rows)
+    queries = unit_rows(query_embeddings, "queries", len(rows if judged_only else collection.query_index))
+    # where documents are brought to unit length, the copy is made in the order of languages at once
+    order = None if keep_embeddings else language_order(collection.document_language)
+    documents = unit_rows(document_embeddings, "documents", collection.documents.num_rows, order)
+    return options.result(
+        rows, queries if judged_only else queries[rows], documents, collection, clock, arranged=not keep_embeddings
+    )
+
+
+def evaluate(
+    model: SentenceTransformer,
+    collection: Collection,
+    *,
+    name: str | None = None,
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    rank_correlation: bool = True,
+    geometry: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    trec_run: str | Path | None = None,
+    trec_depth: int = DEPTH,
+    keep_embeddings: bool = False,
+    **encoding: Unpack[Encoding],
+) -> Result:
+    """Evaluate a model on a collection: the three settings, language bias and geometry. The model stays as it is.
+
+    Args:
+        model: any sentence-transformers model.
+        collection: what to evaluate on; queries without a relevant document are left out.
+        name: what the result calls the model; None for what it was loaded from.
+        measures: rank measures by ir_measures' names.
+        bootstrap: draws for the confidence intervals; 0 for none.
+        seed: of the bootstrap.
+        rank_correlation: whether to measure it; it makes ranking up to twice as long.
+        geometry: whether to measure the geometry of the query embeddings.
+        memory: bytes that a block of scores may take.
+        trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
+        trec_depth: how many documents of each query run files hold.
+        keep_embeddings: whether the result has the embeddings, to look at (`Result.embeddings`).
+        **encoding: how texts are encoded, as for `embed_collection`: `batch_size`, `batch_tokens`, `progress`,
+            `query_prompt`, `document_prompt`, `device` (where scores are computed as well), `dtype`,
+            `truncate_dim`, and `cache`, a folder in which embeddings are kept for the next time.
+
+    Raises:
+        InputError: no query has a relevant document, a measure is unknown, the model gives NaN, there is no such
+            device or precision, or run files cannot be written.
+    """
+    _check(measures)  # before encoding, which may take long
+    if trec_run is not None:
+        check_run_folder(trec_run, collection)
+    options = _Measuring(
+        name=name or model_name(model),
+        measures=measures,
+        bootstrap=bootstrap,
+        seed=seed,
+        rank_correlation=rank_correlation,
+        geometry=geometry,
+        memory=memory,
+        device=scoring_device(model, encoding.get("device")),
+        trec_run=trec_run,
+        trec_depth=trec_depth,
+        keep_embeddings=keep_embeddings,
+    )
+    clock = Clock()
+    rows, queries, documents = embed_collection(model, collection, **encoding)
+    clock.lap("encode")
+    return options.result(rows, queries, documents, collection, clock)
+
+
+def _check(measures: Sequence[str]) -> None:
+    for measure_name in measures:
+        parse_measure(measure_name)
+
+
+@overload
+def measure(
+    source: Any, data: Collection, *, progress: bool = ..., keep_embeddings: bool = ..., **options: Any
+) -> Result: ...
+@overload
+def measure(source: Any, data: str, *, progress: bool = ..., **options: Any) -> BenchmarkResult: ...
+def measure(
+    source: Any, data: Collection | str, *, progress: bool = False, keep_embeddings: bool = False, **options: Any
+) -> Result | BenchmarkResult:
+    """Measure any system, as `isoglot evaluate` does.
+
+    Args:
+        source: a model, or its name or folder; `bm25`; `run:FILE`, a TREC run of any system; or
+            `embeddings:QUERIES,DOCUMENTS`, files that `read_embeddings` reads.
+        data: a collection; or `mteb:TASK`, such as `mteb:NFCorpus`: a model goes through mteb's own code and
+            measures (`evaluate_mteb`), of which `languages` and `splits` may be chosen.
+        progress: show progress bars while encoding.
+        keep_embeddings: whether the result has the embeddings, of sources that have some.
+        **options: of `evaluate` for a model, `evaluate_bm25`, `evaluate_run` or `evaluate_embeddings`. A model
+            given by its name also takes `pooling` and `max_length` (`load_encoder`), and keeps its embeddings in
+            the folder of `default_cache`, unless `cache` says another, or None.
+
+    Returns:
+        The result; of `mteb:TASK` a `BenchmarkResult`.
+
+    Raises:
+        InputError: an option says nothing about this kind of source; or as for the functions named.
+
+    Example:
+        >>> measure("intfloat/multilingual-e5-small", collection, query_prompt="query: ")  # doctest: +SKIP
+        >>> measure("bm25", collection).multilingual["AP"]  # doctest: +SKIP
+    """
+    is_model = not isinstance(source, str | Path)
+    kind, colon, place = ("", "", "") if is_model else str(source).partition(":")
+    if isinstance(data, str):
+        return _measure_by_mteb(source, data.removeprefix("mteb:"), progress, options)
+    if kind == "bm25" and not colon:
+        _refuse_idle(options, inspect.signature(evaluate_bm25).parameters, "bm25")
+        return evaluate_bm25(data, **options)
+    if kind == "run" and colon:
+        _refuse_idle(options, inspect.signature(evaluate_run).parameters, "run:…")
+        return evaluate_run(place, data, **options)
+    if kind == "embeddings" and colon:
+        _refuse_idle(options, inspect.signature(evaluate_embeddings).parameters, "embeddings:…")
+        files = place.split(",")
+        if len(files) != 2 or not all(files):
+            raise InputError(f"{source!r}: name two files without commas, as embeddings:QUERIES.npy,DOCUMENTS.npy")
+        check_device(options.get("device", "cpu"))
+        options = {"name": Path(files[0]).stem, "keep_embeddings": keep_embeddings, **options}
+        return evaluate_embeddings(*read_embeddings(files[0], files[1], data), data, **options)
+    options |= {"progress": progress, "keep_embeddings": keep_embeddings}
+    if is_model:
+        _refuse_idle({key: options[key] for key in options if key in ("pooling", "max_length")}, (), LOADED)
+        return evaluate(source, data, **options)
+    check_device(options.get("device") or "cpu")
+    if options.get("dtype") is not None:
+        check_dtype(options["dtype"])
+    loading = {key: options.pop(key) for key in LOADING if key in options}
+    options = {"name": str(source), "cache": default_cache(), **options}
+    encoder = load_encoder(source, device=options.get("device"), **loading)
+    return evaluate(encoder, data, **options)
+
+
+def _measure_by_mteb(source: Any, task: str, progress: bool, options: dict[str, Any]) -> BenchmarkResult:
+    from isoglot.evaluation.mteb import evaluate_mteb  # mteb is an extra, and slow to import
+
+    _refuse_idle(options, OF_MTEB, "mteb's own measures", ", or use --pool")
+    loading = {key: options.pop(key) for key in (*LOADING, "device") if key in options}
+    if isinstance(source, str | Path):
+        result = evaluate_mteb(load_encoder(source, **loading), task, progress=progress, **options)
+        result.model = str(source)
+        return result
+    _refuse_idle(loading, (), LOADED)
+    return evaluate_mteb(source, task, progress=progress, **options)
+
+
+def _refuse_idle(options: dict[str, Any], known: Iterable[str], what: str, remedy: str = "") -> None:
+    """Refuse what says nothing about a source, by the names of the command line.
+
+    Raises:
+        InputError: there is such an option.
+    """
+    for key in [key for key in options if key not in known]:
+        flag = "no-cache" if key == "cache" and options[key] is None else key.replace("_", "-")
+        raise InputError(f"--{flag} does not apply to {what}: leave it out{remedy}")
