@@ -122,7 +122,9 @@ def ours(options: argparse.Namespace, collection: Collection, model: SentenceTra
     counts = collection.pair_counts
     by_row = options.pairing == "row"
     strategy = CrossLingual() if by_row else Hybrid(alpha=float(counts.trace() / counts.sum()), pairing="batch")
-    trainer = HybridTrainer(model, collection, strategy, InfoNCE(TEMPERATURE), arguments(options, folder))
+    trainer = HybridTrainer(
+        model, collection, strategy=strategy, objective=InfoNCE(TEMPERATURE), args=arguments(options, folder)
+    )
     loader = trainer.get_train_dataloader()  # tokenises
     trainer.get_train_dataloader = lambda: loader  # type: ignore[method-assign]
     return trainer, lambda: [len(trainer.sampler[step]) for step in range(options.steps)]

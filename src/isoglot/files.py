@@ -28,6 +28,7 @@ __all__ = [
     "new_file",
     "new_folder",
     "read_result_file",
+    "refuse_taken",
     "require",
     "versions",
     "write_result_file",
@@ -178,6 +179,17 @@ def read_result_file(
     return {key: content[key] for key in keys if key in content}
 
 
+def refuse_taken(path: str | Path) -> None:
+    """Refuse a place for output that is taken, before work is done for nothing.
+
+    Raises:
+        InputError: it is there, and is not an empty folder.
+    """
+    target = Path(path)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")
+
+
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends well: output is whole or absent.
@@ -185,9 +197,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         InputError: `path` exists and is not an empty folder, or cannot be made.
     """
+    refuse_taken(path)
     target = Path(path).resolve()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")
     if blocked := next((parent for parent in target.parents if parent.exists() and not parent.is_dir()), None):
         raise InputError(f"cannot write {path}: {blocked} is a file, not a folder")
     missing = [parent for parent in target.parents if not parent.exists()]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.batching.packing import pack
-from isoglot.batching.relations import Conflicts
+from isoglot.batching.relations import Conflicts, Grouped
 
 
 @st.composite
@@ -23,12 +23,12 @@ def problems(draw):
     capacity[0] += draw(st.integers(0, 3))
     offsets = np.cumsum([0, *(len(one) for one in claims)])
     listed = np.array([claim for one in claims for claim in sorted(one)], np.int64)
-    return query_index, Conflicts(offsets, listed), capacity, draw(st.integers(0, 10**6))
+    return query_index, Conflicts(Grouped(listed, offsets)), capacity, draw(st.integers(0, 10**6))
 
 
 def claims_of(query_index, conflicts):
-    ends = conflicts.offsets
-    return [{int(one), *conflicts.claims[ends[one] : ends[one + 1]].tolist()} for one in query_index]
+    ends, claims = conflicts.claims.offsets, conflicts.claims.values
+    return [{int(one), *claims[ends[one] : ends[one + 1]].tolist()} for one in query_index]
 
 
 def check_packed(placed, unplaced, claims, capacity):

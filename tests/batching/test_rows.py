@@ -112,8 +112,8 @@ def test_no_query_or_document_is_due_more_than_once_a_batch(collection, rule, ba
     draws = next(iter(BatchSampler(collection, rule(), batch_size)._pairs.values()))
     assert isinstance(draws, RowDraws)
     conflicts = Conflicts.of(collection.relevance)
-    offsets, claims = conflicts.of_rows(draws.ids)
-    load = np.bincount(claims, np.repeat(draws.rates, np.diff(offsets)))
+    claims = conflicts.of_rows(draws.ids)
+    load = np.bincount(claims.values, np.repeat(draws.rates, np.diff(claims.offsets)))
     assert load.max() <= draws.batches * (1 + 1e-6)
     assert draws.rates.sum() <= draws.batches * batch_size * (1 + 1e-6)
 

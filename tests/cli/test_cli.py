@@ -261,3 +261,18 @@ def test_help_names_the_catalogue_wherever_a_collection_is_asked_for(capsys):
     for command in ("data check", "data stats", "data sample", "data translate", "mine", "train", "evaluate"):
         assert main([*command.split(), "--help"]) == 0
         assert "isoglot data list" in " ".join(capsys.readouterr().out.replace("│", " ").split()), command
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import isoglot",
+        "from isoglot.cli import main; main(['--help'])",
+        "from isoglot.cli import main; main(['evaluate', '--help'])",
+    ],
+)
+def test_help_and_import_are_quick(code):
+    """Neither torch, which takes seconds, nor what draws figures is imported before something is to be done."""
+    said = f"import sys; {code}; print([name for name in ('torch', 'altair', 'pandas') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

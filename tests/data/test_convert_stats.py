@@ -5,22 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from folder_helpers import assert_same
 
 from isoglot.collections import Collection, collection_from_rows, read_collection, splits_of, write_collection
 from isoglot.collections.select import only_judged
 from isoglot.data.convert import FORMS, Reading, convert, read_form
 from isoglot.data.stats import collection_stats, stats_table
 from isoglot.errors import InputError
-
-
-def assert_same(one: Collection, other: Collection) -> None:
-    assert one.documents.equals(other.documents)
-    assert one.queries.equals(other.queries)
-    assert one.judgments.equals(other.judgments)
-    assert one.query_ids.equals(other.query_ids)
-    assert np.array_equal(one.query_index, other.query_index)
 
 
 @pytest.fixture

@@ -254,7 +254,7 @@ def test_a_zero_shot_claim_is_struck_where_test_texts_were_trained_on(write_reci
 
 def test_a_sample_of_the_training_data_is_what_an_arm_trains_on(write_recipe, tmp_path, monkeypatch):
     trained = {}
-    train = perform.train
+    train = perform.run_training
 
     def noted(config, collection, **more):
         tags = collection.queries["lang"].to_pylist()
@@ -263,7 +263,7 @@ def test_a_sample_of_the_training_data_is_what_an_arm_trains_on(write_recipe, tm
         }
         return train(config, collection=collection, **more)
 
-    monkeypatch.setattr(perform, "train", noted)
+    monkeypatch.setattr(perform, "run_training", noted)
 
     def change(profile):
         profile["grids"] = [{"name": "de-{de}", "over": {"sample.budgets.de": [0, 3, None]}}]

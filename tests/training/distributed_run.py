@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 from isoglot import HybridTrainer, join_collections, scratch_encoder, static_encoder
 from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
-from isoglot.cli.main import leave_processes
+from isoglot.cli.program import leave_processes
 from isoglot.data import load_worldfacts
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.execution.embedding import BatchEmbedder
@@ -74,9 +74,9 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     trainer = HybridTrainer(
         model,
         collection,
-        strategy(name),
-        term(learn_temperature=True),
-        args,
+        strategy=strategy(name),
+        objective=term(learn_temperature=True),
+        args=args,
         callbacks=[recorder],
         chunk_tokens=200,
         memory={"multiway": 1, "hybrid": 20_000_000}[name],  # all chunks computed again, or some

@@ -46,7 +46,12 @@ def measure(tmp_path_factory):
             disable_tqdm=True,
         )
         trainer = HybridTrainer(
-            model, data["train"], CrossLingual(), objective, args, token_cache=folder / "tokens"
+            model,
+            data["train"],
+            strategy=CrossLingual(),
+            objective=objective,
+            args=args,
+            token_cache=folder / "tokens",
         )
         trainer.train()
         result = evaluate(model, data["test"], bootstrap=0, rank_correlation=False)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 from transformers.utils.logging import disable_progress_bar
 
+from isoglot import batching
+from isoglot.batching import code_switching
 from isoglot.cli import main
 from isoglot.collections import write_collection
+from isoglot.encoders import tuning
 from isoglot.errors import InputError
 from isoglot.objectives import TERMS, InfoNCE, MultiwayInfoNCE
-from isoglot.training import read_config
-from isoglot.training.checks import USED_BY, check_settings
-from isoglot.training.config import TrainConfig, written_key
-from isoglot.training.target import load_target
-from isoglot.training.terms import make_terms
+from isoglot.training import fields, read_config
+from isoglot.training.config import USED_BY, TrainConfig, check_settings, written_key
+from isoglot.training.data import load_target
+from isoglot.training.run import make_terms
 
 
 def settings(**more) -> TrainConfig:
@@ -33,15 +38,41 @@ def data(toy, tmp_path) -> Path:
 
 
 def test_every_key_has_a_flag_and_every_flag_a_key():
-    from isoglot.cli.commands import train
+    from isoglot.cli.train import train
 
-    flags = set(inspect.signature(train).parameters) - {"context", "config", "resume"}
+    flags = set(inspect.signature(train).parameters) - {"config", "resume"}
     nested = {flag for flag in flags if flag.startswith("code_switch_")}
     assert flags - nested == set(TrainConfig.model_fields)
     assert {f"code_switch_{key}" for key in ("rate", "side")} == nested
-    documented = {line.split(":")[0].strip() for line in TrainConfig.__doc__.splitlines() if line[8:9].isalpha()}
-    assert set(TrainConfig.model_fields) <= documented
+    assert all(field.description for field in TrainConfig.model_fields.values())
     assert set(USED_BY) <= set(TrainConfig.model_fields)
+
+
+def test_words_that_are_written_again_to_be_read_quickly_are_those_of_their_rooms():
+    """The command line asks for the fields of a run before torch is there."""
+    assert fields.Attention == tuning.Attention
+    assert fields.Pairing == batching.Pairing
+    assert fields.Side == code_switching.Side
+    code = "import sys, isoglot.cli.train; print([name for name in ('torch', 'numpy') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "[]"
+
+
+def as_documented(block: str) -> str:
+    """Return a YAML file of all keys with what the fields say of each, sorted as `isoglot train --help` is."""
+    written = re.findall(r"^([a-z]\w+): *([^#\n]*?) *(?:#.*)?$((?:\n-.*)*)", block, re.MULTILINE)
+    values = {key: (value, items) for key, value, items in written}
+    sections: dict[str, list[str]] = {}
+    for name, field in TrainConfig.model_fields.items():
+        value, items = values[written_key(name)]
+        text, default = field.description, field.get_default()
+        if default is not None and not field.is_required() and yaml.safe_load(value) != default:
+            text += f" By default {default:g}." if isinstance(default, float) else f" By default {default}."
+        start = f"{written_key(name)}: {value}".rstrip().ljust(29) + "  # "
+        lines = textwrap.wrap(text, 139 - len(start))
+        of = fields.about(field)["panel"] or "Data"
+        sections.setdefault(of, []).append(start + f"\n{' ' * (len(start) - 2)}# ".join(lines) + items)
+    return "\n\n".join("\n".join([f"# {of}", *keys]) for of, keys in sections.items()) + "\n"
 
 
 def test_the_documentation_shows_every_key_as_it_is_written(tmp_path):
@@ -51,6 +82,7 @@ def test_the_documentation_shows_every_key_as_it_is_written(tmp_path):
     assert set(yaml.safe_load(block)) == set(map(written_key, TrainConfig.model_fields))
     config = read_config(tmp_path / "run.yaml", {})
     assert len(make_terms(config)) == 4
+    assert block == as_documented(block)  # write what it returns, where a field has changed
 
 
 # -- the objective --

@@ -22,8 +22,8 @@ from isoglot.data import load_collection
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, read_config, run, train
-from isoglot.training.checks import check_settings
-from isoglot.training.signals import TrainingStopped
+from isoglot.training.callbacks import TrainingStopped
+from isoglot.training.config import check_settings
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +142,12 @@ def test_flags_yaml_and_python_train_alike(pages, abstracts, tmp_path, capsys):
     several = [load_collection(pages), load_collection(abstracts, split="train")]
     model = static_encoder(join_collections(several), dimensions=16)
     args = Arguments(str(tmp_path / "x"), max_steps=5, per_device_train_batch_size=8, seed=0, report_to="none")
-    trainer = HybridTrainer(model, several, Hybrid(), args=args, data_power=0.5)
+    trainer = HybridTrainer(model, several, strategy=Hybrid(), args=args, data_power=0.5)
     sampler = JointSampler(several, Hybrid(), 8, 0, power=0.5)
     for step in range(20):
         assert np.array_equal(trainer.sampler[step].queries, sampler[step].queries)
     trainer.train()
-    alone = HybridTrainer(model, several[:1], Hybrid(), args=args)
+    alone = HybridTrainer(model, several[:1], strategy=Hybrid(), args=args)
     assert type(alone.sampler) is BatchSampler
 
 

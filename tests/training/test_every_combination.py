@@ -69,9 +69,9 @@ def test_it_trains(rule, name, tldr, abstracts, tokenizer, folder):
     trainer = HybridTrainer(
         model,
         tldr,
-        strategy(rule, gamma=0.5 if domain else 0.0),
-        term(name),
-        args,
+        strategy=strategy(rule, gamma=0.5 if domain else 0.0),
+        objective=term(name),
+        args=args,
         target=abstracts if domain else None,
         token_cache=folder / "tokens",
     )

@@ -29,7 +29,7 @@ import json, os, signal, sys
 from pathlib import Path
 import torch
 from isoglot.cli import main
-from isoglot.training import deferred
+from isoglot.training.cpu import deferred
 
 # compiled here, for all the runs to come
 weight = torch.nn.Parameter(torch.ones(4, 3))

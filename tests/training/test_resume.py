@@ -15,9 +15,9 @@ from transformers import TrainerCallback
 
 from isoglot.cli import main
 from isoglot.errors import InputError
-from isoglot.training import HybridTrainer, read_config, run, train
+from isoglot.training import HybridTrainer, read_config, run, run_training, train
+from isoglot.training.callbacks import StopOnSignal, TrainingStopped
 from isoglot.training.cpu import deferred
-from isoglot.training.signals import StopOnSignal, TrainingStopped
 
 
 @pytest.fixture
@@ -84,6 +84,28 @@ def test_sigterm_saves_a_checkpoint_from_which_the_run_continues(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         path.name for path in (tmp_path / "whole").iterdir()
     }
+
+
+def test_a_finished_run_is_resumed_by_saying_so(data, tmp_path, capsys):
+    """Jobs that may be stopped at any time are started with --resume again and again."""
+    out = tmp_path / "out"
+    first = run_training(settings(data, out))
+    files = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    config = tmp_path / "run.yaml"
+    config.write_text(f"data: {data}\nout: {out}\nvocabulary: 150\ndimensions: 16\nbatch_size: 8\nsteps: 20\n")
+    assert main(["train", str(config), "--save-steps", "6", "--resume"]) == 0
+    said = capsys.readouterr()
+    assert said.err.strip() == f"{out} holds a finished run: there is nothing to resume"
+    assert said.out.startswith("Trained with hybrid batches for 20 steps")
+    again = run_training(settings(data, out), resume=True)
+    assert torch.equal(first.model[0].embedding.weight, again.model[0].embedding.weight)
+    assert (again.steps, again.resumed_from, again.best) == (20, 0, None)
+    assert (again.tokens, again.seconds) == (first.tokens, first.seconds)
+    assert again.tokens > 0
+    assert set(again.seconds) == {"setup", "train"}
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == files
+    assert main(["train", str(config), "--seed", "3", "--resume"]) == 2  # that would be another run
+    assert "was started with seed 0 (now 3)" in capsys.readouterr().err
 
 
 def test_sigterm_after_the_last_step_lets_the_run_finish(data, tmp_path, monkeypatch):

@@ -23,18 +23,17 @@ from isoglot.errors import InputError
 from isoglot.evaluation import embed_collection, evaluate, evaluate_embeddings
 from isoglot.evaluation.evaluator import flat_metrics
 from isoglot.objectives import InfoNCE
-from isoglot.training import read_config, run, train, validation_loss
-from isoglot.training.signals import TrainingStopped
+from isoglot.training import read_config, run, train, validation
+from isoglot.training.callbacks import StopEarly, TrainingStopped
 from isoglot.training.validation import (
     COMPARED,
     GAPS,
     SETTINGS,
-    StopEarly,
     ValidationEvaluator,
+    ValidationLoss,
     less_is_better,
     what_is_missing,
 )
-from isoglot.training.validation_loss import ValidationLoss
 
 
 def english(pairs=12, pages=12):
@@ -130,7 +129,7 @@ def test_batches_have_the_kinds_that_the_collection_has(pages, monkeypatch):
         [(f"q{n}", f"d{n}", 1) for n in range(6)],
     )
     assert {batch.kind for batch in ValidationLoss(foreign, 4, InfoNCE()).batches} == {"cross"}
-    monkeypatch.setattr(validation_loss, "MOST_ROWS", 10)
+    monkeypatch.setattr(validation, "MOST_ROWS", 10)
     assert sum(map(len, ValidationLoss(both, 4, InfoNCE()).batches)) == pytest.approx(10, abs=4)
 
 

@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from isoglot.batching import Hybrid
 from isoglot.collections import collection_from_rows
 from isoglot.encoders import static_encoder
+from isoglot.errors import InputError
 from isoglot.objectives import (
     DistributionAlignment,
     DomainContrast,
@@ -21,6 +22,7 @@ from isoglot.objectives import (
     SemanticContrast,
 )
 from isoglot.training import HybridTrainer
+from isoglot.training.execution import Objective
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,23 @@ def make(pages, folder, objective, steps=10, callbacks=(), settings=None, **opti
         **({"learning_rate": 0.01, "save_strategy": "no"} | (settings or {})),
     )
     return HybridTrainer(model, pages, objective=objective, args=args, callbacks=list(callbacks), **options)
+
+
+def test_the_objective_may_be_called_loss_but_not_be_given_twice(pages, tmp_path):
+    args = Arguments(str(tmp_path), max_steps=1, report_to="none", use_cpu=True)
+    model = static_encoder(pages, dimensions=16, vocabulary=150)
+    term = InfoNCE()
+    (found,) = HybridTrainer(model, pages, loss=term, args=args).loss.terms
+    assert found is term
+    with pytest.raises(InputError, match="two names of one thing"):
+        HybridTrainer(model, pages, loss=term, objective=term, args=args)
+    for several in ([InfoNCE(), 0.3 * SemanticContrast()], InfoNCE() + SemanticContrast() * 0.3):
+        loss = HybridTrainer(model, pages, objective=several, args=args).loss
+        assert dict(zip(loss.names, loss.weights, strict=True)) == {"InfoNCE": 1.0, "SemanticContrast": 0.3}
+    term.model = model  # which does not make it a loss of sentence-transformers
+    assert isinstance(HybridTrainer(model, pages, objective=term, args=args).loss, Objective)
+    with pytest.raises(TypeError):
+        HybridTrainer(model, pages, term)
 
 
 def test_every_parameter_is_trained_once_at_its_own_rate_and_temperatures_do_not_decay(pages, tmp_path):
@@ -148,7 +167,7 @@ def everything() -> dict:
 def test_a_resumed_run_has_the_queues_classifiers_and_temperatures_of_one_that_was_not_cut(pages, target, tmp_path):
     settings = {"save_strategy": "steps", "save_steps": 5, "logging_steps": 5}
     build = partial(
-        make, pages, strategy=Hybrid(gamma=0.3), target=target, settings=settings, token_cache=tmp_path / "tokens"
+        make, pages, strategy=Hybrid(gamma=0.5), target=target, settings=settings, token_cache=tmp_path / "tokens"
     )
     whole = build(tmp_path / "whole", everything())
     kinds = [whole.sampler[step].kind for step in range(10)]

@@ -19,8 +19,8 @@ from isoglot.encoders import static_encoder
 from isoglot.errors import IsoglotError
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
+from isoglot.training.callbacks import Watch, mean_cosine
 from isoglot.training.checkpoints import last_checkpoint
-from isoglot.training.watch import Watch, mean_cosine
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def trainer_of(pages, folder, term, **more):
     settings = {"max_steps": 9, "per_device_train_batch_size": 8, "save_steps": 2, "logging_steps": 100} | more
     args = Arguments(str(folder), report_to="none", disable_tqdm=True, **settings)
     model = static_encoder(pages, dimensions=16, vocabulary=150)
-    return HybridTrainer(model, pages, CrossLingual(), term, args)
+    return HybridTrainer(model, pages, strategy=CrossLingual(), objective=term, args=args)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.relations import Versions, lowest, spread
+from isoglot.batching.relations import Grouped, Versions, lowest
 from isoglot.batching.sampler import Batch, StepSampler
 from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
@@ -64,7 +64,7 @@ class StepCollator:
         self.switcher = switcher
         collection = sampler.collection
         self._negatives = negatives
-        self._hard = hard_negative_rows(collection) if negatives else None
+        self._hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives else None
         self._versions = Versions(collection) if versions or negatives else None
         self._adds_versions = versions
         self._translations = _find_translations(collection)
@@ -125,14 +125,14 @@ class StepCollator:
         collection = self.sampler.collection
         asked, answered = collection.query_language[batch.queries], collection.document_language[batch.documents]
         apart = self._translations[ids]
-        rows, owner = self._versions.queries(ids)
+        rows, owner = self._versions.queries.of(ids)
         language = collection.query_language[rows]
         chosen = self._choose(batch, 0, language, owner, asked, np.where(apart, answered, NO_LANGUAGE))
         versions = np.full(len(ids), NO_LANGUAGE)
         versions[owner[chosen]] = language[chosen]
         queries = (Role.OTHER_QUERY, rows[chosen], ids[owner[chosen]])
 
-        rows, owner = self._versions.documents(ids)
+        rows, owner = self._versions.documents.of(ids)
         language = collection.document_language[rows]
         taken = (np.where(apart, one, NO_LANGUAGE) for one in (asked, versions))
         chosen = self._choose(batch, 1, language, owner, answered, *taken)
@@ -155,8 +155,7 @@ class StepCollator:
         """
         assert self._hard is not None
         assert self._versions is not None
-        offsets, documents = self._hard
-        rows, owner = spread(documents, offsets, batch.queries)
+        rows, owner = self._hard.of(batch.queries)
         if batch.document_ids is None:
             rows, owner, later = self._with_versions(batch, ids, rows, owner)
         else:
@@ -165,7 +164,7 @@ class StepCollator:
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
         rows = rows[~np.isin(rows, batch.documents)]
         asked = np.unique(ids)
-        relevant, whose = self._versions.documents(asked)
+        relevant, whose = self._versions.documents.of(asked)
         answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
         query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
@@ -188,11 +187,10 @@ class StepCollator:
         """
         assert self._hard is not None
         assert self._versions is not None
-        offsets, documents = self._hard
         language = self.sampler.collection.document_language
         wanted = language[batch.documents]
-        versions, whose = self._versions.queries(ids)
-        others, version = spread(documents, offsets, versions)
+        versions, whose = self._versions.queries.of(ids)
+        others, version = self._hard.of(versions)
         of = whose[version]
         fits = language[others] == wanted[of]
         rows, owner, later = (

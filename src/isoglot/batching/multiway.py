@@ -50,7 +50,7 @@ class MultiwayDraws:
         self.ways = ways
         self.seed = seed
         self._versions = Versions(collection, np.any(allowed, axis=1), np.any(allowed, axis=0))
-        asked = np.diff(self._versions.query_offsets)
+        asked = np.diff(self._versions.queries.offsets)
         answered = _languages_of(self._versions)
         self.ids = np.flatnonzero((asked > 0) & (answered > 0)).astype(np.int32)
         if collection.finds_translations:
@@ -75,7 +75,7 @@ class MultiwayDraws:
     def _have_translations(self, ids: np.ndarray) -> np.ndarray:
         """Tell of query ids (n,) whether a document of theirs is in another language than a query of theirs."""
         collection = self.collection
-        (queries, whose), (documents, owner) = self._versions.queries(ids), self._versions.documents(ids)
+        (queries, whose), (documents, owner) = self._versions.queries.of(ids), self._versions.documents.of(ids)
         texts = np.concatenate([collection.query_language[queries], collection.document_language[documents]])
         whose = np.concatenate([whose, owner])
         first = np.full(len(ids), -1)
@@ -88,12 +88,12 @@ class MultiwayDraws:
         """Return query rows (Q,), document rows (M,) and the query id index of each document (M,) of a step."""
         rng = generator(self.seed, Series.MULTIWAY, step)
         ids = self.ids[self.passes[step]]
-        rows, owner = self._versions.queries(ids)
+        rows, owner = self._versions.queries.of(ids)
         languages = self.collection.query_language[rows]
         asked = owner * len(self.collection.languages) + languages
         # The lowest of exponential draws with rates w are a draw without replacement with probabilities ∝ w.
         keys = rng.standard_exponential(len(rows)) / self._query_weight[languages]
-        documents, whose = self._versions.documents(ids)
+        documents, whose = self._versions.documents.of(ids)
         spoken = self.collection.document_language[documents].astype(np.int64)
         of_language = whose * len(self.collection.languages) + spoken
         if self.collection.finds_translations:
@@ -135,8 +135,8 @@ def _weights(languages: np.ndarray, size: int, tau: float) -> np.ndarray:
 
 def _languages_of(versions: Versions) -> np.ndarray:
     """Return in how many languages each query id (G,) has a relevant document."""
-    ids = len(versions.document_offsets) - 1
-    owner = np.repeat(np.arange(ids, dtype=np.int64), np.diff(versions.document_offsets))
+    ids = len(versions.collection.query_ids)
+    owner = np.repeat(np.arange(ids, dtype=np.int64), np.diff(versions.documents.offsets))
     size = len(versions.collection.languages)
-    language = versions.collection.document_language[versions.document_rows]
+    language = versions.collection.document_language[versions.documents.values]
     return np.bincount(np.unique(owner * size + language) // size, minlength=ids)

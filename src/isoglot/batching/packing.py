@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from isoglot.batching.draws import Series, generator
-from isoglot.batching.relations import Conflicts, spread
+from isoglot.batching.relations import Conflicts, Grouped
 
 __all__ = ["Passes", "pack"]
 
@@ -126,10 +126,10 @@ def pack(
     n, batches = len(query_index), len(capacity)
     placed = np.full(n, -1, np.int64)
     left = capacity.astype(np.int64).copy()
-    offsets, claims = conflicts.of_rows(query_index)
+    claims_of = conflicts.of_rows(query_index)
+    claims, offsets = claims_of.values, claims_of.offsets
     load = np.bincount(claims, minlength=1)
-    width = np.diff(offsets)
-    rows_of_claims = np.repeat(np.arange(n), width)
+    rows_of_claims = np.repeat(np.arange(n), np.diff(offsets))
     hardness = np.zeros(n, np.int64)
     np.maximum.at(hardness, rows_of_claims, load[claims])
     hard = np.flatnonzero(hardness > 1)
@@ -141,10 +141,10 @@ def pack(
         shuffled = rng.permutation(len(load))[main_claim[hard]]
         order = hard[np.lexsort((rng.random(len(hard)), shuffled, -hardness[hard]))]
         clashing = load[claims] > 1  # only claims that several of these rows hold can clash
-        listed, ends = claims[clashing], np.concatenate([[0], np.cumsum(clashing)])[offsets]
-        waiting = _deal(order, listed, ends, left, placed, rng)
+        listed = Grouped(claims[clashing], np.concatenate([[0], np.cumsum(clashing)])[offsets])
+        waiting = _deal(order, listed, left, placed, rng)
         if thorough and len(waiting):
-            _place_one_by_one(order, waiting, listed, ends, left, placed, int(rng.integers(batches)))
+            _place_one_by_one(order, waiting, listed, left, placed, int(rng.integers(batches)))
     seats = rng.permutation(np.repeat(np.arange(batches), left))
     easy = rng.permutation(np.flatnonzero(hardness <= 1))[: len(seats)]
     placed[easy] = seats[: len(easy)]
@@ -152,19 +152,13 @@ def pack(
 
 
 def _deal(
-    order: np.ndarray,
-    listed: np.ndarray,
-    ends: np.ndarray,
-    left: np.ndarray,
-    placed: np.ndarray,
-    rng: np.random.Generator,
+    order: np.ndarray, listed: Grouped, left: np.ndarray, placed: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Deal rows to one batch after the other, and those that clash there again, in at most `ROUNDS` rounds.
 
     Args:
         order: (H,) rows, those that share a claim one after the other.
-        listed: claims that can clash, `listed[ends[row]:ends[row + 1]]` those of a row.
-        ends: where they are.
+        listed: claims of each row that can clash.
         left: (K,) how many rows each batch still takes; changed.
         placed: (n,) batch of each row; changed.
         rng: decides which batch comes first in each round.
@@ -184,7 +178,7 @@ def _deal(
         rounds = np.arange(len(seats)) - np.repeat(np.cumsum(room) - room, room)
         seats = seats[np.argsort(rounds, kind="stable")][: len(order)]
         dealt, later = order[: len(seats)], order[len(seats) :]
-        claims, position = spread(listed, ends, dealt)
+        claims, position = listed.of(dealt)
         found = claims * batches + seats[position]
         by_claim = np.argsort(found, kind="stable")
         clash = np.zeros(len(dealt), bool)
@@ -201,20 +195,14 @@ def _deal(
 
 
 def _place_one_by_one(
-    order: np.ndarray,
-    waiting: np.ndarray,
-    listed: np.ndarray,
-    ends: np.ndarray,
-    left: np.ndarray,
-    placed: np.ndarray,
-    start: int,
+    order: np.ndarray, waiting: np.ndarray, listed: Grouped, left: np.ndarray, placed: np.ndarray, start: int
 ) -> None:
     """Place the rows of `waiting` that have a place, or can have that of another row of `order`.
 
     `left` and `placed` are changed.
     """
     batches = len(left)
-    flat, bounds = listed.tolist(), ends.tolist()
+    flat, bounds = listed.values.tolist(), listed.offsets.tolist()
     claims_of = {row: flat[bounds[row] : bounds[row + 1]] for row in order.tolist()}
     taken: dict[int, int] = {}  # claim -> bit set of the batches that hold it
     for row, batch in zip(order.tolist(), placed[order].tolist(), strict=True):

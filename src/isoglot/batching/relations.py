@@ -8,16 +8,50 @@ import numpy as np
 
 from isoglot.collections import Collection, Relevance
 
-__all__ = ["Conflicts", "Versions", "lowest", "spread"]
+__all__ = ["Conflicts", "Grouped", "Versions", "lowest"]
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Values in groups numbered from 0, those of a group one after the other (compressed rows).
+
+    Attributes:
+        values: (n,).
+        offsets: (G + 1,) int64; those of group g are `values[offsets[g]:offsets[g + 1]]`.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def by(cls, groups: np.ndarray, values: np.ndarray, size: int) -> Grouped:
+        """Group values (n,), given in the order of their groups (n,), into so many groups."""
+        return cls(values, np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=size))]))
+
+    def of(self, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all values (n,) of groups (g,), and the position in `groups` that each belongs to (n,)."""
+        places, owner = self.places(groups)
+        return self.values[places], owner
+
+    def places(self, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the values of groups (g,) are (n,), and the position in `groups` of each (n,)."""
+        starts = self.offsets[groups]
+        counts = self.offsets[groups + 1] - starts
+        owner = np.repeat(np.arange(len(groups)), counts)
+        return np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts), owner
 
 
 class Versions:
-    """Query rows and relevant document rows of every query id of a collection.
+    """The texts of every query id of a collection.
 
     Args:
         collection: the collection.
         query_languages: (L,) bool, the languages that queries may have; all if None.
         document_languages: (L,) bool, likewise of documents.
+
+    Attributes:
+        queries: query rows of each query id.
+        documents: rows of its relevant documents.
     """
 
     def __init__(
@@ -26,31 +60,17 @@ class Versions:
         query_languages: np.ndarray | None = None,
         document_languages: np.ndarray | None = None,
     ) -> None:
-        ids = len(collection.query_ids)
         self.collection = collection
+        size = len(collection.query_ids)
         rows = np.argsort(collection.query_index, kind="stable").astype(np.int32)
         if query_languages is not None:
             rows = rows[query_languages[collection.query_language[rows]]]
-        self.query_rows = rows
-        self.query_offsets = _offsets(collection.query_index[rows], ids)
-        relevance = collection.relevance
-        kept = np.ones(len(relevance.documents), bool)
+        self.queries = Grouped.by(collection.query_index[rows], rows, size)
+        owners, documents = collection.relevance.queries, collection.relevance.documents
         if document_languages is not None:
-            kept = document_languages[collection.document_language[relevance.documents]]
-        self.document_rows = relevance.documents[kept]
-        self.document_offsets = _offsets(relevance.queries[kept], ids)
-
-    def queries(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all query rows (n,) of query ids (g,), and the position in `ids` that each belongs to (n,)."""
-        return spread(self.query_rows, self.query_offsets, ids)
-
-    def query_places(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where in `query_rows` those of query ids (g,) are (n,), and the position in `ids` of each (n,)."""
-        return _places(self.query_offsets, ids)
-
-    def documents(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all relevant document rows (n,) of query ids (g,), and the position in `ids` of each (n,)."""
-        return spread(self.document_rows, self.document_offsets, ids)
+            kept = document_languages[collection.document_language[documents]]
+            owners, documents = owners[kept], documents[kept]
+        self.documents = Grouped.by(owners, documents, size)
 
 
 @dataclass(frozen=True)
@@ -61,20 +81,18 @@ class Conflicts:
     language versions of a page, mostly), so that there are few. Documents relevant to one id only need none.
 
     Attributes:
-        offsets: (G + 1,) int64; the claims of query id `g` are `claims[offsets[g]:offsets[g + 1]]`.
-        claims: int64, claim numbers; every number from 0 to G - 1 is the id itself (two documents for one query,
-            or two language versions of it, conflict as well) and is not listed.
+        claims: claim numbers, int64, of each of G query ids; every number from 0 to G - 1 is the id itself (two
+            documents for one query, or two language versions of it, conflict as well) and is not listed.
     """
 
-    offsets: np.ndarray
-    claims: np.ndarray
+    claims: Grouped
 
     @classmethod
     def of(cls, relevance: Relevance) -> Conflicts:
         """Find the conflicts between all query ids of a collection, in O(judgments)."""
         ids = len(relevance.offsets) - 1
         if not len(relevance.documents):
-            return cls(np.zeros(ids + 1, np.int64), np.empty(0, np.int64))
+            return cls(Grouped(np.empty(0, np.int64), np.zeros(ids + 1, np.int64)))
         documents, where = np.unique(relevance.documents, return_inverse=True)
         # A random sum names a set of query ids: documents with equal sums are taken to be relevant to the same
         # ids, and one of them stands for all. Two different sets have equal sums with probability 2^-64 a pair.
@@ -86,54 +104,17 @@ class Conflicts:
         claimed &= np.bincount(where) > 1
         kept = claimed[where]
         number = np.cumsum(claimed) - 1 + ids
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(relevance.queries[kept], minlength=ids))])
-        return cls(offsets, number[where[kept]])
+        return cls(Grouped.by(relevance.queries[kept], number[where[kept]], ids))
 
-    def of_rows(self, query_index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all claims of rows, their own ids included, as compressed rows.
-
-        Args:
-            query_index: (n,) query id index of each row.
-
-        Returns:
-            offsets (n + 1,) and claims.
-        """
-        listed = self.offsets[query_index + 1] - self.offsets[query_index]
-        offsets = np.concatenate([[0], np.cumsum(listed + 1)])
-        claims = np.empty(offsets[-1], np.int64)
-        claims[offsets[:-1]] = query_index
-        others = np.ones(len(claims), bool)
-        others[offsets[:-1]] = False
-        claims[others] = spread(self.claims, self.offsets, query_index)[0]
-        return offsets, claims
+    def of_rows(self, query_index: np.ndarray) -> Grouped:
+        """Return all claims of each row, its own id included, of the query id index of rows (n,)."""
+        listed, owner = self.claims.of(query_index)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(query_index)) + 1)])
+        return Grouped(np.insert(listed, offsets[:-1] - np.arange(len(query_index)), query_index), offsets)
 
     def heaviest(self, query_index: np.ndarray) -> int:
         """Return the most rows that share one claim: at least that many batches are needed for these rows."""
-        _, claims = self.of_rows(query_index)
-        return int(np.bincount(claims).max(initial=0))
-
-
-def _offsets(ids: np.ndarray, size: int) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.bincount(ids, minlength=size))])
-
-
-def spread(rows: np.ndarray, offsets: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what compressed rows hold for `ids` (g,), one after the other, and the position in `ids` of each.
-
-    Args:
-        rows: those of id `i` lie at `rows[offsets[i]:offsets[i + 1]]`.
-        offsets: (G + 1,).
-        ids: (g,).
-    """
-    places, owner = _places(offsets, ids)
-    return rows[places], owner
-
-
-def _places(offsets: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    starts = offsets[ids]
-    counts = offsets[ids + 1] - starts
-    owner = np.repeat(np.arange(len(ids)), counts)
-    return np.arange(len(owner)) + np.repeat(starts - (np.cumsum(counts) - counts), counts), owner
+        return int(np.bincount(self.of_rows(query_index).values).max(initial=0))
 
 
 def lowest(keys: np.ndarray, owner: np.ndarray, most: int) -> np.ndarray:

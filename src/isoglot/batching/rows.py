@@ -9,7 +9,7 @@ import numpy as np
 
 from isoglot.batching.draws import Series, generator
 from isoglot.batching.packing import pack
-from isoglot.batching.relations import Conflicts, Versions
+from isoglot.batching.relations import Conflicts, Grouped, Versions
 from isoglot.collections import Collection
 
 __all__ = ["RowDraws"]
@@ -111,10 +111,10 @@ class RowDraws:
         """
         of_ids = texts.weigh(weights)
         ids = np.flatnonzero(of_ids > 0).astype(np.int32)
-        offsets, claims = self._conflicts.of_rows(ids)
-        claims = np.unique(claims, return_inverse=True)[1]
+        claims = self._conflicts.of_rows(ids)
+        claims = Grouped(np.unique(claims.values, return_inverse=True)[1], claims.offsets)
         for _ in range(BALANCING):
-            rates, batches = _rates(of_ids[ids], offsets, claims, self._batch_size, often)
+            rates, batches = _rates(of_ids[ids], claims, self._batch_size, often)
             if often < 1 and rates.sum() < NEARLY * min(batches * self._batch_size, len(ids)):
                 return  # batches would be smaller for it
             drawn = texts.expect(weights, ids, rates / of_ids[ids])
@@ -131,9 +131,10 @@ class RowDraws:
     def _offsets(self) -> np.ndarray:
         """Return where in a row of its own each id starts (n,), in [0, 1): ids that share documents one after the
         other, so that of those that may not meet about as many come up in every pass."""
-        groups, claims = self._conflicts.of_rows(self.ids)
+        of_ids = self._conflicts.of_rows(self.ids)
+        claims = of_ids.values
         heaviest = np.bincount(claims)[claims] * (claims.max() + 1) + claims  # of the claims of an id, one of those
-        group = np.maximum.reduceat(heaviest, groups[:-1])
+        group = np.maximum.reduceat(heaviest, of_ids.offsets[:-1])
         rng = generator(self._seed, Series.ROW_STARTS, self._key)
         order = np.lexsort((rng.random(len(self.ids)), group))
         starts = np.empty(len(self.ids))
@@ -169,10 +170,10 @@ class RowDraws:
         turns = self._turns[chosen] + occurrence.astype(np.uint64) * GOLDEN
         place = (turns >> np.uint64(32)).astype(float) / 2**32
         ids = self.ids[chosen]
-        at, owner = self._versions.query_places(ids)
+        at, owner = self._versions.queries.places(ids)
         picked, place = _pick(self._query_weights[at], owner, place)
-        queries = self._versions.query_rows[at[picked]]
-        documents, owner = self._versions.documents(ids)
+        queries = self._versions.queries.values[at[picked]]
+        documents, owner = self._versions.documents.of(ids)
         language = self.collection.query_language[queries][owner]
         picked, _ = _pick(self._weights[language, self.collection.document_language[documents]], owner, place)
         return queries, documents[picked]
@@ -192,9 +193,9 @@ class _Texts:
         collection, versions = self._versions.collection, self._versions
         for first in range(0, self._ids, CHUNK):
             ids = np.arange(first, min(first + CHUNK, self._ids))
-            rows, whose = versions.queries(ids)
+            rows, whose = versions.queries.of(ids)
             asked = self._count(whose, collection.query_language[rows], len(ids))
-            rows, whose = versions.documents(ids)
+            rows, whose = versions.documents.of(ids)
             yield (
                 slice(first, first + len(ids)),
                 asked,
@@ -229,39 +230,36 @@ class _Texts:
         return drawn / drawn.sum()
 
     def query_weights(self, weights: np.ndarray) -> np.ndarray:
-        """Return the weight of all training pairs of query rows, (Q,) in the order of `Versions.query_rows`."""
+        """Return the weight of all training pairs of query rows, (Q,) in the order of `Versions.queries`."""
         versions = self._versions
-        language = versions.collection.query_language[versions.query_rows]
-        owner = versions.collection.query_index[versions.query_rows]
+        rows, offsets = versions.queries.values, versions.queries.offsets
+        language, owner = versions.collection.query_language[rows], versions.collection.query_index[rows]
         found = np.empty(len(owner))
         for ids, _, answered in self._chunks():
-            mine = slice(versions.query_offsets[ids.start], versions.query_offsets[ids.stop])
+            mine = slice(offsets[ids.start], offsets[ids.stop])
             found[mine] = (answered @ weights.T)[owner[mine] - ids.start, language[mine]]
         return found
 
 
-def _rates(
-    weights: np.ndarray, offsets: np.ndarray, claims: np.ndarray, batch_size: int, often: float
-) -> tuple[np.ndarray, int]:
+def _rates(weights: np.ndarray, claims: Grouped, batch_size: int, often: float) -> tuple[np.ndarray, int]:
     """Return how often ids come up in a pass (n,), and the batches of one.
 
     Args:
         weights: (n,), above 0.
-        offsets: (n + 1,), as `_capped` takes them.
-        claims: numbers from 0 on without a gap, likewise.
+        claims: of each id, numbers from 0 on without a gap.
         batch_size: rows asked for.
         often: in which share of the batches one may come up at most, where ids weigh differently.
     """
     n = len(weights)
     batches = math.ceil(n / batch_size)
     if np.allclose(weights, weights[0], rtol=1e-9):
-        heaviest = int(np.bincount(claims).max())
+        heaviest = int(np.bincount(claims.values).max())
         if heaviest <= batches:
             return _equal_rates(n, batch_size, heaviest)
-        most = _capped(np.ones(n), batches * batch_size, offsets, claims, batches).sum() / batches
+        most = _capped(np.ones(n), batches * batch_size, claims, batches).sum() / batches
         if n / heaviest >= NEARLY * most:
             return np.ones(n), heaviest
-    return _capped(weights, batches * batch_size, offsets, claims, often * batches), batches
+    return _capped(weights, batches * batch_size, claims, often * batches), batches
 
 
 def _equal_rates(n: int, batch_size: int, heaviest: int) -> tuple[np.ndarray, int]:
@@ -273,34 +271,34 @@ def _equal_rates(n: int, batch_size: int, heaviest: int) -> tuple[np.ndarray, in
     return np.ones(n), max(math.ceil(n / batch_size), heaviest)
 
 
-def _capped(weights: np.ndarray, total: float, offsets: np.ndarray, claims: np.ndarray, cap: float) -> np.ndarray:
+def _capped(weights: np.ndarray, total: float, claims: Grouped, cap: float) -> np.ndarray:
     """Return rates (n,) ∝ weights that sum to `total` as nearly as is possible with at most `cap` rows a claim.
 
     Args:
         weights: (n,), above 0.
         total: sum of the rates.
-        offsets: (n + 1,); the claims of row `i` are `claims[offsets[i]:offsets[i + 1]]`, at least one.
-        claims: claim numbers.
+        claims: of each id, at least one.
         cap: most rows of a pass that hold a claim.
     """
     rates = weights * (total / weights.sum())
-    width = np.diff(offsets)
+    held, firsts = claims.values, claims.offsets[:-1]
+    width = np.diff(claims.offsets)
     for _ in range(ROUNDS):
-        load = np.bincount(claims, np.repeat(rates, width))
-        factor = np.minimum.reduceat(np.minimum(1.0, cap / np.maximum(load, 1e-300))[claims], offsets[:-1])
+        load = np.bincount(held, np.repeat(rates, width))
+        factor = np.minimum.reduceat(np.minimum(1.0, cap / np.maximum(load, 1e-300))[held], firsts)
         rates = rates * factor
         missing = total - rates.sum()
         free = factor == 1
         if missing <= total * 1e-3 or not free.any():
             break
-        load = np.bincount(claims, np.repeat(rates, width))
-        free &= np.maximum.reduceat(load[claims], offsets[:-1]) < cap * (1 - 1e-6)
+        load = np.bincount(held, np.repeat(rates, width))
+        free &= np.maximum.reduceat(load[held], firsts) < cap * (1 - 1e-6)
         if not free.any():
             break
         rates[free] *= 1 + missing / rates[free].sum()
     else:
-        load = np.bincount(claims, np.repeat(rates, width))
-        rates = rates * np.minimum.reduceat(np.minimum(1.0, cap / load)[claims], offsets[:-1])
+        load = np.bincount(held, np.repeat(rates, width))
+        rates = rates * np.minimum.reduceat(np.minimum(1.0, cap / load)[held], firsts)
     return rates
 
 

@@ -1,5 +1,5 @@
 """The command line: words to calls, no logic."""
 
-from isoglot.cli.main import main
+from isoglot.cli.program import main
 
 __all__ = ["main"]

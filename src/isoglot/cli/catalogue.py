@@ -76,28 +76,6 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, on stan
     console().print(table)
 
 
-def _checksum(entry: Any, file: Any) -> str:
-    """Return what is known of a file's checksum, and from where."""
-    from isoglot.data.catalogue.download import read_record
-    from isoglot.data.catalogue.files import download_folder
-
-    if file.checksum:
-        origin = "stated by the publisher" if entry.checksums == "stated" else "computed from the publisher's file"
-        return f"{file.checksum} ({origin})"
-    recorded = read_record(download_folder(entry.name) / file.path)
-    return f"{recorded} (recorded when first downloaded)" if recorded else "recorded when first downloaded"
-
-
-def _reading(reader: Any) -> str:
-    return {
-        "form": lambda: f"its files, of the form {reader.form}",
-        "ir_datasets": lambda: f"ir_datasets ({', '.join(reader.splits.values())})",
-        "mteb": lambda: f"mteb's task {reader.task}",
-        "built": lambda: "built by isoglot, no download",
-        "wordnets": lambda: "its files, as lexicons: `data get` writes one for each pair of languages",
-    }[reader.kind]()
-
-
 TRIED = {
     "files": "the publisher's own files",
     "sample": "some of the publisher's own files",
@@ -111,11 +89,12 @@ def info(
 ) -> None:
     """Say everything that is known of a data set: licence, citation, files and their checksums."""
     from isoglot.data.catalogue import find_entry
+    from isoglot.data.catalogue.files import checksum_told
     from isoglot.data.catalogue.loading import copy_of
 
     entry = find_entry(name)
     files = [
-        {"path": file.path, "address": entry.address_of(file), "checksum": _checksum(entry, file)}
+        {"path": file.path, "address": entry.address_of(file), "checksum": checksum_told(entry, file)}
         for file in entry.files
     ]
     copy = copy_of(entry)
@@ -128,7 +107,7 @@ def info(
         "licence": entry.licence,
         "citation": entry.citation,
         "homepage": entry.homepage,
-        "read from": _reading(entry.reader),
+        "read from": str(entry.reader),
         "tried on": TRIED[entry.tried],
         "copy": str(copy) if copy.exists() else "not here yet",
         "notes": " ".join(entry.notes.split()),

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from isoglot.cli.data import _tags
 from isoglot.cli.state import console
-from isoglot.measures import digits_of
-
-if TYPE_CHECKING:
-    from isoglot.evaluation import Compared
+from isoglot.cli.tables import comparison_table
 
 __all__ = ["compare"]
 
-
-def comparison_table(found: list[Compared], first: str, macro: bool = False) -> Table:
-    """Return one row a test, a section for each model and language of queries."""
-    averaged = "; multilingual and bias: means over query languages" if macro else ""
-    table = Table(
-        title=f"against {first}; p by paired randomisation, corrected (Holm) for {len(found)} tests{averaged}",
-        title_justify="left",
-    )
-    by_language = any(one.language for one in found)
-    table.add_column("model", overflow="fold")
-    if by_language:
-        table.add_column("queries in")
-    table.add_column("measure", no_wrap=True)
-    for name in (first, "value", "difference", "p", "p (Holm)", "effect size"):
-        table.add_column(name, justify="right", overflow="fold")
-    last: tuple[str, str | None] | None = None
-    for one in found:
-        here = (one.model, one.language)
-        if last not in (None, here):
-            table.add_section()
-        digits = digits_of(one.measure)
-        label = one.measure if one.setting == "bias" else f"{one.setting.replace('_', '-')} {one.measure}"
-        head = [one.model if last != here else ""]
-        if by_language:
-            head.append(one.language or "all" if last != here else "")
-        values = (f"{one.first:.{digits}f}", f"{one.second:.{digits}f}", f"{one.difference:+.{digits}f}")
-        effect = "–" if one.effect_size is None else f"{one.effect_size:+.2f}"
-        table.add_row(*head, label, *values, f"{one.p:.4f}", f"{one.p_holm:.4f}", effect)
-        last = here
-    return table
+HEAD = ("model", "language", "setting")
+"""Keys that come first in a comparison's file."""
 
 
 def compare(
@@ -76,6 +43,7 @@ def compare(
     """Compare results of the same collection: paired tests of every other one against the first."""
     from isoglot.errors import InputError
     from isoglot.evaluation import Result, compare_all
+    from isoglot.files import write_result_file
 
     if len(results) < 2:
         raise InputError("a comparison needs two results or more: name their files")
@@ -107,10 +75,9 @@ def compare(
             "macro": macro,
             "draws": draws,
             "tests": len(found),
-            "comparisons": [asdict(one) for one in found],
+            "comparisons": [{key: vars(one)[key] for key in HEAD} | asdict(one) for one in found],
         }
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_result_file(content, json_file)
     if html_file is not None:
         from isoglot.reporting import write_report
 

@@ -33,17 +33,13 @@ def build(
     from isoglot.collections import write_collection
     from isoglot.data import load_worldfacts
     from isoglot.errors import InputError
-    from isoglot.languages.tags import canonical_tag
+    from isoglot.languages.tags import read_tag
 
     if name != "worldfacts":
         raise InputError(f"nothing called {name!r} can be built; there is worldfacts")
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
-    try:
-        tags = tuple(canonical_tag(tag) for tag in _tags(languages) or ()) or None
-    except ValueError as error:
-        raise InputError(f"--languages: {error}") from None
-    splits = load_worldfacts(tags)
+    splits = load_worldfacts(tuple(read_tag(tag, "--languages") for tag in _tags(languages) or ()) or None)
     write_collection(splits, to, form)  # type: ignore[arg-type]
     for split, collection in splits.items():
         typer.echo(f"Wrote {to} ({split}): {collection}")

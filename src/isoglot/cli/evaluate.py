@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isoglot.amounts import read_size
 from isoglot.cli.data import Lang, Lenient, Split, _tags
 from isoglot.cli.state import console, state
 from isoglot.cli.tables import benchmark_table, result_table
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-
 
 def parse_memory(text: str) -> int:
     """Return the bytes of a size such as `8GiB`, `512MB` or `1000000`; units of 1024 and 1000 are told apart.
@@ -29,10 +27,10 @@ def parse_memory(text: str) -> int:
     """
     from isoglot.errors import InputError
 
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)(b?)", text.strip().lower())
-    size = 0
-    if match and (match[2] or not match[3]):
-        size = int(float(match[1]) * (1000 if match[2] and match[4] and not match[3] else 1024) ** UNITS[match[2]])
+    try:
+        size = read_size(text, alone=1024)
+    except ValueError:
+        size = 0
     if size < 1:
         raise InputError(f"--memory {text!r} is not a size: give bytes, or a number with a unit, such as 8GiB")
     return size

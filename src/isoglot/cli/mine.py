@@ -75,12 +75,18 @@ def mine(
     from isoglot.encoders import load_encoder
     from isoglot.errors import InputError
     from isoglot.evaluation.embed import check_device
-    from isoglot.evaluation.hard_negatives import check_mining, mine_hard_negatives
+    from isoglot.evaluation.hard_negatives import Mining, mine_hard_negatives
     from isoglot.files import default_cache
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
-    check_mining(negatives, where, margin, depth, range_min)
+    mining = Mining(
+        negatives=negatives,
+        where=where,  # type: ignore[arg-type]
+        margin=None if no_margin else margin,
+        depth=depth,
+        range_min=range_min,
+    )
     if device is not None:
         check_device(device)
     splits = _splits(data, split, lang, lenient)
@@ -96,11 +102,7 @@ def mine(
     found = mine_hard_negatives(
         encoder,
         collection,
-        negatives=negatives,
-        where=where,  # type: ignore[arg-type]
-        margin=None if no_margin else margin,
-        depth=depth,
-        range_min=range_min,
+        **vars(mining),
         batch_size=batch_size,
         dtype=dtype,
         progress=state.progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -11,73 +11,64 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
-__all__ = ["demo_progress", "text_progress"]
+__all__ = ["demo_progress", "download_progress", "text_progress"]
+
+Notify = Callable[[str, int, int | None], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+
+
+def _progress(shown: bool, *columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(TextColumn("{task.description}"), BarColumn(), *columns, console=console, disable=not shown)
 
 
 @contextmanager
-def demo_progress(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that is told what is being done, how many runs are done, and of how many.
-
-    Args:
-        shown: draw a progress bar on standard error; else nothing is shown.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} runs"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not shown) as progress:
+def demo_progress(shown: bool) -> Iterator[Notify]:
+    """Yield what draws one bar on standard error, of runs, if it is to be shown."""
+    columns = (TextColumn("{task.completed}/{task.total} runs"), TimeElapsedColumn())
+    with _progress(shown, *columns) as progress:
         task = progress.add_task("", total=None)
-
-        def show(text: str, done: int, total: int) -> None:
-            progress.update(task, description=text, completed=done, total=total)
-
-        yield show
+        yield lambda text, done, total: progress.update(task, description=text, completed=done, total=total)
         progress.update(task, description="done", completed=progress.tasks[0].total)
 
 
 @contextmanager
-def text_progress(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that is told what is being done, how many texts are done, and of how many.
-
-    A new description starts a new bar, with its own rate (texts a second) and remaining time.
-
-    Args:
-        shown: draw progress bars on standard error; else nothing is shown.
-    """
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
+def _bars(shown: bool, *columns: ProgressColumn) -> Iterator[Notify]:
+    """Yield what draws a bar on standard error for each thing that is done, if they are to be shown."""
+    with _progress(shown, *columns, TimeRemainingColumn()) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def show(text: str, done: int, total: int) -> None:
+        def show(text: str, done: int, total: int | None) -> None:
             if text not in tasks:
-                tasks[text] = progress.add_task(text, total=total, rate="")
-            speed = progress.tasks[tasks[text]].speed
-            said = "" if speed is None else f"{speed:,.1f} texts/s"
-            progress.update(tasks[text], completed=done, total=total, rate=said)
+                tasks[text] = progress.add_task(text, total=total)
+            progress.update(tasks[text], completed=done, total=total)
 
         yield show
 
 
-@contextmanager
-def download_progress(shown: bool) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Yield a function that is told which file is downloaded, how many bytes are there, and of how many.
+class _Rate(ProgressColumn):
+    """Texts a second."""
 
-    Args:
-        shown: draw a progress bar for each file on standard error; else nothing is shown.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    screen = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=screen, disable=not shown) as progress:
-        tasks: dict[str, TaskID] = {}
+    def render(self, task: Task) -> Text:
+        """Write it, once it is known."""
+        return Text("" if task.speed is None else f"{task.speed:,.1f} texts/s")
 
-        def show(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            progress.update(tasks[name], completed=done, total=total)
 
-        yield show
+def text_progress(shown: bool) -> AbstractContextManager[Notify]:
+    """Return bars of texts, with their rate and remaining time."""
+    return _bars(shown, MofNCompleteColumn(), _Rate())
+
+
+def download_progress(shown: bool) -> AbstractContextManager[Notify]:
+    """Return bars of the bytes of files."""
+    return _bars(shown, DownloadColumn(), TransferSpeedColumn())

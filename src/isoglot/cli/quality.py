@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from isoglot.cli.budgets import read_budget, read_budgets, read_tag
+from isoglot.amounts import read_budget, read_budgets
 from isoglot.cli.data import Lang, Lenient, Source, Split, To, _tags, app
 from isoglot.cli.state import console
 
@@ -175,6 +175,7 @@ def sample(
     from isoglot.collections import write_collection
     from isoglot.data import sample_collection
     from isoglot.errors import InputError
+    from isoglot.languages.tags import read_tag
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")

@@ -10,13 +10,17 @@ from rich.table import Table
 from isoglot.measures import SETTINGS, digits_of, setting_name
 
 if TYPE_CHECKING:
-    from isoglot.evaluation import Result
+    from isoglot.evaluation import Compared, Result
     from isoglot.evaluation.mteb import BenchmarkResult
     from isoglot.reporting.study import StudyResult
 
-__all__ = ["benchmark_table", "estimates_table", "result_table"]
+__all__ = ["benchmark_table", "comparison_table", "estimates_table", "result_table"]
 
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
+
+
+def _label(setting: str, measure: str) -> str:
+    return measure if setting == "bias" else f"{setting_name(setting)} {measure}"
 
 
 def estimates_table(study: StudyResult, evaluation: str, measures: Sequence[str]) -> Table:
@@ -33,10 +37,9 @@ def estimates_table(study: StudyResult, evaluation: str, measures: Sequence[str]
     for arm in study.arms:
         table.add_column(setting_name(arm.name), justify="right")
     for setting, _, measure in (key.partition(".") for key in measures):
-        digits = digits_of(measure)
-        label = measure if setting == "bias" else f"{setting_name(setting)} {measure}"
         found = [arm.figure(evaluation, setting, measure) for arm in study.arms]
-        table.add_row(label, *(_mean(figure.mean, (figure.low, figure.high), digits) for figure in found))
+        cells = (_mean(figure.mean, (figure.low, figure.high), digits_of(measure)) for figure in found)
+        table.add_row(_label(setting, measure), *cells)
     return table
 
 
@@ -72,7 +75,7 @@ def result_table(result: Result) -> Table:
         count = "" if not values else f"\n{values['pairs']} pairs" if "pairs" in values else ""
         if values and "documents" in values:
             count = f"\npool of {values['documents']:,}"
-        table.add_column(setting.replace("_", "-") + count, justify="right")
+        table.add_column(setting_name(setting) + count, justify="right")
     for measure in measures:
         table.add_row(measure, *(_cell(result, setting, measure) for setting in SETTINGS))
     table.add_section()
@@ -86,6 +89,37 @@ def result_table(result: Result) -> Table:
                 if own.partition(" ")[0] != _cell(result, setting, measure).partition(" ")[0]:
                     table.add_row(f"{measure}, macro", "", "", own)
                     table.caption = "macro: the mean of each query language, then the mean of these"
+    return table
+
+
+def comparison_table(found: list[Compared], first: str, macro: bool = False) -> Table:
+    """Return one row a test, a section for each model and language of queries."""
+    averaged = "; multilingual and bias: means over query languages" if macro else ""
+    table = Table(
+        title=f"against {first}; p by paired randomisation, corrected (Holm) for {len(found)} tests{averaged}",
+        title_justify="left",
+    )
+    by_language = any(one.language for one in found)
+    table.add_column("model", overflow="fold")
+    if by_language:
+        table.add_column("queries in")
+    table.add_column("measure", no_wrap=True)
+    for name in (first, "value", "difference", "p", "p (Holm)", "effect size"):
+        table.add_column(name, justify="right", overflow="fold")
+    last: tuple[str, str | None] | None = None
+    for one in found:
+        here = (one.model, one.language)
+        if last not in (None, here):
+            table.add_section()
+        digits = digits_of(one.measure)
+        label = _label(one.setting, one.measure)
+        head = [one.model if last != here else ""]
+        if by_language:
+            head.append(one.language or "all" if last != here else "")
+        values = (f"{one.first:.{digits}f}", f"{one.second:.{digits}f}", f"{one.difference:+.{digits}f}")
+        effect = "–" if one.effect_size is None else f"{one.effect_size:+.2f}"
+        table.add_row(*head, label, *values, f"{one.p:.4f}", f"{one.p_holm:.4f}", effect)
+        last = here
     return table
 
 

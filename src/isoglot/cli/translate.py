@@ -90,7 +90,7 @@ def translate(
     )
     from isoglot.data.translation.loading import refuse_dtype, refuse_missing_model
     from isoglot.errors import InputError
-    from isoglot.files import default_cache
+    from isoglot.files import default_cache, refuse_taken
 
     # what can be said at once is said before PyTorch is imported, and before the data is read
     if form not in ("jsonl", "parquet"):
@@ -108,8 +108,7 @@ def translate(
     for folder in model:
         refuse_missing_model(folder)
     refuse_missing(data)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} already exists and is not an empty folder; remove it or choose another one")
+    refuse_taken(out)
 
     if device is not None:
         from isoglot.evaluation.embed import check_device

@@ -26,7 +26,7 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Texts", "add_judgments", "build_collection", "collection_from_rows", "index_texts"]
+__all__ = ["Texts", "build_collection", "collection_from_rows", "index_texts", "number_judgments"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -94,16 +94,18 @@ def index_texts(
     return texts
 
 
-def add_judgments(
-    texts: Texts,
-    qrels: pa.Table,
-    *,
-    name: str,
-    problems: Problems,
-    locate: Locate,
-    metadata: dict[str, Any] | None = None,
-) -> Collection:
-    """Make a `Collection` of texts and judgments; the arguments are those of `build_collection`."""
+def number_judgments(texts: Texts, qrels: pa.Table, problems: Problems, locate: Locate) -> pa.Table:
+    """Return judgments with numbers for their ids; report and leave out those of unknown ids, and repeated ones.
+
+    Args:
+        texts: what they judge.
+        qrels: as for `build_collection`.
+        problems: where such judgments are reported.
+        locate: as for `build_collection`.
+
+    Returns:
+        The `judgments` of a `Collection`.
+    """
     query = texts.query_numbers.find(qrels["query-id"])
     document = texts.document_rows.find(qrels["corpus-id"])
     for column, found, reason in (
@@ -120,14 +122,8 @@ def add_judgments(
     known = np.setdiff1d(known, again, assume_unique=True)
 
     score = qrels["score"].to_numpy()
-    judgments = pa.table(
-        {
-            "query": pa.array(query[known], pa.int32()),
-            "document": pa.array(document[known], pa.int32()),
-            "score": pa.array(score[known], pa.int32()),
-        }
-    )
-    return texts.judged(judgments, name, metadata)
+    numbers = {"query": query[known], "document": document[known], "score": score[known]}
+    return pa.table({name: pa.array(values, pa.int32()) for name, values in numbers.items()})
 
 
 def build_collection(
@@ -156,7 +152,7 @@ def build_collection(
         The collection; `problems.finish()` has not been called yet.
     """
     texts = index_texts(documents, queries, problems, locate)
-    return add_judgments(texts, qrels, name=name, problems=problems, locate=locate, metadata=metadata)
+    return texts.judged(number_judgments(texts, qrels, problems, locate), name, metadata)
 
 
 def collection_from_rows(

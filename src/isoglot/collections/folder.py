@@ -14,7 +14,14 @@ import yaml
 from numpy.typing import NDArray
 
 from isoglot.collections.arrow import Keep, keep_in_memory
-from isoglot.collections.building import TEXT_COLUMNS, Locate, Texts, add_judgments, build_collection, index_texts
+from isoglot.collections.building import (
+    TEXT_COLUMNS,
+    Locate,
+    Texts,
+    build_collection,
+    index_texts,
+    number_judgments,
+)
 from isoglot.collections.cache import Shelf, is_large
 from isoglot.collections.collection import TRANSLATIONS, Collection
 from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
@@ -135,7 +142,7 @@ def read_collection(
 
 
 def read_splits(
-    folder: str | Path, *, language: str | None = None, lenient: bool = False
+    folder: str | Path, *, language: str | None = None, lenient: bool = False, label: str | None = None
 ) -> dict[str | None, Collection]:
     """Read all splits of a collection folder: the texts once, every file of judgments.
 
@@ -143,6 +150,7 @@ def read_splits(
         folder: as for `read_collection`.
         language: as for `read_collection`.
         lenient: as for `read_collection`; `dropped` counts what was left out of all files together.
+        label: what messages on its rows call the folder; its path if None.
 
     Returns:
         The collections by split, sharing documents and queries; the one key is None if the judgments are in
@@ -152,7 +160,7 @@ def read_splits(
         InputError: as for `read_collection`.
     """
     folder = Path(folder)
-    return _read(folder, list(_qrel_files(folder)), language, lenient)
+    return _read(folder, list(_qrel_files(folder)), language, lenient, label)
 
 
 def read_documents(folder: str | Path, *, language: str | None = None, lenient: bool = False) -> Collection:
@@ -182,7 +190,7 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
 
 
 def _read(
-    folder: Path, splits: list[str | None], language: str | None, lenient: bool
+    folder: Path, splits: list[str | None], language: str | None, lenient: bool, label: str | None = None
 ) -> dict[str | None, Collection]:
     """Read the texts of a folder and the judgments of some of its splits."""
     if not folder.is_dir():
@@ -197,7 +205,7 @@ def _read(
     metadata = _read_metadata(folder)
     qrels = {split: files[split] for split in splits}
     texts = {kind: _text_file(folder, kind) for kind in STEMS}
-    reading = _Reading(texts, default, Problems(str(folder), lenient))
+    reading = _Reading(texts, default, Problems(label or str(folder), lenient))
     name = str(metadata.get("name") or folder_name(folder))
     large = is_large(texts.values())
     with Shelf(texts["documents"], texts["queries"], qrels.values(), default) if large else nullcontext() as shelf:
@@ -243,8 +251,8 @@ class _Reading:
             shelf.finish_texts(texts)
         collections = {}
         for split, table in named.items():
-            given: dict[str, Any] = {"name": name, "metadata": metadata, "locate": self.locate(qrels[split])}
-            collections[split] = add_judgments(texts, table, problems=self.problems, **given)
+            judgments = number_judgments(texts, table, self.problems, self.locate(qrels[split]))
+            collections[split] = texts.judged(judgments, name, metadata)
         dropped = self.problems.finish()
         for split, collection in collections.items():
             if not collection.judgments.num_rows:

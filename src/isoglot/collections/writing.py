@@ -16,13 +16,14 @@ from isoglot.collections.jsonl import write_qrels, write_texts
 from isoglot.collections.parquet import write_parquet
 from isoglot.files import new_folder
 
-__all__ = ["joined_queries", "share_documents", "write_collection", "write_splits"]
+__all__ = ["joined_queries", "qrels_table", "share_documents", "write_collection", "write_splits"]
 
 Form = Literal["jsonl", "parquet"]
 Splits = Mapping[str | None, Collection]
 
 
-def _qrels_table(collection: Collection) -> pa.Table:
+def qrels_table(collection: Collection) -> pa.Table:
+    """Return the judgments of a collection with ids, as its files have them."""
     judgments = collection.judgments
     return pa.table(
         {
@@ -72,9 +73,9 @@ def write_collection(
             stem = "qrels" if split is None else f"qrels/{split}"
             (temporary / stem).parent.mkdir(exist_ok=True)
             if form == "parquet":
-                write_parquet(_qrels_table(part), temporary / f"{stem}.parquet")
+                write_parquet(qrels_table(part), temporary / f"{stem}.parquet")
             else:
-                write_qrels(_qrels_table(part), temporary / f"{stem}.tsv")
+                write_qrels(qrels_table(part), temporary / f"{stem}.tsv")
         metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
         text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
         (temporary / "collection.yaml").write_text(text, encoding="utf-8")

@@ -21,9 +21,6 @@ DEFAULT_COMPARED = (
 )
 """Few, since every further test makes the correction harder on the others."""
 
-NAMED = ("setting", "measure")
-"""What the name of a column is made of."""
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -51,29 +48,19 @@ class Comparison:
     query_ids: int
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One measure of one result beside that of the first of several; what has the same name as of `Comparison`.
+@dataclass(frozen=True, kw_only=True)
+class Compared(Comparison):
+    """A comparison of one of several results with the first; `measure` is without its setting.
 
     Attributes:
         model: what the other result is called.
         language: only queries of this language; None for all.
         setting: `monolingual`, `cross_lingual`, `multilingual` or `bias`.
-        measure: the measure, without its setting.
-        p_holm: p, corrected for all tests of the comparison.
     """
 
     model: str
     language: str | None
     setting: str
-    measure: str
-    first: float
-    second: float
-    difference: float
-    p: float
-    p_holm: float
-    effect_size: float | None
-    query_ids: int
 
 
 def _split(column: str) -> tuple[str, str]:
@@ -279,9 +266,9 @@ def compare_all(
     for name, other in others:
         for language in languages:
             sides = [one if language is None else _of_language(one, language) for one in (first, other)]
-            found += [
-                Compared(name, language, **{**vars(one), **dict(zip(NAMED, _split(one.measure), strict=True))})
-                for one in compare_results(sides[0], sides[1], columns, macro=macro, draws=draws, seed=seed)
-            ]
+            for one in compare_results(sides[0], sides[1], columns, macro=macro, draws=draws, seed=seed):
+                setting, measure = _split(one.measure)
+                told = {**vars(one), "measure": measure}
+                found.append(Compared(model=name, language=language, setting=setting, **told))
     corrected = holm(np.array([one.p for one in found]))
     return [replace(one, p_holm=float(p)) for one, p in zip(found, corrected, strict=True)]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sentence_transformers.base.evaluation import SentenceEvaluator
 
 from isoglot.collections.collection import Collection
-from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.embed import Encoding
 from isoglot.evaluation.measuring import evaluate
 from isoglot.evaluation.result import Result
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from typing_extensions import Unpack
 
 __all__ = ["MultilingualEvaluator", "flat_metrics"]
 
@@ -57,12 +57,9 @@ class MultilingualEvaluator(SentenceEvaluator):
         collection: what to evaluate on, usually a development split.
         name: put before all names of metrics, as other evaluators do: `name_multilingual_AP`.
         measures: rank measures by ir_measures' names; must include AP, which is the primary metric.
-        batch_size: most texts per forward pass.
-        batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
-            16,384 elsewhere.
-        progress: show progress bars while encoding.
         rank_correlation: whether to measure it; it makes ranking up to twice as long.
         geometry: whether to measure the geometry of the query embeddings.
+        **encoding: how texts are encoded, as for `embed_collection`: `batch_size`, `batch_tokens`, `progress`, ...
 
     Example:
         >>> from isoglot import collection_from_rows, static_encoder
@@ -83,17 +80,15 @@ class MultilingualEvaluator(SentenceEvaluator):
         name: str = "",
         *,
         measures: Sequence[str] = ("AP", "nDCG@10", "R@10"),
-        batch_size: int = BATCH_SIZE,
-        batch_tokens: int | None = None,
-        progress: bool = False,
         rank_correlation: bool = False,
         geometry: bool = False,
+        **encoding: Unpack[Encoding],
     ) -> None:
         super().__init__()
         self.collection = collection
         self.name = name
         self.measures = tuple(dict.fromkeys(("AP", *measures)))
-        self.encoding = Encoding(batch_size=batch_size, batch_tokens=batch_tokens, progress=progress)
+        self.encoding = encoding
         self.rank_correlation = rank_correlation
         self.geometry = geometry
         self.primary_metric = "multilingual_AP"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, get_args
 
 import numpy as np
 import torch
@@ -21,13 +21,67 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
 
-__all__ = ["WHERE", "HardNegatives", "Where", "check_mining", "mine_embeddings", "mine_hard_negatives"]
+__all__ = ["WHERE", "HardNegatives", "Mining", "Where", "mine_embeddings", "mine_hard_negatives"]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float32]
 
 Where = Literal["language", "own", "any"]
 WHERE = get_args(Where)
+
+
+class MiningOptions(TypedDict, total=False):
+    """The keywords of `Mining`."""
+
+    negatives: int
+    where: Where
+    margin: float | None
+    depth: int
+    range_min: int
+
+
+class ModelMining(MiningOptions, Encoding, total=False):
+    """The keywords of `mine_hard_negatives`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mining:
+    """What hard negatives are wanted.
+
+    Attributes:
+        negatives: how many of a query, in each place where they are looked for.
+        where: `language`: in each language in which the query has a relevant document, so that there are some for
+            any language pair's batch; `own`: in the query's own language (in those of `language` if it has no
+            documents); `any`: in the pool of all languages.
+        margin: not negative; None for no guard against relevant documents that nobody judged.
+        depth: candidates are among the first so many irrelevant documents.
+        range_min: how many of the hardest candidates to pass over, as another guard.
+
+    Raises:
+        InputError: one is out of its range.
+    """
+
+    negatives: int = 5
+    where: Where = "language"
+    margin: float | None = 0.05
+    depth: int = 100
+    range_min: int = 0
+
+    def __post_init__(self) -> None:
+        if self.where not in WHERE:
+            raise InputError(f"no place {self.where!r} to mine hard negatives in: choose one of {', '.join(WHERE)}")
+        if self.negatives < 1 or self.range_min < 0:
+            raise InputError(
+                f"hard negatives: negatives must be at least 1 and range_min 0, not {self.negatives} and "
+                f"{self.range_min}"
+            )
+        if self.depth < self.negatives + self.range_min:
+            raise InputError(
+                f"hard negatives: a depth of {self.depth} does not hold {self.range_min} + {self.negatives} "
+                "candidates"
+            )
+        if self.margin is not None and not self.margin >= 0:
+            raise InputError(f"the margin of hard negatives must not be negative, not {self.margin}")
 
 
 @dataclass(frozen=True)
@@ -50,13 +104,8 @@ def mine_hard_negatives(
     model: SentenceTransformer,
     collection: Collection,
     *,
-    negatives: int = 5,
-    where: Where = "language",
-    margin: float | None = 0.05,
-    depth: int = 100,
-    range_min: int = 0,
     memory: int = DEFAULT_MEMORY,
-    **encoding: Unpack[Encoding],
+    **options: Unpack[ModelMining],
 ) -> HardNegatives:
     """Mine hard negatives with a model: the one in training, or a better one.
 
@@ -70,15 +119,10 @@ def mine_hard_negatives(
     Args:
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document get no hard negatives.
-        negatives: how many of a query, in each place where they are looked for.
-        where: `language`: in each language in which the query has a relevant document, so that there are some for
-            any language pair's batch; `own`: in the query's own language (in those of `language` if it has no
-            documents); `any`: in the pool of all languages.
-        margin: not negative; None for no such guard.
-        depth: candidates are among the first so many irrelevant documents.
-        range_min: how many of the hardest candidates to pass over, as another guard.
         memory: bytes that a block of scores may take.
-        **encoding: how texts are encoded, as for `embed_collection`; the GPU they are encoded on also multiplies.
+        **options: `negatives` (5), `where` (`language`), `margin` (0.05), `depth` (100) and `range_min` (0), as for
+            `Mining`; and how texts are encoded, as for `embed_collection`: `batch_size`, `query_prompt`, `device`
+            (where scores are computed as well), `cache`, ...
 
     Returns:
         The hard negatives.
@@ -97,39 +141,14 @@ def mine_hard_negatives(
         >>> len(mined.documents)
         2
     """
-    check_mining(negatives, where, margin, depth, range_min)
+    of_mining = MiningOptions.__annotations__
+    mining = cast("MiningOptions", {key: value for key, value in options.items() if key in of_mining})
+    encoding = cast("Encoding", {key: value for key, value in options.items() if key not in of_mining})
+    Mining(**mining)  # to refuse it before encoding, which may take long
     rows, queries, documents = embed_collection(model, collection, **encoding)
-    return mine_embeddings(
-        queries,
-        documents,
-        judgments_of(collection, rows),
-        collection,
-        negatives=negatives,
-        where=where,
-        margin=margin,
-        depth=depth,
-        range_min=range_min,
-        device=scoring_device(model, encoding.get("device")),
-        memory=memory,
-    )
-
-
-def check_mining(negatives: int, where: str, margin: float | None, depth: int, range_min: int) -> None:
-    """Check the settings of mining; those are named as in `mine_hard_negatives`.
-
-    Raises:
-        InputError: a setting is out of its range.
-    """
-    if where not in WHERE:
-        raise InputError(f"no place {where!r} to mine hard negatives in: choose one of {', '.join(WHERE)}")
-    if negatives < 1 or range_min < 0:
-        raise InputError(
-            f"hard negatives: negatives must be at least 1 and range_min 0, not {negatives} and {range_min}"
-        )
-    if depth < negatives + range_min:
-        raise InputError(f"hard negatives: a depth of {depth} does not hold {range_min} + {negatives} candidates")
-    if margin is not None and not margin >= 0:
-        raise InputError(f"the margin of hard negatives must not be negative, not {margin}")
+    device = scoring_device(model, encoding.get("device"))
+    judged = judgments_of(collection, rows)
+    return mine_embeddings(queries, documents, judged, collection, device=device, memory=memory, **mining)
 
 
 @renamed(k="negatives")
@@ -139,34 +158,26 @@ def mine_embeddings(
     judged: Judgments,
     collection: Collection,
     *,
-    negatives: int = 5,
-    where: Where = "language",
-    margin: float | None = 0.05,
-    depth: int = 100,
-    range_min: int = 0,
     device: str | torch.device = "cpu",
     memory: int = DEFAULT_MEMORY,
+    **options: Unpack[MiningOptions],
 ) -> HardNegatives:
-    """Mine hard negatives from embeddings; settings are those of `mine_hard_negatives`.
+    """Mine hard negatives from embeddings, as `mine_hard_negatives` does.
 
     Args:
         query_embeddings: (q, d) float32, in the order of `judged.query_rows`.
         document_embeddings: (D, d) float32.
         judged: the queries and their relevant documents.
         collection: what they are from.
-        negatives: how many.
-        where: where to look.
-        margin: guard against relevant documents that nobody judged.
-        depth: how far down to look.
-        range_min: how many to pass over.
         device: where to multiply.
         memory: bytes that a block of scores may take.
+        **options: as for `Mining`.
 
     Raises:
-        InputError: a setting is out of its range.
+        InputError: an option is out of its range.
     """
-    check_mining(negatives, where, margin, depth, range_min)
-    miner = _Miner(judged, collection, where, margin, depth, torch.device(device))
+    mining = Mining(**options)
+    miner = _Miner(judged, collection, mining, torch.device(device))
     miner.documents = torch.from_numpy(document_embeddings[miner.columns]).to(device).T
     found: list[tuple[IntArray, IntArray, FloatArray]] = []
     step = block_rows(len(miner.columns), memory)
@@ -174,7 +185,7 @@ def mine_embeddings(
         for start in range(0, len(judged.query_rows), step):
             queries = torch.tensor(query_embeddings[start : start + step], device=device)
             for positions, documents, scores in miner.block(start, queries):
-                found.append(_first(start + positions, documents, scores, range_min, negatives))
+                found.append(_first(start + positions, documents, scores, mining.range_min, mining.negatives))
     positions, documents, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     rows = judged.query_rows[positions]
     order = np.lexsort((documents, -scores, rows))
@@ -209,16 +220,8 @@ class _Miner:
 
     documents: Tensor
 
-    def __init__(
-        self,
-        judged: Judgments,
-        collection: Collection,
-        where: Where,
-        margin: float | None,
-        depth: int,
-        device: torch.device,
-    ) -> None:
-        self.judged, self.where, self.margin, self.depth, self.device = judged, where, margin, depth, device
+    def __init__(self, judged: Judgments, collection: Collection, mining: Mining, device: torch.device) -> None:
+        self.judged, self.mining, self.device = judged, mining, device
         language = judged.document_language
         self.columns, self.column_of = judged.columns, judged.column_of
         self.starts = np.searchsorted(language[self.columns], np.arange(len(collection.languages) + 1))
@@ -248,10 +251,10 @@ class _Miner:
         scores[torch.from_numpy(places), torch.from_numpy(self.column_of[others])] = -torch.inf
         lowest = bound.amin(1, keepdim=True)
         bound = torch.where(answered, bound, lowest)
-        if self.where == "any":
+        if self.mining.where == "any":
             return [self._best(scores, bound, torch.arange(len(queries), device=self.device), None)]
         searched = answered
-        if self.where == "own":
+        if self.mining.where == "own":
             asked = torch.from_numpy(self.query_language[start:end].astype(np.int64))
             has_documents = torch.from_numpy(np.diff(self.starts) > 0)
             mine = torch.nn.functional.one_hot(asked, languages).bool() & has_documents
@@ -266,9 +269,9 @@ class _Miner:
         first, last = (0, len(self.columns)) if language is None else self.starts[language : language + 2].tolist()
         part = scores[:, first:last]
         part = part if len(rows) == len(part) else part[rows]
-        best, at = part.topk(min(self.depth, last - first), dim=1)
+        best, at = part.topk(min(self.mining.depth, last - first), dim=1)
         columns = at + first
-        if self.margin is not None:
+        if self.mining.margin is not None:
             positive = bound[rows].gather(1, self.column_language[columns])
-            best = torch.where(best > positive - self.margin * positive.abs(), -torch.inf, best)
+            best = torch.where(best > positive - self.mining.margin * positive.abs(), -torch.inf, best)
         return rows.cpu().numpy(), self.columns[columns.cpu().numpy()], best.cpu().numpy()

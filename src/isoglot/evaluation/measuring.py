@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import torch
@@ -26,20 +24,18 @@ from isoglot.evaluation.embed import (
 )
 from isoglot.evaluation.geometry import measure_geometry
 from isoglot.evaluation.judgments import judgments_of
-from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
+from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources import evaluate_bm25, evaluate_run, read_embeddings
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter, check_run_folder
-from isoglot.evaluation.summary import Clock, result_of_ranks
+from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_ranks
 from isoglot.files import default_cache
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
-
-    from isoglot.evaluation.mteb import BenchmarkResult
 
 __all__ = ["evaluate", "evaluate_embeddings", "measure"]
 
@@ -51,83 +47,92 @@ LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
 OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits")
 """What `measure` takes with a task of mteb."""
 LOADED = "a model that is loaded"
+OF_RUNS = ("name", "rank_correlation", *Measuring.__annotations__)
+OF_BM25 = (*OF_RUNS, "memory", "trec_run", "trec_depth")
+OF_EMBEDDINGS = (*OF_BM25, "geometry", "device")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Measuring:
-    """What is measured of embeddings, and how: keywords of `evaluate`."""
+class Embedded(Measuring, total=False):
+    """The keywords that say what is measured of embeddings; see `evaluate`."""
 
-    name: str
-    measures: Sequence[str]
-    bootstrap: int
-    seed: int
     rank_correlation: bool
     geometry: bool
     memory: int
-    device: torch.device
     trec_run: str | Path | None
     trec_depth: int
     keep_embeddings: bool
 
-    def result(
-        self,
-        rows: IntArray,
-        queries: FloatArray,
-        documents: FloatArray,
-        collection: Collection,
-        clock: Clock,
-        arranged: bool = False,
-    ) -> Result:
-        """Measure the embeddings, of unit length, of query rows (q,) and of all documents.
 
-        Args:
-            rows: (q,) the query rows.
-            queries: (q, d) their embeddings.
-            documents: (D, d) those of the documents.
-            collection: the collection.
-            clock: of the evaluation so far.
-            arranged: whether documents are in the order of `language_order`.
-        """
-        if queries.shape[1] != documents.shape[1]:
-            raise InputError(
-                f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with "
-                "the same model"
-            )
-        judged = judgments_of(collection, rows)
-        writer = None
-        if self.trec_run is not None:
-            writer = RunWriter(self.trec_run, collection, judged, tag=self.name, depth=self.trec_depth)
-        ranks = rank_embeddings(
-            queries,
-            documents,
-            judged,
-            top=TOP,
-            correlation=self.rank_correlation and judged.has_versions,  # without them there is nothing to sort for
-            memory=self.memory,
-            device=self.device,
-            observe=writer,
-            arranged=arranged,
+class Evaluating(Embedded, Encoding, total=False):
+    """The keywords of `evaluate`."""
+
+
+def _result(
+    rows: IntArray,
+    queries: FloatArray,
+    documents: FloatArray,
+    collection: Collection,
+    clock: Clock,
+    *,
+    name: str,
+    device: torch.device,
+    arranged: bool = False,
+    rank_correlation: bool = True,
+    geometry: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    trec_run: str | Path | None = None,
+    trec_depth: int = DEPTH,
+    keep_embeddings: bool = False,
+    **measuring: Unpack[Measuring],
+) -> Result:
+    """Measure the embeddings, of unit length, of query rows (q,) and of all documents.
+
+    Args:
+        rows: (q,) the query rows.
+        queries: (q, d) their embeddings.
+        documents: (D, d) those of the documents.
+        collection: the collection.
+        clock: of the evaluation so far.
+        name: what the result calls the system.
+        device: where scores are computed.
+        arranged: whether documents are in the order of `language_order`.
+        rank_correlation: these and what follows: as for `evaluate`.
+        geometry: likewise.
+        memory: likewise.
+        trec_run: likewise.
+        trec_depth: likewise.
+        keep_embeddings: likewise.
+        **measuring: likewise.
+    """
+    if queries.shape[1] != documents.shape[1]:
+        raise InputError(
+            f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with the "
+            "same model"
         )
-        if writer is not None:
-            writer.close()
-        clock.lap("rank")
-        space = None
-        if self.geometry:
-            ids = np.unique(judged.query_ids, return_inverse=True)[1]
-            space = measure_geometry(queries, ids, collection.query_language[rows].astype(np.int64))
-            clock.lap("geometry")
-        result = result_of_ranks(
-            ranks,
-            collection,
-            measures=self.measures,
-            bootstrap=self.bootstrap,
-            seed=self.seed,
-            name=self.name,
-            geometry=space,
-            clock=clock,
-        )
-        result.embeddings = (queries, documents) if self.keep_embeddings else None
-        return result
+    judged = judgments_of(collection, rows)
+    writer = None if trec_run is None else RunWriter(trec_run, collection, judged, tag=name, depth=trec_depth)
+    ranks = rank_embeddings(
+        queries,
+        documents,
+        judged,
+        top=TOP,
+        correlation=rank_correlation and judged.has_versions,  # without them there is nothing to sort for
+        memory=memory,
+        device=device,
+        observe=writer,
+        arranged=arranged,
+    )
+    if writer is not None:
+        writer.close()
+    clock.lap("rank")
+    space = None
+    if geometry:
+        ids = np.unique(judged.query_ids, return_inverse=True)[1]
+        space = measure_geometry(queries, ids, collection.query_language[rows].astype(np.int64))
+        clock.lap("geometry")
+    result = result_of_ranks(ranks, collection, name=name, geometry=space, clock=clock, **measuring)
+    result.embeddings = (queries, documents) if keep_embeddings else None
+    return result
 
 
 @renamed(model="name")
@@ -137,21 +142,13 @@ def evaluate_embeddings(
     collection: Collection,
     *,
     name: str = "embeddings",
-    measures: Sequence[str] = DEFAULT_MEASURES,
-    bootstrap: int = 1000,
-    seed: int = 0,
-    rank_correlation: bool = True,
-    geometry: bool = True,
-    memory: int = DEFAULT_MEMORY,
     device: str | torch.device = "cpu",
-    trec_run: str | Path | None = None,
-    trec_depth: int = DEPTH,
-    keep_embeddings: bool = False,
+    **options: Unpack[Embedded],
 ) -> Result:
-    """Evaluate embeddings of a collection's texts; what is not described is as for `evaluate`.
+    """Evaluate embeddings of a collection's texts.
 
     Besides blocks of scores there are the embeddings given and one copy of them, none where the documents are fp32,
-    of unit length and sorted by language.
+    of unit length and sorted by language, and nobody asks to keep them.
 
     Args:
         query_embeddings: (Q, d) of all query rows, or (q, d) of those with a relevant document
@@ -159,62 +156,30 @@ def evaluate_embeddings(
         document_embeddings: (D, d) of all documents, in order.
         collection: the collection.
         name: what the result calls the system.
-        measures: rank measures.
-        bootstrap: draws for the confidence intervals.
-        seed: of the bootstrap.
-        rank_correlation: whether to measure it.
-        geometry: whether to measure the geometry of the query embeddings.
-        memory: bytes that a block of scores may take.
         device: where scores are computed, `cpu` or `cuda`.
-        trec_run: a folder for TREC run files.
-        trec_depth: how many documents of each query they hold.
-        keep_embeddings: whether the result has them; then they are also copied in the order of the collection.
+        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `geometry`, `memory`, `trec_run`,
+            `trec_depth` and `keep_embeddings`, as for `evaluate`.
 
     Raises:
         InputError: no query has a relevant document, a measure is unknown, embeddings have the wrong
             shape, are NaN or infinite, there is no such device, or run files cannot be written.
     """
-    _check(measures)
-    options = _Measuring(
-        name=name,
-        measures=measures,
-        bootstrap=bootstrap,
-        seed=seed,
-        rank_correlation=rank_correlation,
-        geometry=geometry,
-        memory=memory,
-        device=check_device(device),
-        trec_run=trec_run,
-        trec_depth=trec_depth,
-        keep_embeddings=keep_embeddings,
-    )
+    check_measuring(options)
+    at = check_device(device)
     clock = Clock()
     rows = collection.judged_query_rows()
     judged_only = len(query_embeddings) == len(rows)
     queries = unit_rows(query_embeddings, "queries", len(rows if judged_only else collection.query_index))
+    queries = queries if judged_only else queries[rows]
     # where documents are brought to unit length, the copy is made in the order of languages at once
-    order = None if keep_embeddings else language_order(collection.document_language)
+    arranged = not options.get("keep_embeddings")
+    order = language_order(collection.document_language) if arranged else None
     documents = unit_rows(document_embeddings, "documents", collection.documents.num_rows, order)
-    return options.result(
-        rows, queries if judged_only else queries[rows], documents, collection, clock, arranged=not keep_embeddings
-    )
+    return _result(rows, queries, documents, collection, clock, name=name, device=at, arranged=arranged, **options)
 
 
 def evaluate(
-    model: SentenceTransformer,
-    collection: Collection,
-    *,
-    name: str | None = None,
-    measures: Sequence[str] = DEFAULT_MEASURES,
-    bootstrap: int = 1000,
-    seed: int = 0,
-    rank_correlation: bool = True,
-    geometry: bool = True,
-    memory: int = DEFAULT_MEMORY,
-    trec_run: str | Path | None = None,
-    trec_depth: int = DEPTH,
-    keep_embeddings: bool = False,
-    **encoding: Unpack[Encoding],
+    model: SentenceTransformer, collection: Collection, *, name: str | None = None, **options: Unpack[Evaluating]
 ) -> Result:
     """Evaluate a model on a collection: the three settings, language bias and geometry. The model stays as it is.
 
@@ -222,48 +187,36 @@ def evaluate(
         model: any sentence-transformers model.
         collection: what to evaluate on; queries without a relevant document are left out.
         name: what the result calls the model; None for what it was loaded from.
-        measures: rank measures by ir_measures' names.
-        bootstrap: draws for the confidence intervals; 0 for none.
-        seed: of the bootstrap.
-        rank_correlation: whether to measure it; it makes ranking up to twice as long.
-        geometry: whether to measure the geometry of the query embeddings.
-        memory: bytes that a block of scores may take.
-        trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
-        trec_depth: how many documents of each query run files hold.
-        keep_embeddings: whether the result has the embeddings, to look at (`Result.embeddings`).
-        **encoding: how texts are encoded, as for `embed_collection`: `batch_size`, `batch_tokens`, `progress`,
-            `query_prompt`, `document_prompt`, `device` (where scores are computed as well), `dtype`,
-            `truncate_dim`, and `cache`, a folder in which embeddings are kept for the next time.
+        **options: what is measured, and how texts are encoded:
+
+            - `measures`: rank measures by ir_measures' names; `DEFAULT_MEASURES`.
+            - `bootstrap`: draws for the confidence intervals; 1,000; 0 for none. `seed`: of the bootstrap; 0.
+            - `rank_correlation`: whether to measure it; it makes ranking up to twice as long.
+            - `geometry`: whether to measure the geometry of the query embeddings.
+            - `memory`: bytes that a block of scores may take; 512 MiB.
+            - `trec_run`: a folder for TREC run files and their judgments (`RunWriter`). `trec_depth`: how many
+              documents of each query they hold; 1,000.
+            - `keep_embeddings`: whether the result has the embeddings, to look at (`Result.embeddings`).
+            - `batch_size`, `batch_tokens`, `progress`, `query_prompt`, `document_prompt`, `device` (where scores
+              are computed as well), `dtype`, `truncate_dim`, and `cache`, a folder in which embeddings are kept for
+              the next time: as for `embed_collection`.
 
     Raises:
         InputError: no query has a relevant document, a measure is unknown, the model gives NaN, there is no such
             device or precision, or run files cannot be written.
     """
-    _check(measures)  # before encoding, which may take long
-    if trec_run is not None:
-        check_run_folder(trec_run, collection)
-    options = _Measuring(
-        name=name or model_name(model),
-        measures=measures,
-        bootstrap=bootstrap,
-        seed=seed,
-        rank_correlation=rank_correlation,
-        geometry=geometry,
-        memory=memory,
-        device=scoring_device(model, encoding.get("device")),
-        trec_run=trec_run,
-        trec_depth=trec_depth,
-        keep_embeddings=keep_embeddings,
-    )
+    check_measuring(options)  # before encoding, which may take long
+    if (folder := options.get("trec_run")) is not None:
+        check_run_folder(folder, collection)
+    of_result = Embedded.__annotations__
+    measured = cast("Embedded", {key: value for key, value in options.items() if key in of_result})
+    encoding = cast("Encoding", {key: value for key, value in options.items() if key not in of_result})
+    device = scoring_device(model, encoding.get("device"))
     clock = Clock()
     rows, queries, documents = embed_collection(model, collection, **encoding)
     clock.lap("encode")
-    return options.result(rows, queries, documents, collection, clock)
-
-
-def _check(measures: Sequence[str]) -> None:
-    for measure_name in measures:
-        parse_measure(measure_name)
+    name = name or model_name(model)
+    return _result(rows, queries, documents, collection, clock, name=name, device=device, **measured)
 
 
 @overload
@@ -303,13 +256,13 @@ def measure(
     if isinstance(data, str):
         return _measure_by_mteb(source, data.removeprefix("mteb:"), progress, options)
     if kind == "bm25" and not colon:
-        _refuse_idle(options, inspect.signature(evaluate_bm25).parameters, "bm25")
+        _refuse_idle(options, OF_BM25, "bm25")
         return evaluate_bm25(data, **options)
     if kind == "run" and colon:
-        _refuse_idle(options, inspect.signature(evaluate_run).parameters, "run:…")
+        _refuse_idle(options, OF_RUNS, "run:…")
         return evaluate_run(place, data, **options)
     if kind == "embeddings" and colon:
-        _refuse_idle(options, inspect.signature(evaluate_embeddings).parameters, "embeddings:…")
+        _refuse_idle(options, OF_EMBEDDINGS, "embeddings:…")
         files = place.split(",")
         if len(files) != 2 or not all(files):
             raise InputError(f"{source!r}: name two files without commas, as embeddings:QUERIES.npy,DOCUMENTS.npy")
@@ -330,8 +283,6 @@ def measure(
 
 
 def _measure_by_mteb(source: Any, task: str, progress: bool, options: dict[str, Any]) -> BenchmarkResult:
-    from isoglot.evaluation.mteb import evaluate_mteb  # mteb is an extra, and slow to import
-
     _refuse_idle(options, OF_MTEB, "mteb's own measures", ", or use --pool")
     loading = {key: options.pop(key) for key in (*LOADING, "device") if key in options}
     if isinstance(source, str | Path):

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from isoglot.collections.collection import Collection
 from isoglot.evaluation.bias import measure_bias
 from isoglot.evaluation.judgments import Ranks
-from isoglot.evaluation.measures import DEFAULT_MEASURES
+from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
 from isoglot.evaluation.statistics import Averages, FloatArray, IntArray, bootstrap_intervals
 from isoglot.files import versions
 
-__all__ = ["Clock", "result_of_ranks"]
+__all__ = ["Clock", "Measuring", "check_measuring", "result_of_ranks"]
+
+
+class Measuring(TypedDict, total=False):
+    """The keywords that say what is measured of ranks, of all that evaluates something; see `result_of_ranks`."""
+
+    measures: Sequence[str]
+    bootstrap: int
+    seed: int
+
+
+def check_measuring(options: Measuring) -> None:
+    """Check the names of measures, before what may take long.
+
+    Raises:
+        InputError: a measure is unknown.
+    """
+    for name in options.get("measures", ()):
+        parse_measure(name)
 
 
 class Clock:

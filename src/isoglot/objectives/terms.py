@@ -74,7 +74,8 @@ class Sum(_Summand):
             Weighted(term, weight)
 
 
-Terms = nn.Module | Weighted | Sum | Mapping[nn.Module, float] | Iterable[tuple[nn.Module, float]]
+Summand = nn.Module | Weighted | Sum
+Terms = Summand | Mapping[nn.Module, float] | Iterable[Summand | tuple[nn.Module, float]]
 """An objective, in whatever form it is given."""
 
 
@@ -90,7 +91,9 @@ def weighted_parts(objective: Terms) -> tuple[tuple[nn.Module, float], ...]:
         return ((objective.term, objective.weight),)
     if isinstance(objective, Sum):
         return objective.parts
-    return Sum(tuple(objective.items() if isinstance(objective, Mapping) else objective)).parts
+    listed = objective.items() if isinstance(objective, Mapping) else objective
+    parts = [(one,) if isinstance(one, tuple) else weighted_parts(one) for one in listed]
+    return Sum(tuple(part for some in parts for part in some)).parts
 
 
 class Term(_Summand, nn.Module):

@@ -14,17 +14,17 @@ Values = dict[str, Any]
 class ResultLike(Protocol):
     """An `isoglot.Result`, or anything with its attributes, which are the keys of the result file."""
 
-    collection: str
-    model: str
-    languages: list[str]
-    monolingual: Values | None
-    cross_lingual: Values | None
-    multilingual: Values | None
     bias: Values
-    macro: Values | None
+    collection: str
+    cross_lingual: Values | None
     geometry: Values | None
     intervals: Values | None
+    languages: list[str]
+    macro: Values | None
+    model: str
+    monolingual: Values | None
+    multilingual: Values | None
     pairs: list[Values]
+    per_query: dict[str, np.ndarray]
     seconds: dict[str, float]
     versions: dict[str, str]
-    per_query: dict[str, np.ndarray]

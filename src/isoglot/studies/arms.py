@@ -14,9 +14,8 @@ from isoglot.batching import Hybrid
 from isoglot.errors import InputError
 from isoglot.studies.recipe import NAME, Arm, Grid, Overrides, Profile, Sample
 from isoglot.training import TrainConfig
-from isoglot.training.checks import check_settings, unused
-from isoglot.training.config import parse_config, written_key
-from isoglot.training.terms import make_terms
+from isoglot.training.config import check_settings, parse_config, unused, written_key
+from isoglot.training.run import make_terms
 
 __all__ = ["ArmPlan", "Trial", "defaults_of", "effective", "expand_arms", "plan_arm", "training_sets"]
 

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from transformers import TrainerCallback, set_seed
 
 from isoglot.collections import Collection, join_collections
-from isoglot.encoders import load_encoder, static_encoder, train_tokenizer
+from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.files import default_cache, new_file, new_folder, versions
 from isoglot.measures import PER_QUERY_BIAS, SETTINGS
@@ -26,10 +26,10 @@ from isoglot.studies.arms import effective, training_sets
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
 from isoglot.studies.recipe import Evaluation
-from isoglot.training import HybridTrainer, TrainConfig, make_encoder, train
-from isoglot.training.output import MODEL_FILE, RECORD_FILE
+from isoglot.training import HybridTrainer, TrainConfig
+from isoglot.training.run import TrainingRun, make_encoder, run_training
 
-__all__ = ["AlongTraining", "Bench", "perform", "write_json"]
+__all__ = ["AlongTraining", "Bench", "perform"]
 
 
 @dataclass
@@ -153,8 +153,8 @@ def _fit(job: Job, bench: Bench, work: Path, record: dict[str, Any]) -> tuple[Se
     along = [(one, bench.library.load(one.data)) for one in job.evaluations if one.along]
     model: SentenceTransformer | None = None
     for number in range(len(job.stages)):
-        model = _fit_stage(job, bench, work, number, record["steps"], along, model)
-        told = json.loads((work / f"stage-{number}" / RECORD_FILE).read_text(encoding="utf-8"))
+        run = _fit_stage(job, bench, work, number, record["steps"], along, model)
+        model, told = run.model, run.record
         record["steps"] += told["steps"]
         seconds["train"] = round(seconds["train"] + told["seconds"]["train"], 3)
         since = told["resumed_from_step"] or 0
@@ -174,18 +174,15 @@ def _fit_stage(
     before: int,
     along: list[tuple[Evaluation, Collection]],
     model: SentenceTransformer | None,
-) -> SentenceTransformer:
+) -> TrainingRun:
     """Train one stage from the model of the one before, or go on with it after a kill."""
-    out = work / f"stage-{number}"
-    if (out / MODEL_FILE).is_file():  # killed after it
-        return load_encoder(str(out))
     config = _with_places(job, bench.workshop, number, work)
     collection = bench.training_data(job, number)
     if config.encoder not in ("static", "scratch"):
         model = None  # loaded by the run, which freezes layers and adds adapters
     elif model is None:
         model = bench.encoder(job, config, collection)
-    return train(
+    return run_training(
         config,
         collection=collection,
         model=model,
@@ -240,7 +237,7 @@ def _measure(model: SentenceTransformer, job: Job, evaluation: Evaluation, colle
     return replace(result, per_query=kept)
 
 
-def write_json(path: Path, content: Any) -> None:
+def _write_json(path: Path, content: Any) -> None:
     """Write a small file whole."""
     with new_file(path) as file:
         json.dump(content, file)
@@ -302,7 +299,7 @@ class AlongTraining(TrainerCallback):
         embedder: Any = self.trainer.loss.embedder
         since = embedder.tokens if embedder.texts else None  # of encoders that take more than token ids
         tokens = encoded_tokens(self.folder, self.stage, self.trainer.start_step, since)
-        write_json(_tokens_file(self.folder, self.stage, step), tokens)
+        _write_json(_tokens_file(self.folder, self.stage, step), tokens)
 
     def _measure(self, step: int) -> None:
         model: Any = self.trainer.model
@@ -314,7 +311,7 @@ class AlongTraining(TrainerCallback):
             model.eval()
             result = measure_model(model, evaluation, collection)
             model.train(training)
-            write_json(path, scalars(result))
+            _write_json(path, scalars(result))
 
 
 def _along_file(folder: Path, evaluation: Evaluation, step: int) -> Path:

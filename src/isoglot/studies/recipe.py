@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from isoglot.training.nested import Strict
+from isoglot.training.fields import Strict
 
 __all__ = [
     "Arm",

@@ -40,7 +40,7 @@ def run_here(jobs: Iterable[Job], workshop: Workshop) -> Iterator[Ended]:
     """
     from isoglot.studies.library import Library
     from isoglot.studies.perform import Bench, perform
-    from isoglot.training.signals import TrainingStopped
+    from isoglot.training.callbacks import TrainingStopped
 
     bench = Bench(workshop, Library(workshop.sources, workshop.folders, workshop.lexicon_sources))
     for job in jobs:
@@ -161,7 +161,7 @@ def _work(connection: Connection, workshop: Workshop) -> None:
     logging.getLogger("isoglot.collections").setLevel(logging.ERROR)  # what it has to say was said by the parent
     warnings.filterwarnings("ignore")
     import isoglot.studies.perform  # noqa: F401 - everything that runs need
-    from isoglot.training.signals import TrainingStopped
+    from isoglot.training.callbacks import TrainingStopped
 
     gc.collect()
     gc.freeze()  # the trainer collects garbage after every run, which need not look at the libraries' objects

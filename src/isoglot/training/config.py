@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
-from isoglot.batching import Pairing, Schedule, Strategy, strategy
-from isoglot.encoders.tuning import Attention
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
-from isoglot.training.nested import (
+from isoglot.training.fields import (
+    BATCHES,
+    DEVICE,
+    ENCODER,
+    FOLDERS,
+    OBJECTIVE,
+    OPTIMISER,
+    SAMPLE,
+    Attention,
     Budget,
     Budgets,
     Bytes,
@@ -21,150 +26,163 @@ from isoglot.training.nested import (
     DataSets,
     Freeze,
     LoraTargets,
+    Pairing,
     ScheduleConfig,
     Strict,
     Tags,
     TermConfig,
+    about,
+    setting,
 )
 
-__all__ = ["ScheduleConfig", "TrainConfig", "parse_config", "read_config", "written_key"]
+if TYPE_CHECKING:
+    from isoglot.batching import Strategy
+    from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+
+__all__ = ["USED_BY", "TrainConfig", "check_settings", "parse_config", "read_config", "unused", "written_key"]
+
+
+MADE_HERE, TRANSFORMERS, PRETRAINED = ("static", "scratch"), ("scratch", "pretrained"), ("pretrained",)
+"""The encoders that look at a key, of those that not all look at."""
 
 
 class TrainConfig(Strict):
-    """One training run.
-
-    Attributes:
-        data: collection folder, or the name of a data set, such as `worldfacts` or `xquad-r`; several, each with
-            settings of its own if need be.
-        data_power: several data sets are drawn ∝ (number of training pairs)^data_power, unless they have weights.
-        split: which judgments, where there are several; `train` if there is such a split.
-        lang: language of texts that have none, as in BEIR folders.
-        lenient: leave bad rows out instead of failing.
-        sample: train with so many queries of these languages: see `isoglot.sample_collection`.
-        default_budget: so many of each of the others; all if not given.
-        hold_out_languages: train without a text of these.
-        sample_seed: another one draws other queries; `seed` draws none.
-        encoder: `static`, `scratch`, or the name or folder of a pretrained model.
-        from_model: `from` in YAML: a pretrained model that `static` starts from (`isoglot.distil_static`).
-        dimensions: embedding size of `static` and `scratch`.
-        vocabulary: most sub-words of `static` and `scratch`; 32,000 if not given, and 64,000 of `from_model`'s.
-        layers: transformer layers of `scratch`.
-        pooling: of a pretrained model: `mean`, `cls` or `max`; what the model says if not given.
-        max_length: most tokens read of a text (`scratch` and pretrained).
-        query_prompt: text put before every query.
-        document_prompt: text put before every document.
-        trust_remote_code: run code that comes with a pretrained model.
-        attention: `sdpa`, `eager` or `flash_attention_2` (`scratch` and pretrained).
-        freeze: keep the `embeddings` of a pretrained model, or these and so many of its lowest layers.
-        lora_rank: train adapters of this rank beside the frozen weights of a pretrained model; they are merged into
-            them at the end.
-        lora_alpha: scale of LoRA; twice the rank if not given.
-        lora_targets: linear layers that get adapters, or `all-linear`; what PEFT takes if not given.
-        strategy: how batches are composed.
-        alpha: probability of a monolingual batch (`hybrid`), or a schedule; 0.5 if not given.
-        pairing: whether every `row` of a cross-lingual batch draws its own language pair, or the `batch` one for
-            all (`hybrid`, `cross_lingual`); `row` if not given.
-        ways: most languages of a query and of its documents (`multiway`); 8 if not given.
-        tau: language pairs are drawn ∝ n^tau, n being their training pairs; 0 is uniform.
-        languages: only these.
-        pairs: only these language pairs, each "query:document", or `english-centric`.
-        gamma: probability of a domain batch, crops of the texts of `target`.
-        target: collection folder, or a folder with only its `corpus`, of unlabelled target-domain text.
-        negatives: hard negatives added for each query, of those that the collection has.
-        code_switch: replace words by translations.
-        objective: terms, weights and settings; `MultiwayInfoNCE` for multiway batches and `InfoNCE` for others if
-            not given, with `DomainContrast` where there are domain batches.
-        temperature: of the default objective; that of its term if not given.
-        symmetric: the default objective in both directions.
-        steps: optimiser steps.
-        batch_size: rows of a batch.
-        learning_rate: 0.01 for `static`, 0.003 with `from_model`, 5e-4 for `scratch`, 2e-5 for pretrained models
-            and 2e-4 for their LoRA adapters if not given.
-        warmup: share of the steps over which the learning rate rises.
-        schedule: how the learning rate falls after that.
-        adam_beta1: of AdamW: how much of the gradients before counts.
-        weight_decay: of AdamW.
-        max_grad_norm: gradients longer than this are shortened to it; 0 for never.
-        bf16: compute in bfloat16, weights staying in float32.
-        fp16: compute in float16, with scaled losses.
-        gradient_checkpointing: keep one input per layer for the backward pass and compute the rest again.
-        memory: bytes (or `4GB`) that activations may take before they are computed again in the backward pass; half
-            of what is free if not given.
-        chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if not given.
-        cache: keep token ids for later runs.
-        seed: decides initial weights, batches and dropout.
-        save_steps: a checkpoint every so many steps, for `--resume`; 0 for none.
-        keep_checkpoints: how many of the last checkpoints are kept while the run lasts.
-        validation: collection folder (its split `dev`, if there are several) to measure while training.
-        eval_steps: measure it every so many steps; as often as checkpoints are made if not given.
-        best_measure: keep the model that is best on it by this measure, such as `loss` or `multilingual_AP`, of
-            which `macro_multilingual_AP` is the mean over query languages; the last one if not given.
-        patience: stop after so many measurements in a row that were no better by `best_measure`.
-        out: folder of the trained model.
-    """
+    """One training run. What each key is says its `description`, of which flags and documentation are made."""
 
     model_config = ConfigDict(serialize_by_alias=True)  # `from` cannot be an attribute's name
 
-    data: DataSets
-    data_power: float = Field(default=1.0, ge=0)
-    split: str | None = None
-    lang: str | None = None
-    lenient: bool = False
-    sample: Budgets | None = None
-    default_budget: Budget = None
-    hold_out_languages: Tags | None = None
-    sample_seed: int = 0
-    encoder: str = "static"
-    from_model: str | None = Field(default=None, alias="from")
-    dimensions: int = Field(default=256, ge=1)
-    vocabulary: int = Field(default=32_000, ge=100)
-    layers: int = Field(default=4, ge=1)
-    pooling: Literal["mean", "cls", "max"] | None = None
-    max_length: int | None = Field(default=None, ge=1)
-    query_prompt: str | None = None
-    document_prompt: str | None = None
-    trust_remote_code: bool = False
-    attention: Attention | None = None
-    freeze: Freeze | None = None
-    lora_rank: int | None = Field(default=None, ge=1)
-    lora_alpha: int | None = Field(default=None, ge=1)
-    lora_targets: LoraTargets | None = None
-    strategy: str = "hybrid"
-    alpha: float | ScheduleConfig | None = None
-    pairing: Pairing | None = None
-    ways: int | None = None
-    tau: float = Field(default=1.0, ge=0)
-    languages: list[str] | None = None
-    pairs: list[str] | Literal["english-centric"] | None = None
-    gamma: float = Field(default=0.0, ge=0, lt=1)
-    target: str | None = None
-    negatives: int = Field(default=0, ge=0)
-    code_switch: CodeSwitchConfig | None = None
-    objective: list[TermConfig] | None = Field(default=None, min_length=1)
-    temperature: float | None = Field(default=None, gt=0)
-    symmetric: bool = False
-    steps: int = Field(default=1000, ge=1)
-    batch_size: int = Field(default=512, ge=1)
-    learning_rate: float | None = Field(default=None, gt=0)
-    warmup: float = Field(default=0.0, ge=0, lt=1)
-    schedule: Literal["constant", "linear", "cosine"] = "linear"
-    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    max_grad_norm: float = Field(default=1.0, ge=0)
-    bf16: bool = False
-    fp16: bool = False
-    gradient_checkpointing: bool = False
-    memory: Bytes | None = None
-    chunk_tokens: int | None = Field(default=None, ge=1)
-    cache: bool = True
-    seed: int = Field(default=0, ge=0)
-    save_steps: int = Field(default=500, ge=0)
-    keep_checkpoints: int = Field(default=2, ge=1)
-    validation: str | None = None
-    eval_steps: int | None = Field(default=None, ge=1)
-    best_measure: str | None = None
-    patience: int | None = Field(default=None, ge=1)
-    out: str
+    data: DataSets = setting(
+        ..., None, "Collection folder, or a name that `isoglot data list` shows.", several=True
+    )
+    data_power: float = setting(
+        1.0, BATCHES, "Several data sets are drawn ∝ size^data_power, unless they have weights.", ge=0
+    )
+    split: str | None = setting(None, None, "Which judgments, where there are several; train by default.")
+    lang: str | None = setting(None, None, "Language of texts that have none (BEIR folders).")
+    lenient: bool = setting(False, None, "Leave bad rows out instead of failing.", flag="--lenient")
+    sample: Budgets | None = setting(
+        None, SAMPLE, "Queries of a language: a number, or all.", flag="--budget", metavar="TAG=N", several=True
+    )
+    default_budget: Budget = setting(
+        None, SAMPLE, "Queries of each of the other languages; all by default.", metavar="N|all"
+    )
+    hold_out_languages: Tags | None = setting(None, SAMPLE, "Languages to leave out altogether.", commas=True)
+    sample_seed: int = setting(0, SAMPLE, "Another one draws other queries; seed draws none.")
+    encoder: str = setting("static", ENCODER, "static, scratch, or a model's name or folder.")
+    from_model: str | None = setting(
+        None, ENCODER, "A pretrained model to start from.", of=("static",), alias="from", metavar="MODEL"
+    )
+    dimensions: int = setting(256, ENCODER, "Embedding size.", of=MADE_HERE, ge=1)
+    vocabulary: int = setting(32_000, ENCODER, "Most sub-words; 64000 by default with from.", of=MADE_HERE, ge=100)
+    layers: int = setting(4, ENCODER, "Transformer layers.", of=("scratch",), ge=1)
+    pooling: Literal["mean", "cls", "max"] | None = setting(
+        None, ENCODER, "mean, cls or max; what the model says by default.", of=PRETRAINED
+    )
+    max_length: int | None = setting(None, ENCODER, "Most tokens read of a text.", of=TRANSFORMERS, ge=1)
+    query_prompt: str | None = setting(None, ENCODER, "Put before every query.")
+    document_prompt: str | None = setting(None, ENCODER, "Put before every document.")
+    trust_remote_code: bool = setting(False, ENCODER, "Run code that comes with a model.", of=PRETRAINED)
+    attention: Attention | None = setting(None, ENCODER, "sdpa, eager or flash_attention_2.", of=TRANSFORMERS)
+    freeze: Freeze | None = setting(
+        None, ENCODER, "embeddings, or how many of the lowest layers with them.", of=PRETRAINED
+    )
+    lora_rank: int | None = setting(
+        None,
+        ENCODER,
+        "Train adapters of this rank, which are merged into the weights at the end.",
+        of=PRETRAINED,
+        ge=1,
+    )
+    lora_alpha: int | None = setting(
+        None, ENCODER, "Scale of the adapters; twice the rank by default.", of=PRETRAINED, ge=1
+    )
+    lora_targets: LoraTargets | None = setting(
+        None,
+        ENCODER,
+        "Linear layers with adapters, such as query,value, or all-linear; as PEFT does by default.",
+        of=PRETRAINED,
+    )
+    strategy: str = setting("hybrid", BATCHES, "How they are composed: hybrid, monolingual, multiway and others.")
+    alpha: float | ScheduleConfig | None = setting(
+        None, BATCHES, "Share of monolingual batches, or a schedule shape:start:end:steps; 0.5 by default."
+    )
+    pairing: Pairing | None = setting(
+        None, BATCHES, "What draws the languages of cross-lingual batches: every row (by default), or the batch."
+    )
+    ways: int | None = setting(None, BATCHES, "Most languages of a query in multiway batches; 8 by default.")
+    tau: float = setting(1.0, BATCHES, "Language pairs are drawn ∝ size^tau; 0 is uniform.", ge=0)
+    languages: list[str] | None = setting(None, BATCHES, "Only these languages.", commas=True)
+    pairs: list[str] | Literal["english-centric"] | None = setting(
+        None, BATCHES, "Only these language pairs, query:document, or english-centric.", commas=True
+    )
+    gamma: float = setting(0.0, BATCHES, "Share of domain batches, crops of the texts of target.", ge=0, lt=1)
+    target: str | None = setting(None, BATCHES, "Folder of unlabelled target-domain text.")
+    negatives: int = setting(
+        0, BATCHES, "Hard negatives added for each query, of those that the collection has.", ge=0
+    )
+    code_switch: CodeSwitchConfig | None = setting(None, BATCHES, "Replace words by translations.")
+    objective: list[TermConfig] | None = setting(
+        None,
+        OBJECTIVE,
+        "A term of the objective; as suits the batches by default. Settings of terms stand in YAML.",
+        metavar="NAME[:WEIGHT]",
+        several=True,
+        min_length=1,
+    )
+    temperature: float | None = setting(
+        None, OBJECTIVE, "Of the default objective; 0.05, of multiway batches 0.07 by default.", gt=0
+    )
+    symmetric: bool = setting(False, OBJECTIVE, "The default objective in both directions.")
+    steps: int = setting(1000, OPTIMISER, "How many steps.", ge=1)
+    batch_size: int = setting(512, BATCHES, "Rows of a batch.", ge=1)
+    learning_rate: float | None = setting(
+        None,
+        OPTIMISER,
+        "By default 0.01 for static (0.003 with from), 5e-4 for scratch, 2e-5 for pretrained, 2e-4 for LoRA.",
+        gt=0,
+    )
+    warmup: float = setting(0.0, OPTIMISER, "Share of the steps in which the learning rate rises.", ge=0, lt=1)
+    schedule: Literal["constant", "linear", "cosine"] = setting(
+        "linear", OPTIMISER, "How it falls then: linear, cosine or constant."
+    )
+    adam_beta1: float = setting(0.9, OPTIMISER, "Of AdamW; lower for adversaries, such as 0.5.", ge=0, lt=1)
+    weight_decay: float = setting(0.0, OPTIMISER, "Of AdamW.", ge=0)
+    max_grad_norm: float = setting(1.0, OPTIMISER, "Longer gradients are shortened; 0 for never.", ge=0)
+    bf16: bool = setting(False, DEVICE, "Compute in bfloat16, weights staying in float32.", of=TRANSFORMERS)
+    fp16: bool = setting(False, DEVICE, "Compute in float16, with scaled losses.", of=TRANSFORMERS)
+    gradient_checkpointing: bool = setting(
+        False, DEVICE, "Keep less of each layer, compute it again.", of=TRANSFORMERS
+    )
+    memory: Bytes | None = setting(
+        None,
+        DEVICE,
+        "Of activations before they are computed again, such as 4GB; half of what is free by default.",
+        of=TRANSFORMERS,
+    )
+    chunk_tokens: int | None = setting(
+        None,
+        DEVICE,
+        "Most tokens, padding included, that the encoder computes at a time; as suits the device by default.",
+        of=TRANSFORMERS,
+        ge=1,
+    )
+    cache: bool = setting(True, DEVICE, "Keep token ids for later runs.")
+    seed: int = setting(0, None, "Decides initial weights, batches and dropout.", ge=0)
+    save_steps: int = setting(500, FOLDERS, "A checkpoint every so many steps; 0 for none.", ge=0)
+    keep_checkpoints: int = setting(2, FOLDERS, "How many of the last ones are kept.", ge=1)
+    validation: str | None = setting(None, FOLDERS, "Collection folder or name to measure while training.")
+    eval_steps: int | None = setting(
+        None, FOLDERS, "Measure it every so many steps; as often as checkpoints are made by default.", ge=1
+    )
+    best_measure: str | None = setting(
+        None,
+        FOLDERS,
+        "Keep the model that is best by this measure, such as loss or multilingual_AP; the last one by default.",
+    )
+    patience: int | None = setting(
+        None, FOLDERS, "Stop after so many measurements in a row that were no better by best_measure.", ge=1
+    )
+    out: str = setting(..., None, "Folder of the trained model.")
 
     @model_validator(mode="after")
     def _keep_more_of_a_model(self) -> TrainConfig:
@@ -179,6 +197,8 @@ class TrainConfig(Strict):
         Raises:
             InputError: there is no such strategy, or its settings are bad.
         """
+        from isoglot.batching import Schedule, strategy
+
         alpha = Schedule(**self.alpha.model_dump()) if isinstance(self.alpha, ScheduleConfig) else self.alpha
         languages = tuple(self.languages) if self.languages is not None else None
         pairs: tuple[tuple[str, str], ...] | str | None = None
@@ -204,6 +224,8 @@ class TrainConfig(Strict):
     @property
     def default_term(self) -> type[InfoNCE] | type[MultiwayInfoNCE]:
         """The term that suits the batches."""
+        from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+
         return MultiwayInfoNCE if self.strategy == "multiway" else InfoNCE
 
     @property
@@ -220,6 +242,61 @@ class TrainConfig(Strict):
             return 3e-3  # 0.01 learns the data faster, and spoils what the model knows of other texts
         pretrained = 2e-5 if self.lora_rank is None else 2e-4  # adapters start from nothing
         return {"static": 1e-2, "scratch": 5e-4}.get(self.encoder, pretrained)
+
+
+USED_BY = {name: kinds for name, field in TrainConfig.model_fields.items() if (kinds := about(field)["of"])}
+"""Settings that only some encoders have -> which."""
+OF_DEFAULT_OBJECTIVE = ("temperature", "symmetric")
+
+
+def unused(config: TrainConfig) -> list[str]:
+    """Return the settings that a run does not look at."""
+    kind = config.encoder if config.encoder in ("static", "scratch") else "pretrained"
+    found = [key for key, kinds in USED_BY.items() if kind not in kinds]
+    if len(config.data) == 1 or config.data[0].weight is not None:
+        found.append("data_power")
+    if config.sample is None and config.default_budget is None:
+        found.append("sample_seed")
+    return found if config.objective is None else [*found, *OF_DEFAULT_OBJECTIVE]
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Refuse settings that were given and that the run would not look at, and those that exclude each other.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name in unused(config):
+        if name not in config.model_fields_set or getattr(config, name) in (None, False):
+            continue
+        if name in OF_DEFAULT_OBJECTIVE:
+            raise InputError(
+                f"{name} is a setting of the default objective: give it to the terms of objective instead"
+            )
+        if name == "data_power":
+            raise InputError(
+                "data_power draws several data sets by their sizes: leave it out with "
+                + ("weights" if config.data[0].weight is not None else "one data set")
+            )
+        if name == "sample_seed":
+            raise InputError("sample_seed draws a sample: give budgets (sample, default_budget), or leave it out")
+        words = {"pretrained": "pretrained models"}
+        kinds = " and ".join(words.get(kind, kind) for kind in USED_BY[name])
+        raise InputError(
+            f"{written_key(name)} is a setting of {kinds}; the encoder {config.encoder} has none: leave it out"
+        )
+    if config.gamma and config.target is None:
+        raise InputError("gamma draws batches of target-domain text: give target, a folder that holds the text")
+    if config.target is not None and not config.gamma:
+        raise InputError("target is text for domain batches: give gamma, the share of such batches, such as 0.2")
+    if config.bf16 and config.fp16:
+        raise InputError("bf16 and fp16 exclude each other: choose bf16 where the device has it")
+    if not config.fp16:
+        return
+    import torch
+
+    if not torch.accelerator.is_available():
+        raise InputError("fp16 needs a GPU, and there is none: leave it out, or give bf16")
 
 
 def written_key(field: str) -> str:

@@ -1,13 +1,23 @@
-"""The data of a run: one collection, or several joined to one."""
+"""The data of a run: what it trains on, all of it or a sample, and the text of a target domain."""
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 from isoglot.collections import Collection, join_collections
+from isoglot.collections.folder import collection_folders, read_documents
+from isoglot.collections.negatives import has_hard_negatives
 from isoglot.data import load_collection
-from isoglot.data.catalogue.loading import refuse_missing
+from isoglot.data.catalogue.loading import named, refuse_missing
+from isoglot.data.forms.read import holds_collection
+from isoglot.data.sampling import sample_collection
+from isoglot.errors import InputError
 from isoglot.training.config import TrainConfig
 
-__all__ = ["load_data"]
+__all__ = ["check_negatives", "load_data", "load_target", "sample_training_data"]
+
+logger = logging.getLogger(__name__)
 
 
 def load_data(config: TrainConfig) -> Collection:
@@ -32,3 +42,73 @@ def load_data(config: TrainConfig) -> Collection:
         for one in config.data
     ]
     return join_collections(found) if several else found[0]
+
+
+def sample_training_data(config: TrainConfig, collection: Collection, *, tell: bool = True) -> Collection:
+    """Return the sample that a configuration asks for; the collection itself where it asks for none.
+
+    Args:
+        config: its budgets, which several data sets share, the languages it holds out, and the seed of its sample.
+        collection: what to draw from.
+        tell: say how much of it was drawn.
+
+    Raises:
+        InputError: a language is not in the collection, or is held out and has a budget; or no query is left.
+    """
+    if config.sample is None and config.default_budget is None and config.hold_out_languages is None:
+        return collection
+    drawn = sample_collection(
+        collection,
+        {tag: None if budget == "all" else budget for tag, budget in (config.sample or {}).items()},
+        config.default_budget,
+        config.sample_seed,
+        config.hold_out_languages or (),
+    )
+    if tell:
+        logger.info(
+            "training on a sample of %s: %s of its %s queries, %s of its %s documents",
+            collection.name,
+            *(
+                f"{getattr(one, table).num_rows:,}"
+                for table in ("queries", "documents")
+                for one in (drawn, collection)
+            ),
+        )
+    return drawn
+
+
+def check_negatives(config: TrainConfig, collection: Collection) -> None:
+    """Refuse hard negatives of a collection that has none.
+
+    Raises:
+        InputError: it has none, or they are not as they should be.
+    """
+    if config.negatives and not has_hard_negatives(collection):
+        raise InputError(
+            f"negatives is {config.negatives}, and {collection.name} has no hard negatives: find them by isoglot "
+            "mine, or leave negatives out"
+        )
+
+
+def load_target(name: str, *, language: str | None = None, lenient: bool = False) -> Collection:
+    """Load the documents of a collection, for domain batches; queries and judgments need not be there.
+
+    Args:
+        name: what `load_collection` takes, or a folder with nothing but `corpus.jsonl` or `corpus.parquet`.
+        language: tag of texts that have none.
+        lenient: leave bad rows out instead of failing.
+
+    Raises:
+        InputError: there is no such collection or folder, or its documents are not as they should be.
+        IsoglotError: a data set of the catalogue cannot be downloaded.
+    """
+    folder = Path(name)
+    if folder.is_file():
+        raise InputError(f"the target {name} is a file, not a folder")
+    if None not in collection_folders(folder) and holds_collection(folder):  # one for each split, or XQuAD-R's
+        return load_collection(name, prefer_split="train", language=language, lenient=lenient)
+    if folder.is_dir():
+        return read_documents(folder, language=language, lenient=lenient)
+    if named(name) is None:
+        raise InputError(f"the target {name} is missing")
+    return load_collection(name, prefer_split="train", language=language, lenient=lenient)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from torch import nn
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from isoglot.batching import JointSampler
@@ -19,20 +21,28 @@ from isoglot.collections import Collection
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
+from isoglot.objectives import DomainContrast, LanguageAdversary
+from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
 from isoglot.training.checkpoints import last_checkpoint
-from isoglot.training.checks import check_negatives, check_settings
-from isoglot.training.config import TrainConfig
-from isoglot.training.data import load_data
-from isoglot.training.output import CHECKPOINTS, RECORD_FILE, begin, check_data, check_out, data_contents, finish
-from isoglot.training.record import count_encoded, describe
-from isoglot.training.sampled import sample_training_data
-from isoglot.training.signals import StopOnSignal, TrainingStopped
-from isoglot.training.target import load_target
-from isoglot.training.terms import make_terms
+from isoglot.training.config import TrainConfig, check_settings
+from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
+from isoglot.training.output import (
+    CHECKPOINTS,
+    RECORD_FILE,
+    begin,
+    check_data,
+    check_out,
+    count_encoded,
+    data_contents,
+    describe,
+    finish,
+    is_finished,
+    read_record,
+)
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import StopEarly, TellValidation, less_is_better, validation_evaluator
+from isoglot.training.validation import less_is_better, validation_evaluator
 
-__all__ = ["make_encoder", "train"]
+__all__ = ["TrainingRun", "make_encoder", "make_terms", "run_training", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +89,85 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
     return model
 
 
-def train(
+def make_terms(config: TrainConfig) -> dict[nn.Module, float]:
+    """Return the terms of a run and their weights.
+
+    Without `objective` these are `MultiwayInfoNCE` for multiway batches and `InfoNCE` for others; with domain
+    batches (gamma above 0) `DomainContrast` too.
+
+    Raises:
+        InputError: there is no such term, a setting is bad, or the batches of the run have no use for a term, or no
+            term a use for them.
+    """
+    if config.objective is None:
+        kinds = [config.default_term, *([DomainContrast] if config.gamma else [])]
+        return {kind(temperature=config.effective_temperature, symmetric=config.symmetric): 1.0 for kind in kinds}
+    terms = [one.make() for one in config.objective]
+    if not any(one.on_labelled for one in terms):
+        raise InputError(
+            "the objective has no term for queries and documents: add one, such as InfoNCE or MultiwayInfoNCE"
+        )
+    on_domain = [one for one in terms if one.on_domain]
+    if config.gamma and not on_domain:
+        raise InputError(
+            "gamma draws domain batches, and no term of the objective applies to them: add DomainContrast, or "
+            "leave gamma out"
+        )
+    if not config.gamma and on_domain:
+        name = type(on_domain[0]).__name__
+        name += " with the target domain" if isinstance(on_domain[0], LanguageAdversary) else ""
+        raise InputError(
+            f"{name} applies to domain batches, and there are none: give gamma, such as 0.2, and target"
+        )
+    return {term: one.weight for term, one in zip(terms, config.objective, strict=True)}
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run that is finished.
+
+    Attributes:
+        model: the trained encoder; with `best_measure` the best one that was validated.
+        record: what `isoglot-training.json` says.
+    """
+
+    model: SentenceTransformer
+    record: Mapping[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser, with those before the run was resumed."""
+        return int(self.record["steps"])
+
+    @property
+    def resumed_from(self) -> int:
+        """The step that the run was last continued from; 0 if it never was."""
+        return self.record["resumed_from_step"] or 0
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens encoded since then, by all processes; None where they are not counted."""
+        encoded = self.record["encoded"]
+        return None if encoded is None else int(encoded["tokens"])
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """What `setup` and `train` took since then."""
+        found: Mapping[str, float] = self.record["seconds"]
+        return found
+
+    @property
+    def best(self) -> Mapping[str, Any] | None:
+        """Step, measure and value of the best validation, where `best_measure` chose the model."""
+        return self.record.get("best")
+
+
+def train(config: TrainConfig, **options: Any) -> SentenceTransformer:
+    """Train an encoder and save it: `run_training`, for those who want no more than the trained encoder."""
+    return run_training(config, **options).model
+
+
+def run_training(
     config: TrainConfig,
     *,
     collection: Collection | None = None,
@@ -87,7 +175,7 @@ def train(
     resume: bool = False,
     progress: bool = False,
     callbacks: Sequence[Callable[[HybridTrainer], TrainerCallback]] = (),
-) -> SentenceTransformer:
+) -> TrainingRun:
     """Train an encoder and save it, with the effective configuration and versions beside it.
 
     Args:
@@ -95,12 +183,10 @@ def train(
         collection: the training collection, if it is loaded already, several of them joined by
             `join_collections`; else `config.data` is loaded.
         model: the encoder to train, if it is built already.
-        resume: continue from the last checkpoint in `config.out`, if there is one.
+        resume: continue from the last checkpoint in `config.out`, if there is one; a run that is finished is
+            returned as it is.
         progress: show a progress bar.
         callbacks: makers of further callbacks, which are given the trainer.
-
-    Returns:
-        The trained encoder; with `config.best_measure` the best one that was validated.
 
     Raises:
         InputError: the data, the encoder, a setting or the output folder is not usable.
@@ -113,6 +199,9 @@ def train(
     check_settings(config)
     if first:
         check_out(config, resume)
+    if resume and is_finished(out):
+        logger.info("%s holds a finished run: there is nothing to resume", out)
+        return TrainingRun(load_encoder(str(out)), read_record(out))
     strategy = config.make_strategy()
     terms = make_terms(config)
     with _one_line_for_small_pairs():
@@ -138,9 +227,9 @@ def train(
     trainer = HybridTrainer(
         model,
         collection,
-        strategy,
-        terms,
-        args,
+        strategy=strategy,
+        objective=terms,
+        args=args,
         data_weights=weights or None,
         data_power=config.data_power,
         target=target,
@@ -186,8 +275,7 @@ def train(
             "batches of %d; %s lists them",
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
-    if trainer.best_checkpoint is not None:
-        trainer._load_from_checkpoint(str(trainer.best_checkpoint))
+    trainer.load_best()
     if not all(bool(torch.isfinite(weights).all()) for weights in model.parameters()):
         raise IsoglotError(
             "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "
@@ -195,10 +283,11 @@ def train(
         )
     encoded = count_encoded(trainer)
     merge_lora(model)
+    record = describe(collection, trainer, seconds, encoded, early)
     if first:
-        finish(out, model, describe(collection, trainer, seconds, encoded, early))
+        finish(out, model, record)
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
-    return model
+    return TrainingRun(model, record)
 
 
 def _arguments(

@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-)
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -24,20 +20,19 @@ from isoglot.batching.joint import make_sampler
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
-from isoglot.training.checkpoints import CheckpointMixin
-from isoglot.training.cpu.deferring import DeferringMixin
+from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
 from isoglot.training.execution import Objective
-from isoglot.training.watch import WatchMixin
+from isoglot.training.hooks import TrainerHooks
 
 __all__ = ["HybridTrainer"]
 
 logger = logging.getLogger(__name__)
 
+TERMS = (Term, Weighted, Sum, list, tuple, Mapping)  # what is no loss of sentence-transformers yet
 SIDES = ("query", "document")
 
 
-class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransformerTrainer):
+class HybridTrainer(TrainerHooks):
     """Trains an encoder on a collection, batch by batch as a strategy composes them.
 
     A `SentenceTransformerTrainer` in all else: its arguments, callbacks, evaluators, logging integrations and
@@ -50,8 +45,10 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         model: the encoder to train.
         collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
-        objective: a term, several with their weights, or a ready `Objective` or other loss of
-            sentence-transformers. By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
+        objective: a term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`, a list of these or of
+            terms and weights; or a ready `Objective` or other loss of sentence-transformers. By default
+            `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
+        loss: the same by the name that it has in sentence-transformers.
         args: as for `SentenceTransformerTrainer`.
         data_weights: of several collections: they are drawn in proportion to these; by their sizes if None.
         data_power: without weights, in proportion to (number of training pairs)^power.
@@ -62,6 +59,8 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         memory: bytes that activations may take before they are computed again in the backward pass (gradient
             caching); half of what is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
+        fast: on a CPU, update the token vectors of static encoders only where they occur, and leave torch one
+            of two threads (`torch.set_num_threads`) in training steps; False for torch's AdamW and all threads.
         **kwargs: passed on: `evaluator`, `callbacks`, `optimizers`, ….
 
     Raises:
@@ -72,10 +71,11 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         self,
         model: SentenceTransformer,
         collection: Collection | Sequence[Collection],
-        strategy: Strategy | None = None,
-        objective: nn.Module | Mapping[nn.Module, float] | None = None,
-        args: SentenceTransformerTrainingArguments | None = None,
         *,
+        strategy: Strategy | None = None,
+        objective: Terms | None = None,
+        loss: Terms | None = None,
+        args: SentenceTransformerTrainingArguments | None = None,
         data_weights: Sequence[float] | None = None,
         data_power: float = 1.0,
         target: Collection | None = None,
@@ -84,6 +84,7 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         token_cache: str | Path | None = None,
         memory: int | None = None,
         chunk_tokens: int | None = None,
+        fast: bool = True,
         **kwargs: Any,
     ) -> None:
         args = copy.copy(args) if args is not None else SentenceTransformerTrainingArguments("tmp_trainer")
@@ -96,16 +97,19 @@ class HybridTrainer(WatchMixin, CheckpointMixin, DeferringMixin, SentenceTransfo
         self.sampler = make_sampler(
             collection, strategy, batch_size, args.seed, target, weights=data_weights, power=data_power
         )
+        self.fast = fast
         self._negatives = negatives
         self._switcher = switcher
         self._token_cache = None if token_cache is None else Path(token_cache)
         if args.max_steps <= 0:
             batches = args.num_train_epochs * self.sampler.steps_per_pass
             args.max_steps = math.ceil(batches / args.gradient_accumulation_steps)
-        if objective is None:
-            objective = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
-        loss = objective
-        if isinstance(loss, Mapping) or not hasattr(loss, "model"):
+        if objective is not None and loss is not None:
+            raise InputError("objective and loss are two names of one thing: give one of them")
+        loss = objective if loss is None else loss
+        if loss is None:
+            loss = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
+        if isinstance(loss, TERMS):
             english = [tag.split("-")[0] == "en" for tag in self.sampler.collection.languages]
             with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
                 torch.manual_seed(args.seed)

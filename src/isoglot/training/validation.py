@@ -1,37 +1,39 @@
-"""Validation while training: measuring a collection every so many steps, and by what the best model is chosen."""
+"""Validation while training: measuring a collection every so many steps, by its loss too, and by what the best
+model is chosen."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
-from transformers import TrainerCallback
 
+from isoglot.batching import Batch, BatchSampler, CrossLingual, Hybrid, Monolingual, Strategy
 from isoglot.collections import Collection
 from isoglot.data import load_collection
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator, judgments_of
 from isoglot.evaluation.measures import parse_measure
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.measures import better_of
+from isoglot.objectives import EmbeddedBatch, InfoNCE, MultiwayInfoNCE
 from isoglot.training.config import TrainConfig
-from isoglot.training.validation_loss import ValidationLoss
 
-__all__ = ["StopEarly", "TellValidation", "ValidationEvaluator", "less_is_better", "validation_evaluator"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["MOST_ROWS", "ValidationEvaluator", "ValidationLoss", "less_is_better", "validation_evaluator"]
 
 MACRO = "macro_"
 SETTINGS = ("multilingual_", "macro_multilingual_", "monolingual_", "cross_lingual_")
 MEASURES = ("AP", "nDCG@10", "R@10")
 LOSS = "loss"
-RANKS = ("rank_distance", "max_rank", "max_rank_log")  # less is better
-FOUND = ("complete@10", "complete@100", "peer@10", "peer@100")  # more is better
-COMPARED = (*RANKS, *FOUND, *(MACRO + name for name in (*RANKS, *FOUND)))
-GAPS = ("recall_gap@10", "recall_gap@100")  # less is better; of languages of documents, so never `macro_`
+BIAS = ("rank_distance", "max_rank", "max_rank_log", "complete@10", "complete@100", "peer@10", "peer@100")
+COMPARED = (*BIAS, *(MACRO + name for name in BIAS))
+GAPS = ("recall_gap@10", "recall_gap@100")  # of languages of documents, so never `macro_`
+MOST_ROWS = 10_000
+"""Rows after which a pass over a large collection is cut."""
+SEED = 0  # of the batches, whatever that of the run is: runs of several seeds are measured by the same ones
 
 
 def less_is_better(measure: str) -> bool:
@@ -44,10 +46,11 @@ def less_is_better(measure: str) -> bool:
     Raises:
         InputError: there is no such measure, or neither more nor less of it is better.
     """
-    if measure == LOSS or measure in GAPS or measure.removeprefix(MACRO) in RANKS:
+    if measure == LOSS:
         return True
-    if measure.removeprefix(MACRO) not in FOUND:
-        _rank_measure(measure)
+    if measure in (*COMPARED, *GAPS):
+        return better_of("bias", measure.removeprefix(MACRO)) == "low"
+    _rank_measure(measure)
     return False
 
 
@@ -94,6 +97,76 @@ def what_is_missing(collection: Collection) -> dict[str, str | None]:
         **dict.fromkeys(COMPARED, None if several else "no query has relevant documents in two languages"),
         **dict.fromkeys(GAPS, None if len(np.unique(language)) > 1 else "relevant documents are of one language"),
     }
+
+
+def _strategy_of(collection: Collection) -> Strategy:
+    """Return how batches are composed: half of them monolingual, where there are training pairs of both kinds."""
+    counts = collection.pair_counts
+    mono = int(counts.trace())
+    if mono == counts.sum():
+        return Monolingual(tau=1.0)
+    return Hybrid(alpha=0.5, tau=1.0, pairing="row") if mono else CrossLingual(tau=1.0, pairing="row")
+
+
+class ValidationLoss:
+    """InfoNCE with in-batch negatives, mean over the rows of fixed batches.
+
+    Batches are those of `BatchSampler` with a seed of their own: half monolingual and half cross-lingual, or all of
+    one kind where the collection has no training pair of the other, as one in English alone. They are taken until
+    they hold as many rows as there are monolingual training pairs (cross-lingual, if there are no others), or
+    `MOST_ROWS`. The loss is a function of the embeddings alone: dropout, hard negatives, code-switching, domain
+    batches and what a learned temperature has become are not in it.
+
+    Args:
+        collection: what to measure on.
+        batch_size: rows of a batch, as of the run; what cannot fill one makes smaller batches.
+        term: gives temperature and directions: an `InfoNCE` or `MultiwayInfoNCE`, as it is before training.
+
+    Raises:
+        InputError: no batch has two rows, so there is nothing to tell a document from.
+    """
+
+    def __init__(self, collection: Collection, batch_size: int, term: Any) -> None:
+        self.collection = collection
+        self._rows = collection.judged_query_rows()
+        self._infonce = InfoNCE(float(term.temperature()), term.symmetric)
+        sampler = BatchSampler(collection, _strategy_of(collection), batch_size, SEED)
+        counts = collection.pair_counts
+        wanted = min(int(counts.trace()) or int(counts.sum()), MOST_ROWS)
+        self.batches: list[Batch] = []
+        while sum(map(len, self.batches)) < wanted:
+            self.batches.append(sampler[len(self.batches)])
+        if max(map(len, self.batches)) < 2:
+            raise InputError(
+                f"{collection.name} makes no batch of two queries with documents of their own (batch size "
+                f"{batch_size}), so there is no loss to measure: choose by another measure, such as multilingual_AP"
+            )
+
+    def __call__(self, queries: NDArray[Any], documents: NDArray[Any]) -> float:
+        """Return the loss of embeddings.
+
+        Args:
+            queries: (q, d) of the queries with a relevant document, in order (`Collection.judged_query_rows`).
+            documents: (D, d) of all documents, in order.
+        """
+        total = 0.0
+        with torch.no_grad():
+            for batch in self.batches:
+                total += len(batch) * float(self._infonce(self._embedded(batch, queries, documents)))
+        return total / sum(map(len, self.batches))
+
+    def _embedded(self, batch: Batch, queries: NDArray[Any], documents: NDArray[Any]) -> EmbeddedBatch:
+        own = self.collection
+        places = np.searchsorted(self._rows, batch.queries)
+        return EmbeddedBatch(
+            *(_tensor(queries[places]).float(), _tensor(documents[batch.documents]).float()),
+            *(_tensor(own.query_language[batch.queries]), _tensor(own.document_language[batch.documents])),
+            *(_tensor(own.query_index[batch.queries]), _tensor(batch.documents)),
+        )
+
+
+def _tensor(values: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))
 
 
 class ValidationEvaluator(MultilingualEvaluator):
@@ -163,57 +236,3 @@ def validation_evaluator(config: TrainConfig, terms: Iterable[nn.Module]) -> Val
 def _loss(config: TrainConfig, collection: Collection, terms: Iterable[nn.Module]) -> ValidationLoss:
     contrasts = [term for term in terms if isinstance(term, (InfoNCE, MultiwayInfoNCE))]
     return ValidationLoss(collection, config.batch_size, contrasts[0] if contrasts else InfoNCE())
-
-
-class TellValidation(TrainerCallback):
-    """Says in one line what each validation came to.
-
-    Args:
-        measure: the measure told.
-    """
-
-    def __init__(self, measure: str) -> None:
-        self.measure = measure
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
-        """Tell it."""
-        value = metrics.get(f"eval_{self.measure}")
-        if value is not None and state.is_world_process_zero:
-            logger.info("step %d of %d: %s is %.4g", state.global_step, state.max_steps, self.measure, value)
-
-
-class StopEarly(TrainerCallback):
-    """Ends a run after so many validations in a row that were no better than the best one before them.
-
-    They are counted in the log, which every checkpoint holds, so a run that continues stops where it would have
-    stopped. (transformers' `EarlyStoppingCallback` keeps a count of its own, which is restored together with the
-    trainer's flags: a run that a signal stopped would stop again at once.)
-
-    Args:
-        measure: what is to improve.
-        patience: how many validations.
-
-    Attributes:
-        stopped_at: the step at which the run was ended; None if it was not.
-        reason: why, in words.
-    """
-
-    def __init__(self, measure: str, patience: int) -> None:
-        self.measure = measure
-        self.patience = patience
-        self.stopped_at: int | None = None
-        self.reason: str | None = None
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Count, and stop."""
-        key, sign = f"eval_{self.measure}", -1 if less_is_better(self.measure) else 1
-        found = [(entry["step"], sign * entry[key]) for entry in state.log_history if key in entry]
-        best = max(range(len(found)), key=lambda at: found[at][1], default=0)  # the first of equal ones
-        if len(found) - 1 - best < self.patience or state.global_step >= state.max_steps:
-            return
-        control.should_training_stop = True
-        control.should_save = False  # from a checkpoint of this step a killed run would go on beyond it
-        self.stopped_at = state.global_step
-        self.reason = f"{self.measure} was no better than at step {found[best][0]:,} in {self.patience} validations"
-        if state.is_world_process_zero:
-            logger.info("stopped early at step %d of %d: %s", state.global_step, state.max_steps, self.reason)

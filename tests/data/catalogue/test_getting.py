@@ -73,20 +73,14 @@ def test_a_data_set_is_downloaded_and_converted(serve, data_home, tmp_path, name
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_what_is_on_disk_already_needs_no_network(published, tmp_path, name):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    for path, content in published(name).items():
-        (folder / path).write_bytes(content)
+    folder = _put(published(name), tmp_path / "mine")
     splits, _ = read_data(find_entry(name), Wanted(source=folder))
     assert {split: shape(one) for split, one in splits.items()} == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", ["mlqa", "nfcorpus", "cqadupstack", "tldr", "dureader-retrieval"])
 def test_an_archive_may_be_unpacked_already(published, tmp_path, name):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    for path, content in published(name).items():
-        (folder / path).write_bytes(content)
+    folder = _put(published(name), tmp_path / "mine")
     packed, _ = read_data(find_entry(name), Wanted(source=folder))
     for path in list(folder.iterdir()):
         shutil.unpack_archive(path, folder)
@@ -147,13 +141,18 @@ def test_sentences_are_no_answers_to_themselves(tmp_path):
         wanted_languages(entry, ["en"])
 
 
-def test_notes_name_the_data_set_and_no_passing_folder(tmp_path, caplog):
+def test_notes_name_the_data_set_and_no_passing_folder(published, tmp_path, caplog):
     lines = ('{"context": "", "id": "0", "question_lang": "t", "question_translated": "q"}\n', AFRIQA)
     (tmp_path / "gold_span_passages.afriqa.hau.en.test.json").write_text("".join(lines))
     with caplog.at_level("INFO", logger="isoglot"):
         read_data(find_entry("afriqa"), Wanted(("ha", "en"), tmp_path))
     (note,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
     assert note.startswith("afriqa: left out 1")
+    with caplog.at_level("INFO", logger="isoglot"):
+        read_data(find_entry("nfcorpus"), Wanted(source=_put(published("nfcorpus"), tmp_path / "packed")))
+    assert "nfcorpus: left out empty text (corpus.jsonl line 2: 'd2')" in [
+        one.getMessage() for one in caplog.records
+    ]
 
 
 def test_languages_that_share_no_judgment_are_refused(tmp_path):
@@ -234,9 +233,7 @@ def test_two_files_of_one_name_are_not_guessed_between(published, tmp_path):
 
 
 def test_files_other_than_those_the_catalogue_knows_are_told(published, tmp_path, caplog):
-    for path, content in published("xquad-r").items():
-        (tmp_path / path).write_bytes(content)
-    read_data(find_entry("xquad-r"), Wanted(source=tmp_path))
+    read_data(find_entry("xquad-r"), Wanted(source=_put(published("xquad-r"), tmp_path)))
     messages = [record.message for record in caplog.records]
     assert any("de.json is not the de.json that the catalogue knows" in message for message in messages)
     assert any(

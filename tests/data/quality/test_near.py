@@ -17,12 +17,12 @@ from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicate
 from isoglot.data.quality.near import (
     HASHES,
     RECALL,
+    Sketches,
     bands_for,
     find_near,
     gram_numbers,
     gram_set,
     jaccard,
-    sketch,
 )
 from isoglot.data.quality.texts import Texts, digests, normalised
 
@@ -126,7 +126,7 @@ def test_numbers_are_equal_where_trigrams_are(texts: list[str]):
 def test_signatures_estimate_similarity_as_well_as_another_library_s():
     texts = variants(3, 40, 2)
     collection = collection_of([("en", text) for text in texts])
-    signatures = sketch(np.arange(len(texts)), Texts(collection, "queries").normalised, 0.8).signatures
+    signatures = Sketches(Texts(collection, "queries"), np.arange(len(texts)), 0.8).signatures
     theirs = []
     for text in texts:
         one = MinHash(num_perm=HASHES, seed=1)

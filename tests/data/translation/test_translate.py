@@ -17,6 +17,7 @@ from isoglot.cli import main
 from isoglot.collections import collection_from_rows, read_collection, write_collection
 from isoglot.collections.folder import read_splits
 from isoglot.data.translation import Store, load_translator, translate_collection, write_translation
+from isoglot.data.translation.gates import load_chrf
 from isoglot.errors import InputError
 
 OFF = ["language", "length"]  # what the pretended translator writes is no German
@@ -192,6 +193,14 @@ def test_what_cannot_be_done_is_said_before_anything_is(english, pretend, store,
     translator = pretend()
     with pytest.raises(InputError, match=said):
         translate_collection({None: english}, targets, [translator], store, **options)
+    assert translator.given == []
+
+
+def test_without_sacrebleu_the_way_back_is_refused_at_once(english, pretend, store, monkeypatch):
+    load_chrf.cache_clear()
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    with pytest.raises(InputError, match=r"translating back needs sacrebleu: pip install 'isoglot\[translation\]'"):
+        translate_collection({None: english}, ["de"], [translator := pretend()], store, min_chrf=30)
     assert translator.given == []
 
 

@@ -125,6 +125,9 @@ class FormReader(_Checked):
     parts: dict[str, RelativePath] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return f"its files, of the form {self.form}"
+
 
 class Triples(_Checked):
     """Training triples of ir_datasets (`docpairs`: query, relevant document, another), for given hard negatives.
@@ -165,6 +168,9 @@ class IrDatasetsReader(_Checked):
     query_language: Tag | None = None
     translated_field: str | None = None
 
+    def __str__(self) -> str:
+        return f"ir_datasets ({', '.join(self.splits.values())})"
+
 
 class MtebReader(_Checked):
     """A retrieval task of mteb, read by `isoglot.data.mteb.collection_from_mteb`."""
@@ -173,11 +179,17 @@ class MtebReader(_Checked):
     task: str
     split: str | None = None
 
+    def __str__(self) -> str:
+        return f"mteb's task {self.task}"
+
 
 class Built(_Checked):
     """worldfacts, which is built and not downloaded."""
 
     kind: Literal["built"]
+
+    def __str__(self) -> str:
+        return "built by isoglot, no download"
 
 
 class Wordnets(_Checked):
@@ -185,8 +197,12 @@ class Wordnets(_Checked):
 
     kind: Literal["wordnets"]
 
+    def __str__(self) -> str:
+        return "its files, as lexicons: `data get` writes one for each pair of languages"
+
 
 Reader = Annotated[FormReader | IrDatasetsReader | MtebReader | Built | Wordnets, Field(discriminator="kind")]
+"""How a data set is read; as text, what a user is told of it."""
 
 
 class Entry(_Checked):

@@ -17,12 +17,12 @@ from pathlib import Path
 from filelock import FileLock
 
 from isoglot.collections.folder import collection_folders
-from isoglot.data.catalogue.download import DownloadError, Notify, checksum_of, download
+from isoglot.data.catalogue.download import DownloadError, Notify, checksum_of, download, read_record
 from isoglot.data.catalogue.entry import Entry, File
 from isoglot.errors import InputError
 from isoglot.files import data_folder
 
-__all__ = ["Wanted", "download_folder", "fetch", "find_files", "folder_of", "laid_out"]
+__all__ = ["Wanted", "checksum_told", "download_folder", "fetch", "find_files", "folder_of", "laid_out"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,15 @@ class Wanted:
 def download_folder(name: str) -> Path:
     """Return where the files of a data set are downloaded to, as their publisher has them."""
     return data_folder() / "downloads" / name
+
+
+def checksum_told(entry: Entry, file: File) -> str:
+    """Return what is known of a file's checksum, and from where."""
+    if file.checksum:
+        origin = "stated by the publisher" if entry.checksums == "stated" else "computed from the publisher's file"
+        return f"{file.checksum} ({origin})"
+    recorded = read_record(download_folder(entry.name) / file.path)
+    return f"{recorded} (recorded when first downloaded)" if recorded else "recorded when first downloaded"
 
 
 def folder_of(entry: Entry, source: Path) -> Path:

@@ -22,7 +22,8 @@ from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.lexicons import Lexicon, wordnet_lexicons, write_lexicons
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.files import refuse_taken
+from isoglot.languages.tags import read_tag
 
 __all__ = ["Got", "get_data", "read_data", "wanted_languages"]
 
@@ -58,10 +59,7 @@ def wanted_languages(entry: Entry, languages: list[str] | None) -> tuple[str, ..
         return None
     wanted: list[str] = []
     for text in languages:
-        try:
-            tag = canonical_tag(text)
-        except ValueError as error:
-            raise InputError(f"--languages: {error}") from None
+        tag = read_tag(text, "--languages")
         found = [have for have in entry.languages if _speaks(have, [tag])]
         if not found:
             raise InputError(f"{entry.name} has no language {tag!r}; it has {', '.join(entry.languages)}")
@@ -96,8 +94,7 @@ def get_data(entry: Entry, to: str | Path, wanted: Wanted | None = None, form: F
         IsoglotError: they cannot be downloaded.
     """
     wanted, to = wanted or Wanted(), Path(to)
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):  # said before hours of download
-        raise InputError(f"{to} already exists and is not an empty folder; remove it or choose another one")
+    refuse_taken(to)  # before hours of download
     if isinstance(entry.reader, Wordnets):
         return _get_lexicons(entry, to, wanted)
     splits, missing = read_data(entry, wanted)

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isoglot.collections.arrow import IdIndex, map_table, one_chunk, write_arrow
-from isoglot.collections.building import Texts, add_judgments, index_texts
+from isoglot.collections.building import Texts, index_texts, number_judgments
 from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import with_hard_negatives
 from isoglot.collections.problems import Problems
@@ -322,8 +322,8 @@ def _collections(
         qrels = qrels.filter(pc.invert(drop))
         if qrels.num_rows:
             qrels = qrels.set_column(2, "score", qrels["score"].cast(pa.int32()))
-            named = add_judgments(texts, qrels, name=entry.name, problems=problems, locate=_locate)
-            found[split or None] = only_judged(named)
+            numbers = number_judgments(texts, qrels, problems, _locate)
+            found[split or None] = only_judged(texts.judged(numbers, entry.name))
     dropped = problems.finish()
     if not found:
         raise IsoglotError(f"ir_datasets has no judgments for {entry.name} in these languages")

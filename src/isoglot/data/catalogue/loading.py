@@ -79,7 +79,7 @@ def load_collection(
     folder = Path(name)
     found = None if folder.exists() else named(str(name))
     if found is None:
-        return load_folder(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+        return load_folder(folder, split, prefer_split, language, lenient)
     entry, part = found
     if isinstance(entry.reader, Built):
         return _split_of_built(entry, split or part or prefer_split, asked=bool(split or part))

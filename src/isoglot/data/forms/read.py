@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.collection import Collection
-from isoglot.collections.folder import collection_folders, read_collection, read_folders
+from isoglot.collections.folder import collection_folders, read_collection, read_folders, read_splits
 from isoglot.data.forms.afriqa import read_afriqa
 from isoglot.data.forms.aligned import read_aligned
 from isoglot.data.forms.dpr import read_dpr
@@ -38,12 +38,7 @@ def holds_collection(folder: Path) -> bool:
 
 
 def load_folder(
-    folder: Path,
-    *,
-    split: str | None = None,
-    prefer_split: str | None = None,
-    language: str | None = None,
-    lenient: bool = False,
+    folder: Path, split: str | None, prefer_split: str | None, language: str | None, lenient: bool
 ) -> Collection:
     """Load a collection folder, a folder with one for each split, or a folder in the form `lareqa`.
 
@@ -79,14 +74,17 @@ def load_folder_splits(
         InputError: as for `load_folder`.
     """
     if split is not None:
-        return {split: load_folder(folder, split=split, language=language, lenient=lenient)}
+        return {split: load_folder(folder, split, None, language, lenient)}
     if is_lareqa(folder):
         return {None: read_lareqa(folder, lenient=lenient)}
     return read_folders(collection_folders(folder) or {None: folder}, language=language, lenient=lenient)
 
 
 def _folder(source: Path, reading: Reading) -> Splits:
-    return load_folder_splits(source, split=reading.split, language=reading.language, lenient=reading.lenient)
+    language, lenient = reading.language, reading.lenient
+    if reading.label and reading.split is None and None in collection_folders(source):
+        return read_splits(source, language=language, lenient=lenient, label=reading.label)
+    return load_folder_splits(source, split=reading.split, language=language, lenient=lenient)
 
 
 def _lareqa(source: Path, reading: Reading) -> Splits:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from isoglot.collections.arrow import without_empty
 from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import folder_name
@@ -83,10 +84,7 @@ class _Table:
     def finish(self) -> pa.Table:
         if self.rows:
             self._flush()
-        table = pa.Table.from_batches(self.batches, schema=self.schema)
-        if "extra" in table.column_names and table["extra"].null_count == table.num_rows:
-            table = table.drop_columns("extra")
-        return table
+        return without_empty(pa.Table.from_batches(self.batches, schema=self.schema), "extra")
 
 
 class Rows:

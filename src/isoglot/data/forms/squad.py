@@ -17,7 +17,7 @@ from isoglot.collections.problems import Problems
 from isoglot.data.forms.files import Bad, default_tag, files_of, identifier, json_file, reporting, split_of, take
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import canonical_tag, read_tag
 
 __all__ = ["paragraphs", "read_squad"]
 
@@ -129,7 +129,7 @@ def _files(source: Path, language: str | None) -> list[_File]:
 def _describe(path: Path, language: str | None, alone: bool) -> _File:
     split = split_of(path)
     if found := MLQA.match(path.name):
-        context, question = (_registered(path, found[part]) for part in (2, 3))
+        context, question = (read_tag(found[part], str(path)) for part in (2, 3))
         return _File(path, None if alone else split, context, question)
     found = LANGUAGE.match(path.name)
     named = None
@@ -144,10 +144,3 @@ def _describe(path: Path, language: str | None, alone: bool) -> _File:
             raise InputError(f"{path} is of the language {named} by its name; leave --lang out")
         named = given
     return _File(path, None if alone else split, named, named)
-
-
-def _registered(path: Path, code: str) -> str:
-    try:
-        return canonical_tag(code)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from None

@@ -234,31 +234,15 @@ def _positive(judged: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, in
 
 
 def _build(name: str, documents: _Texts, queries: _Texts, judged: Mapping[tuple[str, str], int]) -> Collection:
+    def table(**columns: list[str]) -> pa.Table:
+        return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+
     problems = Problems(f"mteb:{name}", lenient=True)  # what mteb evaluates is not ours to refuse
-    text = pa.string()
+    pairs = {"query-id": [query for query, _ in judged], "corpus-id": [document for _, document in judged]}
     collection = build_collection(
-        pa.table(
-            {
-                "_id": pa.array(documents.ids, text),
-                "lang": pa.array(documents.tags, text),
-                "title": pa.array(documents.titles, text),
-                "text": pa.array(documents.texts, text),
-            }
-        ),
-        pa.table(
-            {
-                "_id": pa.array(queries.ids, text),
-                "lang": pa.array(queries.tags, text),
-                "text": pa.array(queries.texts, text),
-            }
-        ),
-        pa.table(
-            {
-                "query-id": pa.array([query for query, _ in judged], text),
-                "corpus-id": pa.array([document for _, document in judged], text),
-                "score": pa.array(judged.values(), pa.int32()),
-            }
-        ),
+        table(_id=documents.ids, lang=documents.tags, title=documents.titles, text=documents.texts),
+        table(_id=queries.ids, lang=queries.tags, text=queries.texts),
+        table(**pairs).append_column("score", pa.array(judged.values(), pa.int32())),
         name=name,
         problems=problems,
         locate=lambda table, row: f"{table}, row {row + 1}",

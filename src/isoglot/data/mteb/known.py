@@ -17,8 +17,8 @@ from mteb.abstasks import AbsTaskRetrieval
 
 from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection
-from isoglot.data.mteb.library import tag_of_code
-from isoglot.errors import InputError, IsoglotError
+from isoglot.data.mteb.library import cannot_load, tag_of_code
+from isoglot.errors import InputError
 
 __all__ = [
     "BELEBELE",
@@ -175,11 +175,7 @@ def _belebele_rows(dataset: Mapping[str, Any], code: str) -> Iterable[Mapping[st
     try:
         loaded = load_dataset(dataset["path"], name=name, revision=dataset["revision"], split="test")
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise IsoglotError(
-            f"Belebele in {name} ({dataset['path']}) cannot be loaded: {reason}. It comes from the Hugging Face "
-            "hub: connect to it once (HF_HUB_OFFLINE must not be set), after which it is cached"
-        ) from error
+        raise cannot_load(f"Belebele in {name} ({dataset['path']})", error) from error
     missing = [column for column in COLUMNS if column not in loaded.column_names]
     if missing:
         raise InputError(f"Belebele in {name} has no column {missing[0]!r}: {dataset['path']} has changed its form")

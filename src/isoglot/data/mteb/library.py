@@ -11,10 +11,10 @@ from importlib.util import find_spec
 
 import langcodes
 
-from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.errors import InputError, IsoglotError
+from isoglot.languages.tags import read_tag
 
-__all__ = ["mteb_code", "quietly", "require_mteb", "speaks", "tag_of_code", "tag_of_codes", "wanted_tags"]
+__all__ = ["cannot_load", "mteb_code", "quietly", "require_mteb", "speaks", "tag_of_code", "tag_of_codes"]
 
 REMEDY = "pip install 'isoglot[mteb]'"
 
@@ -51,6 +51,21 @@ def require_mteb() -> str:
     if int(found.split(".")[0]) < 2:
         raise InputError(f"public benchmarks need mteb 2 or later, and {found} is installed: {REMEDY}")
     return found
+
+
+def cannot_load(what: str, error: Exception, more: str = "") -> IsoglotError:
+    """Return what to say of data that the hub, or its cache, does not give.
+
+    Args:
+        what: the data, as the subject of the sentence.
+        error: what went wrong.
+        more: what else could be the matter.
+    """
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return IsoglotError(
+        f"{what} cannot be loaded: {reason}. It comes from the Hugging Face hub: connect to it once "
+        f"(HF_HUB_OFFLINE must not be set{more}), after which it is cached"
+    )
 
 
 @contextmanager
@@ -97,11 +112,8 @@ def tag_of_code(code: str) -> str:
         InputError: it names no registered language.
     """
     code = code.replace("_", "-")
-    try:
-        tag = langcodes.standardize_tag(canonical_tag(OTHERWISE.get(code, code)), macro=True)
-    except ValueError as error:
-        raise InputError(f"mteb's language {code!r} is not one: {error}") from None
-    return _without_likely_script(tag)
+    tag = read_tag(OTHERWISE.get(code, code), f"mteb's language {code!r} is not one")
+    return _without_likely_script(langcodes.standardize_tag(tag, macro=True))
 
 
 def tag_of_codes(codes: Iterable[str]) -> str:
@@ -120,18 +132,6 @@ def mteb_code(tag: str) -> str:
     """Return mteb's code, such as `deu-Latn`, of a canonical tag."""
     language = langcodes.Language.get(tag).maximize()
     return f"{language.to_alpha3()}-{language.script or 'Latn'}"
-
-
-def wanted_tags(languages: Iterable[str]) -> list[str]:
-    """Return the canonical tags of languages as a user writes them.
-
-    Raises:
-        InputError: one is no language tag.
-    """
-    try:
-        return [canonical_tag(language) for language in languages]
-    except ValueError as error:
-        raise InputError(f"--languages: {error}") from None
 
 
 def speaks(tag: str, wanted: Iterable[str]) -> bool:

@@ -12,8 +12,9 @@ from mteb.abstasks.aggregated_task import AbsTaskAggregate
 from mteb.get_tasks import TASK_LIST, get_task
 
 from isoglot.data.mteb.collection_task import CollectionRetrieval, MLQARRetrieval, XQuADRRetrieval
-from isoglot.data.mteb.library import speaks, tag_of_codes, wanted_tags
+from isoglot.data.mteb.library import cannot_load, speaks, tag_of_codes
 from isoglot.errors import InputError, IsoglotError
+from isoglot.languages.tags import read_tag
 
 __all__ = ["find_task", "limit_task", "load_task", "subset_tags"]
 
@@ -93,7 +94,7 @@ def limit_task(
             )
         task.filter_eval_splits(list(splits))
     if languages is not None:
-        wanted = wanted_tags(languages)
+        wanted = [read_tag(language, "--languages") for language in languages]
         if isinstance(task, CollectionRetrieval):
             task.keep_languages(wanted)
             return task
@@ -125,13 +126,8 @@ def load_task(task: AbsTaskRetrieval) -> float:
         except IsoglotError:
             raise
         except Exception as error:
-            where = task.metadata.dataset.get("path", "")
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise IsoglotError(
-                f"the data of mteb's task {task.metadata.name} ({where}) cannot be loaded: {reason}. It comes from "
-                "the Hugging Face hub: connect to it once (HF_HUB_OFFLINE must not be set; private data sets need "
-                "`hf auth login`), after which it is cached"
-            ) from error
+            what = f"the data of mteb's task {task.metadata.name} ({task.metadata.dataset.get('path', '')})"
+            raise cannot_load(what, error, "; private data sets need `hf auth login`") from error
     convert: Any = task.convert_v1_dataset_format_to_v2
     convert(num_proc=None)
     return time.perf_counter() - start

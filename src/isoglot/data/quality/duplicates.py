@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoglot.data.quality.near import MOST_PAIRS, GramSets, compare_pairs, likely, sketch
+from isoglot.data.quality.near import MOST_PAIRS, Sketches
 from isoglot.data.quality.texts import Texts
 
 __all__ = ["Repeats", "find_duplicates", "find_near_duplicates", "find_same_in_languages"]
@@ -64,11 +64,7 @@ def _one_of_each_language(texts: Texts, group: IntArray) -> IntArray:
 
 
 def find_duplicates(texts: Texts) -> Repeats:
-    """Find the texts that occur more than once in one language, but for case, spacing and punctuation.
-
-    Args:
-        texts: the queries or documents of a collection.
-    """
+    """Find the texts that occur more than once in one language, but for case, spacing and punctuation."""
     key = _numbered(texts) * len(texts.collection.languages) + texts.language
     _, number, counts = np.unique(key, return_inverse=True, return_counts=True)
     return _grouped(texts, key, np.flatnonzero(counts[number.reshape(-1)] > 1))
@@ -76,9 +72,6 @@ def find_duplicates(texts: Texts) -> Repeats:
 
 def find_same_in_languages(texts: Texts) -> tuple[Repeats, dict[str, int]]:
     """Find the texts that stand under more than one language: names, or texts with a wrong tag.
-
-    Args:
-        texts: the queries or documents of a collection.
 
     Returns:
         The texts; and for each pair of languages, such as `de en`, the number of texts that are in both, the most
@@ -125,7 +118,7 @@ def find_near_duplicates(texts: Texts, threshold: float) -> Repeats:
 
 def _link(texts: Texts, rows: IntArray, threshold: float) -> tuple[IntArray, list[tuple[int, int, float]]]:
     """Join rows that are near: (n,) the root of each row's group, and the first few pairs with their similarity."""
-    sketches, grams = sketch(rows, texts.normalised, threshold), GramSets(texts, rows)
+    sketches = Sketches(texts, rows, threshold)
     root: IntArray = np.arange(len(rows))
     shown: list[tuple[int, int, float]] = []
     for band in range(len(sketches.keys)):
@@ -138,12 +131,9 @@ def _link(texts: Texts, rows: IntArray, threshold: float) -> tuple[IntArray, lis
             apart = np.flatnonzero(_roots(root, left) != _roots(root, right))
             for start in range(0, len(apart), MOST_PAIRS):
                 part = apart[start : start + MOST_PAIRS]
-                kept = part[likely(sketches, sketches, (left[part], right[part]), band, threshold)]
-                similarity = compare_pairs(grams, left[kept], grams, right[kept])
-                for pair in np.flatnonzero(similarity >= threshold):
-                    one, other = int(left[kept[pair]]), int(right[kept[pair]])
+                for one, other, similarity in sketches.near(left[part], sketches, right[part], band):
                     if _join(root, one, other) and len(shown) < SHOWN:
-                        shown.append((min(one, other), max(one, other), float(similarity[pair])))
+                        shown.append((min(one, other), max(one, other), similarity))
             distance += 1
             at = at[at + distance < len(keys)]
             at = at[keys[at + distance] == keys[at]]

@@ -6,8 +6,7 @@ Ullman, Mining of Massive Datasets, chapter 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -18,15 +17,12 @@ from isoglot.data.quality.texts import Texts
 from isoglot.errors import InputError
 
 __all__ = [
-    "GramSets",
-    "compare_pairs",
+    "Sketches",
     "find_near",
     "gram_numbers",
     "gram_set",
     "jaccard",
-    "likely",
     "refuse_threshold",
-    "sketch",
 ]
 
 IntArray = NDArray[np.integer[Any]]
@@ -99,47 +95,6 @@ def gram_numbers(texts: list[str]) -> tuple[NDArray[np.uint64], IntArray]:
     return every[inside], np.concatenate([[0], np.cumsum(padded - (GRAM - 1))])
 
 
-class GramSets:
-    """The trigrams of texts, kept while they are few: a text is compared with many others in a row.
-
-    Args:
-        texts: the queries or documents of a collection.
-        rows: (n,) which of them.
-    """
-
-    def __init__(self, texts: Texts, rows: IntArray) -> None:
-        self._texts, self._rows = texts, rows
-        self._sets: dict[int, frozenset[str]] = {}
-        self._size = 0
-
-    def of(self, positions: IntArray) -> list[frozenset[str]]:
-        """Return the distinct trigrams of the texts at positions (p,) in `rows`."""
-        wanted = positions.tolist()
-        if self._size > MOST_GRAMS:
-            self._sets, self._size = {}, 0
-        missing = list(dict.fromkeys(at for at in wanted if at not in self._sets))
-        if missing:
-            for at, text in zip(missing, self._texts.normalised(self._rows[missing]), strict=True):
-                self._sets[at] = gram_set(text)
-                self._size += len(self._sets[at])
-        return [self._sets[at] for at in wanted]
-
-
-def compare_pairs(a: GramSets, left: IntArray, b: GramSets, right: IntArray) -> FloatArray:
-    """Return the exact Jaccard similarity of the trigrams of pairs of texts.
-
-    Args:
-        a: of the texts on the one side.
-        left: (p,) positions of texts there.
-        b: of the texts on the other side.
-        right: (p,) positions of texts there.
-
-    Returns:
-        (p,) similarities.
-    """
-    return np.array([jaccard(one, other) for one, other in zip(a.of(left), b.of(right), strict=True)])
-
-
 def bands_for(threshold: float) -> tuple[int, int]:
     """Return how many bands of how many hashes find a pair at the threshold with a chance of at least `RECALL`.
 
@@ -153,85 +108,89 @@ def bands_for(threshold: float) -> tuple[int, int]:
     return HASHES, 1
 
 
-@dataclass(frozen=True)
 class Sketches:
-    """MinHash signatures of n texts and the keys of their bands.
+    """Texts as they are compared: in bands of their MinHash signatures, then by their trigrams.
+
+    Args:
+        texts: the queries or documents of a collection.
+        rows: (n,) which of them; they are read a few thousand at a time.
+        threshold: Jaccard similarity of trigrams from which on texts are near.
 
     Attributes:
         signatures: (n, HASHES) uint32.
-        keys: (bands, n) uint64; texts that share a key in a band may be near-duplicates.
+        keys: (bands, n) uint64; texts that share a key in a band may be near.
     """
 
-    signatures: NDArray[np.uint32]
-    keys: NDArray[np.uint64]
+    def __init__(self, texts: Texts, rows: IntArray, threshold: float) -> None:
+        self._texts, self._rows, self._threshold = texts, rows, threshold
+        self._grams: dict[int, frozenset[str]] = {}  # kept while few: a text is compared with many others in a row
+        self._size = 0
+        factors, terms = np.random.default_rng(SEED).integers(2**64, size=(2, HASHES), dtype=np.uint64)
+        self.signatures = np.empty((len(rows), HASHES), np.uint32)
+        at = 0
+        for part in self._parts():
+            numbers, offsets = gram_numbers(part)
+            mixed = _mixed(numbers)
+            for column, (factor, term) in enumerate(zip(factors | np.uint64(1), terms, strict=True)):
+                least = np.minimum.reduceat(mixed * factor + term, offsets[:-1])
+                self.signatures[at : at + len(part), column] = least >> HALF
+            at += len(part)
+        bands, width = bands_for(threshold)
+        self.keys = np.zeros((bands, len(rows)), np.uint64)
+        for band in range(bands):
+            for column in range(band * width, (band + 1) * width):
+                self.keys[band] = _mixed(self.keys[band] ^ self.signatures[:, column])
 
+    def _parts(self) -> Iterator[list[str]]:
+        """Yield the texts, few enough at a time."""
+        for start in range(0, len(self._rows), MOST_TEXTS):
+            texts = self._texts.normalised(self._rows[start : start + MOST_TEXTS])
+            ends = np.cumsum([len(text) for text in texts])
+            cuts = np.flatnonzero(np.diff(ends // MOST_CHARACTERS)) + 1
+            for first, last in pairwise([0, *cuts.tolist(), len(texts)]):
+                yield texts[first:last]
 
-def _pieces(rows: IntArray, read: Callable[[IntArray], list[str]]) -> Iterator[list[str]]:
-    """Yield the texts of rows, few enough at a time."""
-    for start in range(0, len(rows), MOST_TEXTS):
-        texts = read(rows[start : start + MOST_TEXTS])
-        ends = np.cumsum([len(text) for text in texts])
-        cuts = np.flatnonzero(np.diff(ends // MOST_CHARACTERS)) + 1
-        bounds = [0, *cuts.tolist(), len(texts)]
-        for first, last in pairwise(bounds):
-            yield texts[first:last]
+    def grams(self, positions: IntArray) -> list[frozenset[str]]:
+        """Return the distinct trigrams of the texts at positions (p,) in `rows`."""
+        wanted = positions.tolist()
+        if self._size > MOST_GRAMS:
+            self._grams, self._size = {}, 0
+        missing = list(dict.fromkeys(at for at in wanted if at not in self._grams))
+        if missing:
+            for at, text in zip(missing, self._texts.normalised(self._rows[missing]), strict=True):
+                self._grams[at] = gram_set(text)
+                self._size += len(self._grams[at])
+        return [self._grams[at] for at in wanted]
+
+    def near(self, left: IntArray, other: Sketches, right: IntArray, band: int) -> Iterator[tuple[int, int, float]]:
+        """Yield those of the pairs that share a band that are near, in their order, and their exact similarity.
+
+        Left out are pairs that an earlier band has brought up already, and those whose signatures agree in so few
+        hashes that a similarity of `threshold` would be four standard deviations away.
+
+        Args:
+            left: (p,) positions of the one text of each pair.
+            other: where the other text is.
+            right: (p,) its position there.
+            band: the band that they share.
+        """
+        new = np.ones(len(left), bool)
+        for earlier in range(band):
+            new &= self.keys[earlier, left] != other.keys[earlier, right]
+        left, right = left[new], right[new]
+        agreement = (self.signatures[left] == other.signatures[right]).mean(axis=1)
+        variance = self._threshold * (1 - self._threshold) / HASHES
+        likely = agreement >= self._threshold - DEVIATIONS * np.sqrt(variance)
+        left, right = left[likely], right[likely]
+        ours, theirs = self.grams(left), other.grams(right)
+        for one, two, mine, yours in zip(left.tolist(), right.tolist(), ours, theirs, strict=True):
+            if (similarity := jaccard(mine, yours)) >= self._threshold:
+                yield one, two, similarity
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     values = values * MIX
     return values ^ (values >> HALF)
-
-
-def sketch(rows: IntArray, read: Callable[[IntArray], list[str]], threshold: float) -> Sketches:
-    """Compute the signatures and band keys of texts, reading a few thousand of them at a time.
-
-    Args:
-        rows: (n,) which texts.
-        read: returns the normalised texts of rows.
-        threshold: the Jaccard similarity from which on pairs are looked for.
-    """
-    factors, terms = np.random.default_rng(SEED).integers(2**64, size=(2, HASHES), dtype=np.uint64)
-    signatures = np.empty((len(rows), HASHES), np.uint32)
-    at = 0
-    for texts in _pieces(rows, read):
-        numbers, offsets = gram_numbers(texts)
-        mixed = _mixed(numbers)
-        for number, (factor, term) in enumerate(zip(factors | np.uint64(1), terms, strict=True)):
-            least = np.minimum.reduceat(mixed * factor + term, offsets[:-1])
-            signatures[at : at + len(texts), number] = least >> HALF
-        at += len(texts)
-    bands, width = bands_for(threshold)
-    keys = np.zeros((bands, len(rows)), np.uint64)
-    for band in range(bands):
-        for column in range(band * width, (band + 1) * width):
-            keys[band] = _mixed(keys[band] ^ signatures[:, column])
-    return Sketches(signatures, keys)
-
-
-def likely(a: Sketches, b: Sketches, rows: tuple[IntArray, IntArray], band: int, threshold: float) -> IntArray:
-    """Return which of the pairs that share a band are worth comparing gram by gram.
-
-    Left out are pairs that an earlier band has brought up already, and those whose signatures agree in so few
-    hashes that a similarity of `threshold` would be four standard deviations away.
-
-    Args:
-        a: sketches of the one side.
-        b: sketches of the other.
-        rows: (n,) and (n,) the pairs, as positions in `a` and `b`.
-        band: the band that they share.
-        threshold: the Jaccard similarity from which on pairs are looked for.
-
-    Returns:
-        Positions of pairs, ascending.
-    """
-    left, right = rows
-    new = np.ones(len(left), bool)
-    for earlier in range(band):
-        new &= a.keys[earlier, left] != b.keys[earlier, right]
-    kept = np.flatnonzero(new)
-    agreement = (a.signatures[left[kept]] == b.signatures[right[kept]]).mean(axis=1)
-    least = threshold - DEVIATIONS * np.sqrt(threshold * (1 - threshold) / HASHES)
-    return kept[agreement >= least]
 
 
 def find_near(
@@ -253,27 +212,19 @@ def find_near(
     similarity = np.zeros(len(asked_rows))
     for start in range(0, len(asked_rows), BLOCK):
         here = slice(start, start + BLOCK)
-        asking = sketch(asked_rows[here], asked.normalised, threshold)
+        asking = Sketches(asked, asked_rows[here], threshold)
         for first in range(0, len(known_rows), BLOCK):
             rows = known_rows[first : first + BLOCK]
             still = np.flatnonzero(match[here] < 0)
             if not len(still):
                 break
-            knowing = sketch(rows, known.normalised, threshold)
-            grams = GramSets(asked, asked_rows[here]), GramSets(known, rows)
-            found, alike = _search(asking, still, knowing, grams, threshold)
+            found, alike = _search(asking, still, Sketches(known, rows, threshold))
             hit = np.flatnonzero(found >= 0)
             match[start + hit], similarity[start + hit] = rows[found[hit]], alike[hit]
     return match, similarity
 
 
-def _search(
-    asking: Sketches,
-    still: IntArray,
-    knowing: Sketches,
-    grams: tuple[GramSets, GramSets],
-    threshold: float,
-) -> tuple[IntArray, FloatArray]:
+def _search(asking: Sketches, still: IntArray, knowing: Sketches) -> tuple[IntArray, FloatArray]:
     """Find near texts in one block: (n,) position of one or -1, and (n,) its similarity, for the rows `still`."""
     found = np.full(asking.keys.shape[1], -1, np.int64)
     alike = np.zeros(len(found))
@@ -296,11 +247,9 @@ def _search(
                 left = np.repeat(rows[part], counts)
                 within = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
                 right = order[np.repeat(at[part], counts) + within]
-                kept = likely(asking, knowing, (left, right), band, threshold)
-                left, right = left[kept], right[kept]
-                similarity = compare_pairs(grams[0], left, grams[1], right)
-                for pair in np.flatnonzero(similarity >= threshold)[::-1]:  # so that the first one stays
-                    found[left[pair]], alike[left[pair]] = right[pair], similarity[pair]
+                for one, other, similarity in asking.near(left, knowing, right, band):
+                    if found[one] < 0:
+                        found[one], alike[one] = other, similarity
             at, step = upto, step * 2
     return found, alike
 

@@ -68,11 +68,7 @@ def _blocks(texts: Texts, index: int) -> list[IntArray]:
 
 
 def find_other_scripts(texts: Texts) -> Suspicions:
-    """Find texts of at least five letters of which less than a tenth are in a script of their language.
-
-    Args:
-        texts: the queries or documents of a collection.
-    """
+    """Find texts of at least five letters of which less than a tenth are in a script of their language."""
     checked, found = 0, {}
     for index, tag in enumerate(texts.collection.languages):
         scripts = likely_scripts(tag)
@@ -100,9 +96,6 @@ def find_other_languages(texts: Texts) -> Suspicions:
 
     Languages that the identifier does not know are passed over, and so are languages close to each other, such as
     Danish and Norwegian.
-
-    Args:
-        texts: the queries or documents of a collection.
 
     Raises:
         InputError: py3langid is not installed.

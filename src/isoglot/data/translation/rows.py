@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isoglot.collections.building import build_collection
 from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
+from isoglot.collections.writing import qrels_table
 
 __all__ = ["Missing", "Row", "find_missing", "merge_rows"]
 
@@ -134,8 +135,6 @@ def merge_rows(
     splits: Mapping[str | None, Collection],
     documents: Sequence[Row],
     queries: Sequence[Row],
-    *,
-    name: str,
     metadata: Mapping[str, Any],
 ) -> dict[str | None, Collection]:
     """Add translated rows to all splits of a collection.
@@ -146,14 +145,13 @@ def merge_rows(
         splits: the collection.
         documents: the translated documents.
         queries: the translated queries.
-        name: what the result is called.
-        metadata: what its `collection.yaml` says.
+        metadata: what its `collection.yaml` says, its `name` among it.
 
     Raises:
         InputError: an id would be there twice.
     """
-    first = next(iter(splits.values()))
-    all_documents = _with_rows(first.documents, documents)
+    name = metadata["name"]
+    all_documents = _with_rows(next(iter(splits.values())).documents, documents)
     copies: dict[str, list[str]] = {}
     for row in documents:
         copies.setdefault(row.origin, []).append(row.identifier)
@@ -193,13 +191,10 @@ def _with_rows(table: pa.Table, rows: Sequence[Row]) -> pa.Table:
 
 def _judgments(part: Collection, copies: Mapping[str, list[str]]) -> pa.Table:
     """Return the judgments of a split, and behind each those of the document's translations."""
-    rows: dict[str, list[Any]] = {"query-id": [], "corpus-id": [], "score": []}
-    queries = part.query_ids.take(part.judgments["query"].combine_chunks()).to_pylist()
-    documents = part.documents["_id"].take(part.judgments["document"]).to_pylist()
-    for query, document, score in zip(queries, documents, part.judgments["score"].to_pylist(), strict=True):
-        for identifier in (document, *copies.get(document, ())):
-            rows["query-id"].append(query)
-            rows["corpus-id"].append(identifier)
-            rows["score"].append(score)
-    types = {"query-id": pa.string(), "corpus-id": pa.string(), "score": pa.int32()}
-    return pa.table({name: pa.array(values, types[name]) for name, values in rows.items()})
+    qrels = qrels_table(part)
+    rows = [
+        row | {"corpus-id": identifier}
+        for row in qrels.to_pylist()
+        for identifier in (row["corpus-id"], *copies.get(row["corpus-id"], ()))
+    ]
+    return pa.Table.from_pylist(rows, qrels.schema)

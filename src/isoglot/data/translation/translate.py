@@ -31,14 +31,7 @@ TRANSLATED = " (translated)"
 class Options:
     """What is asked of `translate_collection`, checked as far as it can be without the collection and the models.
 
-    Attributes:
-        targets: canonical tags of the languages wanted.
-        sources: canonical tags of the languages to translate from; None where there is one only.
-        documents: translate documents.
-        queries: translate queries.
-        without: names of quality gates that are switched off.
-        round_trip: also translate back.
-        min_chrf: reject what comes back less alike, 0 to 100.
+    The attributes are that function's arguments; tags are made canonical.
 
     Raises:
         InputError: a tag is none, there is no gate of a name, a number is out of its range, nothing is asked for,
@@ -147,7 +140,7 @@ def translate_collection(
     rows = _Rows()
     reports = [_translate_gap(task, first.documents, texts, store, options, rows, notify) for task in tasks]
     metadata = _metadata(first, rows, reports, options, translators)
-    merged = merge_rows(splits, rows.documents, rows.queries, name=metadata["name"], metadata=metadata)
+    merged = merge_rows(splits, rows.documents, rows.queries, metadata)
     return Translation(merged, reports, rows.rejected)
 
 

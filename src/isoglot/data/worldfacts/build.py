@@ -34,14 +34,7 @@ that the names a test query uses were met in training: names met nowhere cannot 
 pretraining, whatever its batches."""
 
 # Line of a sheet -> field of `Territory`, in the order in which a sheet is read.
-_LINES = {
-    "region": "region",
-    "places": "places",
-    "currencies": "currencies",
-    "official": "official",
-    "spoken": "spoken",
-    "week": "first_day",
-}
+_LINES = {name: name for name in ("region", "places", "currencies", "official", "spoken")} | {"week": "first_day"}
 
 
 @dataclass(frozen=True)
@@ -238,11 +231,11 @@ def _askable_names(relation: Relation, sheets: list[_Sheet]) -> dict[str, str]:
     for sheet in sheets:
         stated = sheet.stated.get(relation.field, {})
         names.update(stated if relation.reverse else {sheet.territory: sheet.title} if stated else {})
-    bearers = Counter(_key(name) for name in names.values())
+    bearers = Counter(map(str.casefold, names.values()))  # what differs in case alone is the same to a reader
     if relation.field == "places":
         # A question after a place that is called like a country would read as one after the country.
-        bearers.update(_key(sheet.title) for sheet in sheets)
-    return {subject: name for subject, name in names.items() if bearers[_key(name)] == 1}
+        bearers.update(sheet.title.casefold() for sheet in sheets)
+    return {subject: name for subject, name in names.items() if bearers[name.casefold()] == 1}
 
 
 def _answers(relation: Relation, sheets: dict[str, list[_Sheet]]) -> dict[str, list[str]]:
@@ -270,11 +263,6 @@ def _split_of(query_id: str) -> str:
 def _fraction(key: str) -> float:
     """A number in [0, 1) that depends on nothing but the key."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-
-
-def _key(name: str) -> str:
-    """Names that differ only in case are the same name to a reader."""
-    return name.casefold()
 
 
 def _describe(languages: tuple[str, ...]) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from importlib.resources import files
 
 import yaml
 from babel import Locale
-from babel.core import get_global
 from babel.dates import get_day_names
 
 from isoglot.data.worldfacts.facts import modern_zone
+from isoglot.languages.matching import script_of
 
 __all__ = ["Names", "Wordings", "load_wordings", "worldfacts_languages"]
 
@@ -78,7 +78,7 @@ class Names:
     """
 
     def __init__(self, language: str) -> None:
-        self._locale = Locale.parse(language, sep="-")
+        self._language, self._locale = language, Locale.parse(language, sep="-")
 
     def of(self, field: str, value: str) -> str | None:
         """Return the name of a value of a field of `facts.Territory`.
@@ -99,7 +99,7 @@ class Names:
 
     def _place(self, zone: str) -> str | None:
         city = self._cities.get(zone)
-        if city is None and self._is_latin:
+        if city is None and script_of(self._language) == "Latn":
             # The exemplar city is then the last part of the zone's name (UTS 35, part 4, "Using Time Zone
             # Names"): locales in Latin script list only the cities that they spell differently.
             city = zone.split("/")[-1].replace("_", " ")
@@ -109,8 +109,3 @@ class Names:
     def _cities(self) -> dict[str, str]:
         zones = self._locale.time_zones
         return {modern_zone(zone): zones[zone]["city"] for zone in zones if "city" in zones[zone]}
-
-    @cached_property
-    def _is_latin(self) -> bool:
-        likely = get_global("likely_subtags").get(self._locale.language, "")
-        return (self._locale.script or likely.split("_")[1]) == "Latn"

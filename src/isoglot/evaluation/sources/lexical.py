@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,15 @@ from isoglot.collections.collection import Collection
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.embed import texts_of
 from isoglot.evaluation.judgments import judgments_of
-from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
-from isoglot.evaluation.summary import Clock, result_of_ranks
+from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_ranks
 from isoglot.files import require
 from isoglot.languages.words import words_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["K1", "B", "evaluate_bm25"]
 
@@ -74,13 +76,11 @@ def evaluate_bm25(
     collection: Collection,
     *,
     name: str | None = None,
-    measures: Sequence[str] = DEFAULT_MEASURES,
-    bootstrap: int = 1000,
-    seed: int = 0,
     rank_correlation: bool = True,
     memory: int = DEFAULT_MEMORY,
     trec_run: str | Path | None = None,
     trec_depth: int = DEPTH,
+    **measuring: Unpack[Measuring],
 ) -> Result:
     """Evaluate BM25 (Robertson et al. 1994; Lucene's variant, k1 1.5, b 0.75) on a collection; geometry is None.
 
@@ -91,22 +91,19 @@ def evaluate_bm25(
 
     Args:
         collection: the collection.
-        name: what the result calls it; None for `bm25`. Other keywords are those of `evaluate`.
-        measures: rank measures.
-        bootstrap: draws for the confidence intervals.
-        seed: of the bootstrap.
+        name: what the result calls it; None for `bm25`.
         rank_correlation: whether to measure it.
         memory: bytes that a block of scores may take.
-        trec_run: a folder for TREC run files.
-        trec_depth: how many documents of each query they hold.
+        trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
+        trec_depth: how many documents of each query run files hold.
+        **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
         InputError: bm25s is not installed, a measure is unknown, or run files cannot be written.
     """
     bm25s = require("bm25s", "lexical", "bm25")
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debugging notes to be shown
-    for measure in measures:
-        parse_measure(measure)
+    check_measuring(measuring)
     rows = collection.judged_query_rows()
     judged = judgments_of(collection, rows)
     pool_writer = pair_writer = None
@@ -138,12 +135,5 @@ def evaluate_bm25(
         if writer is not None:
             writer.close()
     clock.lap("rank")
-    return result_of_ranks(
-        replace(ranks, language_rank=within.language_rank),
-        collection,
-        measures=measures,
-        bootstrap=bootstrap,
-        seed=seed,
-        name=name or "bm25",
-        clock=clock,
-    )
+    ranks = replace(ranks, language_rank=within.language_rank)
+    return result_of_ranks(ranks, collection, name=name or "bm25", clock=clock, **measuring)

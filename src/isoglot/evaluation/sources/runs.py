@@ -8,12 +8,12 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +24,14 @@ from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
-from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.ranks import unit_ranks, version_correlations
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
 from isoglot.evaluation.sources.run_writing import check_ids
-from isoglot.evaluation.summary import Clock, result_of_ranks
+from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_ranks
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["RunEntries", "evaluate_run", "ranks_of_run", "read_run"]
 
@@ -316,13 +318,11 @@ def evaluate_run(
     path: str | Path,
     collection: Collection,
     *,
-    measures: Sequence[str] = DEFAULT_MEASURES,
-    bootstrap: int = 1000,
-    seed: int = 0,
-    rank_correlation: bool = True,
     name: str | None = None,
+    rank_correlation: bool = True,
+    **measuring: Unpack[Measuring],
 ) -> Result:
-    """Evaluate the run file of any system; what is not described is as for `evaluate`, and geometry is None.
+    """Evaluate the run file of any system: the three settings and language bias; geometry is None.
 
     The run should rank the multilingual pool. Measures of a language pair are those of the run without the
     documents of other languages. A relevant document that the run does not have contributes nothing to rank
@@ -333,20 +333,14 @@ def evaluate_run(
     Args:
         path: the run file, see `read_run`.
         collection: the collection that was searched.
-        measures: rank measures.
-        bootstrap: draws for the confidence intervals.
-        seed: of the bootstrap.
-        rank_correlation: whether to measure it, where the run ranks the whole pool for every query.
         name: what the result calls the system; None for the run's tag.
-
-    Returns:
-        The result.
+        rank_correlation: whether to measure it, where the run ranks the whole pool for every query.
+        **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
         InputError: the run is not one of this collection (see `read_run`), or a measure is unknown.
     """
-    for measure in measures:
-        parse_measure(measure)
+    check_measuring(measuring)
     clock = Clock()
     judged = judgments_of(collection, collection.judged_query_rows())
     entries = read_run(path, collection)
@@ -354,12 +348,4 @@ def evaluate_run(
     ranks = ranks_of_run(entries, judged, correlation=rank_correlation and judged.has_versions)
     clock.lap("rank")
     _note_what_is_missing(Path(path), entries, ranks, collection)
-    return result_of_ranks(
-        ranks,
-        collection,
-        measures=measures,
-        bootstrap=bootstrap,
-        seed=seed,
-        name=name or entries.tag,
-        clock=clock,
-    )
+    return result_of_ranks(ranks, collection, name=name or entries.tag, clock=clock, **measuring)

@@ -1,10 +1,12 @@
-"""Settings of a run that are more than one value: a schedule, a term of the objective, code-switching."""
+"""What the keys of a run take: values that are more than a number or a word, and how they are read.
+
+Nothing heavy is imported before a value is used: the command line takes its flags from these fields.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,17 +17,18 @@ from pydantic import (
     PlainSerializer,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
-from isoglot.batching import CodeSwitcher
-from isoglot.batching.code_switching import Side
-from isoglot.collections import Collection
-from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.amounts import read_budget, read_size
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
-from isoglot.objectives import Term, term
+
+if TYPE_CHECKING:
+    from isoglot.batching import CodeSwitcher
+    from isoglot.collections import Collection
+    from isoglot.objectives import Term
 
 __all__ = [
+    "Attention",
     "Budget",
     "Budgets",
     "Bytes",
@@ -33,13 +36,59 @@ __all__ = [
     "DataSets",
     "Freeze",
     "LoraTargets",
+    "Pairing",
     "ScheduleConfig",
     "Strict",
     "Tags",
     "TermConfig",
+    "about",
+    "setting",
 ]
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(I?)B?", re.IGNORECASE)
+# as `isoglot.batching` and `isoglot.encoders` have them; the tests compare
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
+Pairing = Literal["row", "batch"]
+Side = Literal["query", "document", "both"]
+
+SAMPLE, BATCHES, OBJECTIVE, ENCODER = "Sample of the data", "Batches", "Objective", "Encoder"
+OPTIMISER, DEVICE, FOLDERS = "Optimiser", "Memory and precision", "Checkpoints and validation"
+
+
+def setting(
+    default: Any,
+    panel: str | None,
+    text: str,
+    *,
+    flag: str | None = None,
+    metavar: str | None = None,
+    several: bool = False,
+    commas: bool = False,
+    of: tuple[str, ...] = (),
+    **limits: Any,
+) -> Any:
+    """Declare a key of a run: its value, its flag on the command line, its line in the documentation.
+
+    Args:
+        default: its value if it is not given; ... if it must be.
+        panel: of the help, and part of the documentation, that it belongs to.
+        text: what it says, in a sentence.
+        flag: its flag, where that is not called as the key is.
+        metavar: what the flag takes, where that is not said by the type.
+        several: whether the flag may be repeated.
+        commas: whether the flag separates several values by commas.
+        of: the kinds of encoders that look at it, if others do not.
+        **limits: further arguments of `pydantic.Field`.
+    """
+    if of:
+        text = f"{text.removesuffix('.')} ({', '.join(of)})."
+    more: dict[str, Any] = {"panel": panel, "flag": flag, "metavar": metavar, "several": several, "commas": commas}
+    return Field(default, description=text, json_schema_extra=more | {"of": of}, **limits)
+
+
+def about(field: FieldInfo) -> dict[str, Any]:
+    """Return what `setting` was told of a field besides its value and its sentence."""
+    assert isinstance(field.json_schema_extra, dict)
+    return field.json_schema_extra
 
 
 class Strict(BaseModel):
@@ -87,6 +136,8 @@ class TermConfig(Strict):
         Raises:
             InputError: there is no such term, or it has no such setting.
         """
+        from isoglot.objectives import term
+
         return term(self.term, **(self.model_extra or {}))
 
 
@@ -107,19 +158,15 @@ class DataSetConfig(Strict):
 
 
 class CodeSwitchConfig(Strict):
-    """Code-switching: see `isoglot.CodeSwitcher`.
-
-    Attributes:
-        lexicons: files or folders of lexicons, and wordnets (`.tab` files), which are joined.
-        rate: probability that a word is replaced.
-        side: whether queries, documents or both are switched.
-    """
+    """Code-switching (`isoglot.CodeSwitcher`) by lexicons: files, folders of them and wordnets (`.tab`), joined."""
 
     lexicons: Annotated[
         list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value), Field(min_length=1)
-    ]
-    rate: float = Field(default=0.5, gt=0, le=1)
-    side: Side = "query"
+    ] = setting(
+        ..., BATCHES, "Replace words by these lexicons.", flag="--code-switch", metavar="PATH", several=True
+    )
+    rate: float = setting(0.5, BATCHES, "Share of the words replaced.", gt=0, le=1)
+    side: Side = setting("query", BATCHES, "Of what: query, document or both.")
 
     @model_validator(mode="before")
     @classmethod
@@ -134,6 +181,10 @@ class CodeSwitchConfig(Strict):
         Raises:
             InputError: a lexicon cannot be read, or none leads from a language of the collection to another.
         """
+        from isoglot.batching import CodeSwitcher
+        from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
+        from isoglot.data.lexicons.wordnet import wordnet_lexicons
+
         lexicons: list[Lexicon] = []
         wordnets = [path for path in self.lexicons if Path(path).suffix == ".tab"]
         for path in self.lexicons:
@@ -152,14 +203,7 @@ class CodeSwitchConfig(Strict):
 
 
 def _bytes(value: Any) -> Any:
-    """Read a size of memory: bytes, or a number with a unit, as in 4GB (10⁹ bytes each) or 4GiB (2³⁰)."""
-    if not isinstance(value, str):
-        return value
-    match = SIZE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("should be a number of bytes, or one with a unit, such as 4GB")
-    number, unit, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
+    return read_size(value) if isinstance(value, str) else value
 
 
 def _freeze(value: Any) -> Any:
@@ -182,23 +226,14 @@ def _tag(value: Any) -> str:
     if not isinstance(value, str):
         quoted = "'no' in quotes, if Norwegian is meant" if value is False else "a language's tag, such as sw"
         raise ValueError(f"{value!r} is no language: write {quoted}")
+    from isoglot.languages.tags import canonical_tag
+
     return canonical_tag(value)
 
 
 def _tags(value: Any) -> Any:
     """Read a list of languages."""
     return list(dict.fromkeys(_tag(one) for one in value)) if isinstance(value, list) else value
-
-
-def _budget(value: Any) -> Any:
-    """Read how many queries of a language are drawn; `all` is None."""
-    if value is None or value == "all":
-        return None
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError("should be a number of queries, or all")
 
 
 def _budgets(value: Any) -> Any:
@@ -211,7 +246,7 @@ def _budgets(value: Any) -> Any:
         if tag in budgets:
             raise ValueError(f"{tag} has two budgets: give one")
         try:
-            budget = _budget(number)
+            budget = read_budget(number)
         except ValueError as error:
             raise ValueError(f"the budget of {tag} {error}") from None
         budgets[tag] = "all" if budget is None else budget
@@ -250,7 +285,7 @@ DataSets = Annotated[
     AfterValidator(_weights_fit),
     PlainSerializer(_written_data_sets),
 ]
-Budget = Annotated[int | None, BeforeValidator(_budget)]
+Budget = Annotated[int | None, BeforeValidator(read_budget)]
 """Queries of a language; None for all."""
 Budgets = Annotated[dict[str, int | Literal["all"]], BeforeValidator(_budgets), Field(min_length=1)]
 """Canonical tag -> queries of the language."""

@@ -1,9 +1,12 @@
-"""Early warnings: a loss that is no number, a space that collapses, a temperature that ran into its bound."""
+"""What looks at a run while it lasts: early warnings, SIGTERM, and validations that get no better."""
 
 from __future__ import annotations
 
 import logging
 import math
+import signal
+import threading
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,8 +18,9 @@ from transformers import TrainerCallback
 
 from isoglot.batching import StepSampler
 from isoglot.errors import IsoglotError
+from isoglot.training.validation import less_is_better
 
-__all__ = ["Watch", "WatchMixin", "mean_cosine"]
+__all__ = ["StopEarly", "StopOnSignal", "TellValidation", "TrainingStopped", "Watch", "mean_cosine"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ never trained for retrieval, such as XLM-R, start at 0.99 and spread within them
 FEWEST_TEXTS = 16  # with fewer, the similarity of a query and its own document weighs too much
 LOOK_EVERY = 100  # steps, where logs are rarer
 SHOWN_IDS = 5
+AGREE_EVERY = 8  # steps; processes that asked each other at every step would wait for the device each time
 
 
 def mean_cosine(embeddings: Tensor) -> Tensor:
@@ -51,20 +56,48 @@ class Watch(TrainerCallback):
     for, so there losses are collected and looked at together, whenever something is logged, evaluated or saved, and
     at least every 100 steps.
 
+    A context manager: inside it losses are heard of as the objective computes them. It should be the last of the
+    callbacks, so that it sees what the others ask for.
+
     Args:
         sampler: of the batches; it says which texts a bad loss came from.
         loss: the objective. Its `last_batch` (an `EmbeddedBatch`), if it has one, is looked at for collapse.
 
     Raises:
-        IsoglotError: a loss is not finite (by `saw`, `check` and `on_step_end`).
+        IsoglotError: a loss is not finite (by `saw`, `check`, `on_step_end` and `on_epoch_end`).
     """
 
     def __init__(self, sampler: StepSampler, loss: nn.Module) -> None:
         self.sampler = sampler
         self.loss = loss
+        self._hook: Any = None
+        self._step = self._batch = 0  # of the optimiser, from 1; of the sampler
         self._pending: list[tuple[int, int, Tensor]] = []
         self._last: tuple[int, float] | None = None
         self._told: set[str] = set()
+
+    def __enter__(self) -> Watch:
+        self._hook = self.loss.register_forward_hook(self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Have the trainer leave losses as they are."""
+        # It would wait for the device at every step, and hide what the watch stops at.
+        args.logging_nan_inf_filter = False
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Count."""
+        self._step = state.global_step + 1
+        self._batch = state.global_step * args.gradient_accumulation_steps
+
+    def _hear(self, module: nn.Module, inputs: Any, loss: Tensor | dict[str, Tensor]) -> None:
+        total = torch.stack(list(loss.values())).sum() if isinstance(loss, dict) else loss
+        if total.requires_grad:  # else it is no training
+            self.saw(self._step, self._batch, total.detach())
+            self._batch += 1
 
     def saw(self, step: int, batch: int, loss: Tensor) -> None:
         """Take note of a loss.
@@ -111,6 +144,8 @@ class Watch(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at what the device has computed, every now and then."""
         step = state.global_step
+        if control.should_save:  # no checkpoint of spoilt weights
+            self.check()
         look = control.should_log or control.should_evaluate or step % LOOK_EVERY == 0
         if not look and not control.should_training_stop:
             return
@@ -118,6 +153,10 @@ class Watch(TrainerCallback):
         if state.is_world_process_zero:
             self._watch_space(step, state.max_steps)
             self._watch_temperatures(step)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look at all losses: a checkpoint may follow."""
+        self.check()
 
     def _watch_space(self, step: int, steps: int) -> None:
         batch = getattr(self.loss, "last_batch", None)
@@ -156,43 +195,104 @@ def _tags(languages: tuple[str, ...], indices: np.ndarray) -> str:
     return found[0] if len(found) == 1 else f"{len(found)} languages"
 
 
-class WatchMixin:
-    """Lets a trainer be watched; goes before `CheckpointMixin` among the bases, and needs its `sampler` first."""
+class TrainingStopped(IsoglotError):
+    """Training was asked to stop and did, after saving a checkpoint: no failure."""
 
-    args: Any
-    state: Any
-    sampler: StepSampler
-    loss: nn.Module
-    current_gradient_accumulation_steps: int
+    exit_code = 0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._watch: Watch | None = None
-        self._part = (-1, 0)  # the step, and which of its batches
 
-    def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Train, watched."""
-        # It would wait for the device at every step, and hide what the watch stops at.
-        self.args.logging_nan_inf_filter = False
-        if self._watch is not None:
-            self.remove_callback(self._watch)  # type: ignore[attr-defined]
-        self._watch = Watch(self.sampler, self.loss)
-        self.add_callback(self._watch)  # type: ignore[attr-defined]
-        return super().train(*args, **kwargs)  # type: ignore[misc]
+class StopOnSignal(TrainerCallback):
+    """Has the trainer save a checkpoint and stop after the step in which SIGTERM arrives.
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Make the forward and the backward pass of a batch, and look at the loss."""
-        loss: Tensor = super().training_step(*args, **kwargs)  # type: ignore[misc]
-        step = self.state.global_step
-        part = self._part[1] + 1 if self._part[0] == step else 0
-        self._part = (step, part)
-        parts = self.args.gradient_accumulation_steps
-        if self._watch is not None:
-            self._watch.saw(step + 1, step * parts + part, loss * self.current_gradient_accumulation_steps)
-        return loss
+    A context manager: the signal is heard inside it, by the main thread only, as Python asks; then the old handler
+    is put back. Of several processes it is enough that one gets the signal.
 
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        """Save a checkpoint, unless the loss has become no number since the last one."""
-        if self._watch is not None:
-            self._watch.check()
-        super()._save_checkpoint(*args, **kwargs)  # type: ignore[misc]
+    Attributes:
+        asked: whether the signal has come.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._old: Any = None
+        self._installed = False
+
+    def __enter__(self) -> StopOnSignal:
+        if threading.current_thread() is threading.main_thread():
+            self._old = signal.signal(signal.SIGTERM, self._hear)
+            self._installed = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._installed:
+            # None: the old handler was not set from Python, and cannot be put back by it
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if self._old is None else self._old)
+            self._installed = False
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop if the signal has come, to this process or to another one."""
+        if args.world_size > 1:
+            if state.global_step % AGREE_EVERY:
+                return
+            asked = torch.tensor(float(self.asked), device=args.device)
+            torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)
+            self.asked = bool(asked.item())
+        if self.asked and state.global_step < state.max_steps:
+            control.should_save = True
+            control.should_training_stop = True
+
+
+class TellValidation(TrainerCallback):
+    """Says in one line what each validation came to.
+
+    Args:
+        measure: the measure told.
+    """
+
+    def __init__(self, measure: str) -> None:
+        self.measure = measure
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
+        """Tell it."""
+        value = metrics.get(f"eval_{self.measure}")
+        if value is not None and state.is_world_process_zero:
+            logger.info("step %d of %d: %s is %.4g", state.global_step, state.max_steps, self.measure, value)
+
+
+class StopEarly(TrainerCallback):
+    """Ends a run after so many validations in a row that were no better than the best one before them.
+
+    They are counted in the log, which every checkpoint holds, so a run that continues stops where it would have
+    stopped. (transformers' `EarlyStoppingCallback` keeps a count of its own, which is restored together with the
+    trainer's flags: a run that a signal stopped would stop again at once.)
+
+    Args:
+        measure: what is to improve.
+        patience: how many validations.
+
+    Attributes:
+        stopped_at: the step at which the run was ended; None if it was not.
+        reason: why, in words.
+    """
+
+    def __init__(self, measure: str, patience: int) -> None:
+        self.measure = measure
+        self.patience = patience
+        self.stopped_at: int | None = None
+        self.reason: str | None = None
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Count, and stop."""
+        key, sign = f"eval_{self.measure}", -1 if less_is_better(self.measure) else 1
+        found = [(entry["step"], sign * entry[key]) for entry in state.log_history if key in entry]
+        best = max(range(len(found)), key=lambda at: found[at][1], default=0)  # the first of equal ones
+        if len(found) - 1 - best < self.patience or state.global_step >= state.max_steps:
+            return
+        control.should_training_stop = True
+        control.should_save = False  # from a checkpoint of this step a killed run would go on beyond it
+        self.stopped_at = state.global_step
+        self.reason = f"{self.measure} was no better than at step {found[best][0]:,} in {self.patience} validations"
+        if state.is_world_process_zero:
+            logger.info("stopped early at step %d of %d: %s", state.global_step, state.max_steps, self.reason)

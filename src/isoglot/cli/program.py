@@ -1,4 +1,4 @@
-"""`main`: runs a command and turns every ending into an exit status and one sentence."""
+"""The program: its commands, and `main`, which turns every ending into an exit status and one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from typing import Any
 
 import typer
 
+from isoglot.cli import catalogue, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
+from isoglot.cli.compare import compare
+from isoglot.cli.evaluate import evaluate
+from isoglot.cli.mine import mine
 from isoglot.cli.state import state
+from isoglot.cli.study import demo
+from isoglot.cli.train import train
 from isoglot.errors import IsoglotError
 
 # typer carries its own copy of click and does not export the base of its usage errors
@@ -26,8 +32,6 @@ BAD_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
 
 
 def _app() -> typer.Typer:
-    from isoglot.cli import catalogue, commands, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
-
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -46,7 +50,8 @@ def _app() -> typer.Typer:
         state.quiet, state.debug = quiet, debug
         _set_up_logging(quiet)
 
-    commands.register(app)
+    for command in (demo, train, evaluate, compare, mine):
+        app.command()(command)
     app.add_typer(data.app, name="data")
     app.add_typer(study.app, name="study")
     return app
