@@ -172,14 +172,15 @@ def plan_arm(
             raise InputError(f"{place}: its stages take {steps} steps in all, other arms {others}: make them equal")
     dropped: set[str] = set()
 
-    def read(settings: Overrides) -> tuple[TrainConfig, ...]:
+    def read(settings: Overrides, check: bool = True) -> tuple[TrainConfig, ...]:
         """Return the stages, some settings in place of their own."""
         stages = []
         for one in given:
             stage = _parse({**one, **settings}, place)
             if encoder is not None:
                 stage = _for_encoder(stage, encoder, dropped, keep=settings)
-            _check(stage, place, trained)
+            if check:
+                _check(stage, place, trained)
             stages.append(stage)
         return tuple(stages)
 
@@ -194,7 +195,7 @@ def plan_arm(
     elif arm.trials is not None:
         raise InputError(f"{place}.trials: the profile has no tuning")
     tried = tuple(Trial(settings, read(settings)) for settings in trials)
-    planned = ArmPlan(name, arm, trained, read({}), tried)
+    planned = ArmPlan(name, arm, trained, read({}, check=not trials), tried)
     for kind, named, known in (
         ("data source", [*planned.sets, *planned.sources], profile.data),
         ("lexicon", planned.lexicons, profile.lexicons),

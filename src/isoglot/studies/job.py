@@ -13,7 +13,8 @@ from typing import Any
 from isoglot.collections.fingerprint import hash_of
 from isoglot.measures import SETTINGS
 from isoglot.studies.arms import ArmPlan, effective, training_sets
-from isoglot.studies.recipe import DataSource, Evaluation, GpuEstimate, LexiconSource, Tuning
+from isoglot.studies.library import Library
+from isoglot.studies.recipe import Evaluation, GpuEstimate, Tuning
 from isoglot.training import TrainConfig
 
 __all__ = [
@@ -96,22 +97,18 @@ class Workshop:
 
     Attributes:
         runs: folder of the runs.
-        sources: the recipe's data.
-        folders: where relative paths of it are looked up.
+        library: the recipe's data.
         copies: data source -> folder that it is written to, for domain batches and for validation.
         lexicons: lexicon -> files and folders.
-        lexicon_sources: the recipe's.
         threads: of each process, on a CPU; None for as many as torch takes.
         keep_models: whether trained models stay.
         environment: environment variables of worker processes.
     """
 
     runs: Path
-    sources: dict[str, DataSource]
-    folders: list[Path]
+    library: Library
     copies: dict[str, str] = field(default_factory=dict)
     lexicons: dict[str, list[str]] = field(default_factory=dict)
-    lexicon_sources: dict[str, LexiconSource] = field(default_factory=dict)
     threads: int | None = None
     keep_models: bool = False
     environment: dict[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,6 +88,10 @@ class Library:
         self._loaded: dict[str, Collection] = {}
         self._absent: dict[str, str] = {}
         self._forms: dict[tuple[Path, str, Reading], Splits] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Go to another process without the collections, which that reads when it needs them."""
+        return {**vars(self), "_loaded": {}, "_forms": {}}
 
     def find(self, path: str) -> Path | None:
         """Return where a relative path of the recipe is; None if nowhere."""

@@ -38,17 +38,20 @@ class Bench:
 
     Attributes:
         workshop: of the study.
-        library: its collections.
         tokenizers: of static encoders, by what they were learned from.
         joined: several data sets as one, by their names.
         distilled: static encoders made from pretrained ones, by what they were made of.
     """
 
     workshop: Workshop
-    library: Library
     tokenizers: dict[Any, Tokenizer] = field(default_factory=dict)
     joined: dict[tuple[str, ...], Collection] = field(default_factory=dict)
     distilled: dict[Any, SentenceTransformer] = field(default_factory=dict)
+
+    @property
+    def library(self) -> Library:
+        """The collections of the study."""
+        return self.workshop.library
 
     def training_data(self, job: Job, stage: int) -> Collection:
         """Return what a stage is trained on: a sample, where the arm asks for one."""

@@ -159,12 +159,10 @@ class _Made:
             beside = recipe_path(given).resolve().parent
         folders = data_folders(beside, recipe.data_folder)
         self.data: Data = resolve_data(self.plan, folders, by_name=by_name)
-        profile, on_cores = self.plan.profile, request.profile != "benchmark"
+        on_cores = request.profile != "benchmark"
         self.workshop = Workshop(
             runs=self.out / "runs",
-            sources=dict(profile.data),
-            folders=folders,
-            lexicon_sources=dict(profile.lexicons),
+            library=self.data.library,
             threads=CPU_THREADS if on_cores else None,
             keep_models=request.keep_models,
             environment={"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"} if on_cores else {},
