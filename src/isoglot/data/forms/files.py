@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import reprlib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-
-import langcodes
 
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
@@ -30,25 +27,15 @@ __all__ = [
     "json_lines",
     "json_records",
     "optional_text",
-    "principal_tag",
     "reporting",
     "shown",
-    "split_of",
     "tag",
     "take",
     "text_lines",
     "texts",
 ]
 
-SPLIT_WORD = re.compile(r"(?:^|[._-])(train|training|dev|validation|valid|test)(?=[._-]|$)")
-SPLITS = {"training": "train", "validation": "dev", "valid": "dev"}
 NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", bool: "true or false"}
-
-
-def split_of(path: Path) -> str | None:
-    """Return the split that a file's name tells: train (`training`), dev (`validation`) or test; None if none."""
-    found = SPLIT_WORD.search(path.name)
-    return None if found is None else SPLITS.get(found[1], found[1])
 
 
 def default_tag(language: str | None, source: Path) -> str:
@@ -77,11 +64,18 @@ def files_of(source: Path, wanted: Callable[[Path], bool], expected: str) -> lis
         return [source]
     if not source.is_dir():
         raise InputError(f"{source} is missing: expected {expected}, or a folder of such files")
-    candidates = (*source.glob("*"), *source.glob("*/*"))
-    paths = [path for path in candidates if not path.name.startswith(".") and wanted(path) and path.is_file()]
+    paths = sorted(
+        path
+        for path in source.rglob("*")
+        if not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and wanted(path)
+        and path.is_file()
+    )
     if not paths:
         raise InputError(f"{source} holds no file like {expected}")
-    return sorted(paths)
+    if twice := next((path for path in paths if path.with_name(f"{path.name}.gz") in paths), None):
+        raise InputError(f"{twice} is there twice, also as {twice.name}.gz: remove one of them")
+    return paths
 
 
 @contextmanager
@@ -301,15 +295,3 @@ def tag(text: str) -> str:
         return canonical_tag(text)
     except ValueError:
         raise Bad("not a language tag", shown(text)) from None
-
-
-def principal_tag(code: str) -> str:
-    """Return the tag of an ISO 639-3 code, of a macrolanguage's principal member (CLDR) the macrolanguage's.
-
-    `arb` is `ar`, `cmn` is `zh`, `prs` is `fa-AF`; variants are kept: `zho-CN` is `zh-CN`, `srp-Latn` is `sr-Latn`.
-
-    Raises:
-        Bad: the code is no language's.
-    """
-    tag(code)
-    return tag(langcodes.standardize_tag(code, macro=True))

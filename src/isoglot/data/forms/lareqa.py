@@ -11,10 +11,12 @@ from typing import Any, get_args
 
 from isoglot.collections.collection import Collection
 from isoglot.data.forms.files import Bad, check_id, reporting, shown, take
+from isoglot.data.forms.names import stem_of
 from isoglot.data.forms.rows import Candidates, Reading, Rows
 from isoglot.data.forms.squad import paragraphs
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.names import is_also_a_word, language_in_name
+from isoglot.languages.tags import read_tag
 
 __all__ = ["is_lareqa", "read_lareqa"]
 
@@ -23,7 +25,13 @@ def is_lareqa(folder: Path) -> bool:
     """Tell whether a folder holds one JSON file per language, and none of the files of a collection."""
     if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
         return False
-    return any(folder.glob("[a-z][a-z].json"))
+    names = [stem_of(path.name) for path in _json_files(folder)]
+    return any(language_in_name(name) and not is_also_a_word(name) for name in names)
+
+
+def _json_files(folder: Path) -> list[Path]:
+    paths = (*folder.glob("*.json"), *folder.glob("*.json.gz"))
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def read_lareqa(
@@ -81,7 +89,7 @@ def _files(source: Path, language: str | None) -> dict[str, Path]:
     if source.is_dir():
         if language is not None:
             raise InputError(f"{source} is a folder: its file names give the languages; leave --lang out")
-        paths = sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
+        paths = _json_files(source)
         if not paths:
             raise InputError(f"{source} has no files named <language>.json, such as de.json")
     elif source.is_file():
@@ -90,11 +98,9 @@ def _files(source: Path, language: str | None) -> dict[str, Path]:
         raise InputError(f"{source} is missing: expected a folder with a file <language>.json per language")
     files: dict[str, Path] = {}
     for path in paths:
-        try:
-            tag = canonical_tag(path.stem if language is None else language)
-        except ValueError as error:
-            where = f"{path}: its name does not say the language" if language is None else "--lang"
-            raise InputError(f"{where}: {error}; a file is named like de.json or zh-CN.json") from None
+        tag = language_in_name(stem_of(path.name)) if language is None else read_tag(language, "--lang")
+        if tag is None:
+            raise InputError(f"{path}: its name does not say the language, as de.json or zh-CN.json does")
         if tag in files:
             raise InputError(f"{files[tag]} and {path} are both of the language {tag}; keep one")
         files[tag] = path

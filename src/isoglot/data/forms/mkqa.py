@@ -40,10 +40,14 @@ def read_mkqa(source: Path, reading: Reading) -> Splits:
             no answer.
     """
     rows = Rows(source, reading)
-    for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "mkqa.jsonl.gz"):
-        for place, entry in json_lines(path, rows.problems):
-            with reporting(rows.problems, place):
-                _add_question(rows, entry)
+    path, *others = files_of(source, lambda path: path.name.endswith(ENDINGS), "mkqa.jsonl.gz")
+    if others:
+        raise InputError(
+            f"{source} holds several files, {path.name} and {others[0].name}: give one of them, or remove one"
+        )
+    for place, entry in json_lines(path, rows.problems):
+        with reporting(rows.problems, place):
+            _add_question(rows, entry)
     if reading.corpus is None:
         return rows.splits(form="mkqa", documents="answers")
     if reading.split is not None:

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.files import Bad, default_tag, files_of, identifier, json_file, reporting, split_of, take
+from isoglot.data.forms.files import Bad, identifier, json_file, reporting, take
+from isoglot.data.forms.names import SourceFile, language_of, source_files
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag, read_tag
+from isoglot.languages.tags import read_tag
 
 __all__ = ["paragraphs", "read_squad"]
 
 MLQA = re.compile(r"^(dev|test)-context-([A-Za-z_-]+)-question-([A-Za-z_-]+)\.json(\.gz)?$")
-LANGUAGE = re.compile(r"^(?:.*\.)?([A-Za-z]{2,3}(?:[_-][A-Za-z]{2,4})?)\.json(?:\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -122,25 +122,17 @@ def _files(source: Path, language: str | None) -> list[_File]:
     Raises:
         InputError: there is none, or a name does not tell the language and it is not given.
     """
-    paths = files_of(source, lambda path: path.name.endswith((".json", ".json.gz")), "xquad.de.json or train.json")
-    return [_describe(path, language, alone=path == source) for path in paths]
+
+    def wanted(path: Path) -> bool:
+        return path.name.endswith((".json", ".json.gz"))
+
+    files = source_files(source, wanted, "xquad.de.json or train.json")
+    return [_describe(file, source, language) for file in files]
 
 
-def _describe(path: Path, language: str | None, alone: bool) -> _File:
-    split = split_of(path)
-    if found := MLQA.match(path.name):
-        context, question = (read_tag(found[part], str(path)) for part in (2, 3))
-        return _File(path, None if alone else split, context, question)
-    found = LANGUAGE.match(path.name)
-    named = None
-    if found and split_of(Path(found[1])) is None:  # dev is a split here, not the language Domung
-        try:
-            named = canonical_tag(found[1])
-        except ValueError:
-            named = None
-    if language is not None or named is None:
-        given = default_tag(language, path)
-        if named is not None and named != given and not alone:
-            raise InputError(f"{path} is of the language {named} by its name; leave --lang out")
-        named = given
-    return _File(path, None if alone else split, named, named)
+def _describe(file: SourceFile, source: Path, given: str | None) -> _File:
+    if found := MLQA.match(file.path.name):
+        context, question = (read_tag(found[part], str(file.path)) for part in (2, 3))
+        return _File(file.path, file.split, context, question)
+    language = language_of(file, source, given)
+    return _File(file.path, file.split, language, language)
