@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import platform
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -27,7 +29,9 @@ __all__ = [
     "held_alone",
     "new_file",
     "new_folder",
+    "opened",
     "read_result_file",
+    "read_text",
     "refuse_taken",
     "require",
     "versions",
@@ -112,6 +116,42 @@ def held_alone(path: str | Path, told: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, unpacking it if it is gzipped, whatever its name.
+
+    Raises:
+        InputError: it cannot be read, or what is packed in it is damaged: also while it is read in the block.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if packed:
+                with gzip.open(file, "rb") as unpacked:
+                    yield unpacked  # type: ignore[misc]
+            else:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is damaged: {error}; get it again") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Return what a text file holds, without a byte order mark; it may be gzipped.
+
+    Raises:
+        InputError: it cannot be read, is damaged, or is not UTF-8.
+    """
+    with opened(path) as file:
+        raw = file.read()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
 
 
 @contextmanager

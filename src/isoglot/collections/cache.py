@@ -21,6 +21,7 @@ import xxhash
 
 from isoglot.collections.arrow import keep_in_memory, map_table, one_chunk, without_empty, write_arrow
 from isoglot.collections.building import Texts
+from isoglot.collections.layout import is_parquet
 from isoglot.collections.parquet import uncompressed_size
 from isoglot.errors import InputError
 from isoglot.files import default_cache
@@ -30,15 +31,21 @@ __all__ = ["LARGE", "Shelf", "is_large"]
 logger = logging.getLogger(__name__)
 
 LARGE = 128 * 2**20  # bytes of text from which a collection is mapped from disk instead of held in memory
-FORMAT = 1  # changes whenever what is kept does, or what is checked
+PACKED = 3  # times that text is larger than when it is gzipped, about
+FORMAT = 2  # changes whenever what is kept does, or what is checked
 UNUSED_DAYS = 30
 STEP = 4 * 2**20
 
 
 def is_large(paths: Iterable[Path]) -> bool:
     """Tell whether text files hold so much that they are better mapped than held in memory."""
-    sizes = (uncompressed_size(path) if path.suffix == ".parquet" else path.stat().st_size for path in paths)
-    return sum(sizes) >= LARGE
+    return sum(map(_size, paths)) >= LARGE
+
+
+def _size(path: Path) -> int:
+    if is_parquet(path):
+        return uncompressed_size(path)
+    return path.stat().st_size * (PACKED if path.suffix == ".gz" else 1)
 
 
 def _content(path: Path) -> str:

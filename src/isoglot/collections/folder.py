@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,15 @@ from isoglot.collections.building import (
 from isoglot.collections.cache import Shelf, is_large
 from isoglot.collections.collection import TRANSLATIONS, Collection
 from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
+from isoglot.collections.layout import (
+    STEMS,
+    collection_folders,
+    folder_name,
+    is_parquet,
+    qrel_files,
+    splits_of,
+    text_file,
+)
 from isoglot.collections.parquet import read_parquet_qrels, read_parquet_texts
 from isoglot.collections.problems import Problems
 from isoglot.collections.select import only_judged
@@ -45,35 +54,10 @@ __all__ = [
 
 IntArray = NDArray[np.integer[Any]]
 
-STEMS = {"documents": "corpus", "queries": "queries"}
-SPLIT_NAMES = ("train", "dev", "test")
-
-
-def folder_name(folder: Path) -> str:
-    """Return what a collection without a name is called: its folder, with the parent's if that is a split."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}/{folder.name}" if folder.name in SPLIT_NAMES else folder.name
-
-
-def _qrel_files(folder: Path) -> dict[str | None, Path]:
-    """Return the judgment files by split; the key None is the one file without a split."""
-    for suffix in (".parquet", ".tsv"):
-        if (single := folder / f"qrels{suffix}").is_file():
-            return {None: single}
-    found: dict[str | None, Path] = {}
-    for suffix in (".tsv", ".parquet"):
-        found.update({path.stem: path for path in sorted((folder / "qrels").glob(f"*{suffix}"))})
-    return found
-
-
-def splits_of(folder: str | Path) -> tuple[str, ...]:
-    """Return the names of the splits a collection folder has; empty if its judgments are in one file."""
-    return tuple(split for split in _qrel_files(Path(folder)) if split is not None)
-
 
 def _pick_split(folder: Path, split: str | None, prefer: str | None) -> str | None:
-    """Return the key in `_qrel_files` of the judgments to read."""
-    files = _qrel_files(folder)
+    """Return the key in `qrel_files` of the judgments to read."""
+    files = qrel_files(folder)
     if split is not None:
         if split in files or not files:
             return split
@@ -100,14 +84,6 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     if not isinstance(said := (metadata or {}).get(TRANSLATIONS, False), bool):
         raise InputError(f"{path}: {TRANSLATIONS!r} is {said!r}; it must be true or false")
     return metadata or {}
-
-
-def _text_file(folder: Path, kind: str) -> Path:
-    stem = STEMS[kind]
-    for suffix in (".parquet", ".jsonl"):
-        if (path := folder / f"{stem}{suffix}").is_file():
-            return path
-    raise InputError(f"{folder} is not a collection: it has no {stem}.jsonl and no {stem}.parquet")
 
 
 def read_collection(
@@ -160,7 +136,7 @@ def read_splits(
         InputError: as for `read_collection`.
     """
     folder = Path(folder)
-    return _read(folder, list(_qrel_files(folder)), language, lenient, label)
+    return _read(folder, list(qrel_files(folder)), language, lenient, label)
 
 
 def read_documents(folder: str | Path, *, language: str | None = None, lenient: bool = False) -> Collection:
@@ -175,7 +151,7 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
         InputError: there is no such file, or it is not as it should be.
     """
     folder = Path(folder)
-    files = {"documents": _text_file(folder, "documents")}
+    files = {"documents": text_file(folder, "documents")}
     reading = _Reading(files, _default_language(language), Problems(str(folder), lenient))
     collection = build_collection(
         reading.read_texts("documents", keep_in_memory),
@@ -196,15 +172,15 @@ def _read(
     if not folder.is_dir():
         kind = "a file, not a folder" if folder.exists() else "missing"
         raise InputError(f"the collection {folder} is {kind}")
-    files = _qrel_files(folder)
+    files = qrel_files(folder)
     if not files:
         for kind in STEMS:  # without texts it is no collection at all
-            _text_file(folder, kind)
+            text_file(folder, kind)
         raise InputError(f"{folder} has no judgments: expected qrels.tsv, qrels/<split>.tsv or qrels.parquet")
     default = _default_language(language)
     metadata = _read_metadata(folder)
     qrels = {split: files[split] for split in splits}
-    texts = {kind: _text_file(folder, kind) for kind in STEMS}
+    texts = {kind: text_file(folder, kind) for kind in STEMS}
     reading = _Reading(texts, default, Problems(label or str(folder), lenient))
     name = str(metadata.get("name") or folder_name(folder))
     large = is_large(texts.values())
@@ -272,13 +248,13 @@ class _Reading:
     def read_texts(self, kind: str, keep: Keep) -> pa.Table:
         """Read "documents" or "queries"."""
         path = self.texts[kind]
-        read = read_texts if path.suffix == ".jsonl" else read_parquet_texts
+        read = read_parquet_texts if is_parquet(path) else read_texts
         table, self.numbers[path] = read(path, TEXT_COLUMNS[kind], self.problems, self.language, keep)
         return table
 
     def read_qrels(self, path: Path) -> pa.Table:
         """Read a file of judgments."""
-        read = read_qrels if path.suffix == ".tsv" else read_parquet_qrels
+        read = read_parquet_qrels if is_parquet(path) else read_qrels
         table, self.numbers[path] = read(path, self.problems)
         return table
 
@@ -289,28 +265,9 @@ class _Reading:
             path = qrels if qrels and kind == "qrels" else self.texts[kind]
             numbers = self.numbers[path]
             number = row + 1 if numbers is None else numbers[row]
-            return f"{path.name} {'row' if path.suffix == '.parquet' else 'line'} {number}"
+            return f"{path.name} {'row' if is_parquet(path) else 'line'} {number}"
 
         return told
-
-
-def collection_folders(folder: Path, parts: Iterable[str] = ()) -> dict[str | None, Path]:
-    """Return the collection folders in a folder: itself, or one for each split or part, in folders named so.
-
-    Args:
-        folder: where to look.
-        parts: names of parts besides train, dev and test.
-
-    Returns:
-        Part (None: the folder itself) -> folder; empty if there is none.
-    """
-
-    def holds_one(path: Path) -> bool:
-        return any((path / f"corpus.{suffix}").is_file() for suffix in ("jsonl", "parquet"))
-
-    if holds_one(folder):
-        return {None: folder}
-    return {name: folder / name for name in (*SPLIT_NAMES, *parts) if holds_one(folder / name)}
 
 
 def only_split_of(splits: Mapping[str | None, Collection], source: Path) -> Collection:
@@ -357,11 +314,11 @@ def share_cached(source: str | Path, to: str | Path, *, language: str | None = N
     """
     folders = (Path(source), Path(to))
     (documents, queries), (new_documents, new_queries) = (
-        tuple(_text_file(folder, kind) for kind in STEMS) for folder in folders
+        tuple(text_file(folder, kind) for kind in STEMS) for folder in folders
     )
     if not is_large((documents, queries)) or not is_large((new_documents, new_queries)):
         return
-    qrels, new_qrels = (_qrel_files(folder) for folder in folders)
+    qrels, new_qrels = (qrel_files(folder) for folder in folders)
     here = Shelf(documents, queries, qrels.values(), _default_language(language))
     there = Shelf(new_documents, new_queries, new_qrels.values())
     here.link_to(there, {path: new_qrels[split] for split, path in qrels.items()})

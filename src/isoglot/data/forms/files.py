@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import reprlib
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
+from isoglot.files import opened, read_text
 from isoglot.languages.tags import canonical_tag, read_tag
 
 __all__ = [
@@ -78,36 +77,14 @@ def files_of(source: Path, wanted: Callable[[Path], bool], expected: str) -> lis
     return paths
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, unpacking it if it is gzipped; what goes wrong while it is read is an `InputError`."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if packed:
-                with gzip.open(file, "rb") as unpacked:
-                    yield unpacked  # type: ignore[misc]
-            else:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is damaged: {error}; get it again") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-
-
 def json_file(path: Path) -> Any:
     """Return what a JSON file holds.
 
     Raises:
         InputError: it cannot be read, or is not JSON.
     """
-    with _opened(path) as file:
-        raw = file.read()
     try:
-        return json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
+        return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from None
 
@@ -118,7 +95,7 @@ def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: the file cannot be read.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         for number, raw in enumerate(file, start=1):
             if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
                 raw = raw[3:]
@@ -134,7 +111,7 @@ def count_lines(path: Path) -> int:
     Raises:
         InputError: the file cannot be read.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return sum(1 for _ in file)
 
 
@@ -164,7 +141,7 @@ def json_records(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     Raises:
         InputError: the file cannot be read, or is neither.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start.startswith(b"["):
         yield from json_lines(path, problems)
