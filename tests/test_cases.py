@@ -10,6 +10,7 @@ import pytest
 
 from isoglot.cli import main
 from isoglot.collections import read_collection, splits_of
+from isoglot.collections.writing import qrels_table
 
 ROOT = Path(__file__).parents[1]
 CASES = Path(os.environ.get("ISOGLOT_SHARED_CASES") or ROOT.parent / "shared" / "cases")
@@ -43,6 +44,15 @@ def _(folder: Path, empty: Path) -> None:
     assert convert(folder / "val.json", "squad", empty / "out") == 2
     assert convert(folder / "heq", "squad", empty / "out", "--lang", "he") == 0
     assert splits_of(empty / "out") == ("dev", "test")
+
+
+@case("06-passages-quotes")
+def _(folder: Path, empty: Path) -> None:
+    options = ("--corpus", str(folder / "psgs.tsv"), "--lang", "en")
+    assert convert(folder / "mkqa.jsonl", "mkqa", empty / "out", *options) == 0
+    read = read_collection(empty / "out")
+    assert read.documents["_id"].to_pylist() == ["1", "2", "3", "4", "5"]
+    assert ("2", "3") in {(row["query-id"], row["corpus-id"]) for row in qrels_table(read).to_pylist()}
 
 
 @case("07-dpr-several-sets")
