@@ -86,6 +86,7 @@ def _is_quoted(source: Path) -> bool:
     bad_line = None  # not three fields, were there no quotes
     several_lines = None  # a row over several lines, were there quotes
     bad_row = None  # quoted as CSV is not
+    odd = False  # a row with quotes has not three fields, as CSV
     lines = ((number, line) for number, line in text_lines(source, Problems(str(source), lenient=True)) if line)
 
     def counted() -> Iterator[tuple[int, str]]:
@@ -101,16 +102,15 @@ def _is_quoted(source: Path) -> bool:
         if not ROW.fullmatch(row):
             bad_row = number
             break
+        odd = odd or len(FIELDS.findall(row)) != COLUMNS
         if several_lines is None and "\n" in row:
             several_lines = number
-    if bad_row is None and several_lines is None:
-        return True
     for _ in counted() if bad_line is None else ():
-        pass
-    if bad_row is None and bad_line is not None:
-        return True
-    if bad_row is not None and bad_line is None:
+        pass  # the lines after a bad row
+    if bad_line is None and (bad_row is not None or odd):
         return False
+    if bad_row is None and (several_lines is None or bad_line is not None):
+        return True
     remedy = "write it by csv.writer, with all its quotes, or as lines of corpus.jsonl"
     if bad_row is None:
         raise InputError(
