@@ -62,6 +62,14 @@ def _(folder: Path, empty: Path) -> None:
     assert sizes == {"train": 7, "dev": 4}
 
 
+@case("08-language-codes")
+def _(folder: Path, empty: Path) -> None:
+    read = read_collection(folder / "tags")
+    assert len(read.languages) == 4
+    assert (read.pair_counts > 0).sum() == 16
+    assert main(["data", "check", str(folder / "tags"), "--no-near"]) == 0
+
+
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_case(name: str, tmp_path: Path) -> None:
     if not (CASES / name).is_dir():

@@ -25,6 +25,7 @@ from isoglot.collections.layout import is_parquet
 from isoglot.collections.parquet import uncompressed_size
 from isoglot.errors import InputError
 from isoglot.files import default_cache
+from isoglot.languages.tags import Tags
 
 __all__ = ["LARGE", "Shelf", "is_large"]
 
@@ -79,17 +80,18 @@ class Shelf:
         documents: the file of documents.
         queries: the file of queries.
         qrels: the files of judgments.
-        language: tag given to texts that have none.
+        tags: how the tags of languages are read.
     """
 
-    def __init__(self, documents: Path, queries: Path, qrels: Iterable[Path], language: str | None = None) -> None:
+    def __init__(self, documents: Path, queries: Path, qrels: Iterable[Path], tags: Tags) -> None:
         self.root = default_cache() / "collections"
         self._begun: Path | None = None
         paths = (documents, queries, *qrels)
         self._states = _states(paths)
         self._contents = {path: f"{path.suffix[1:]}-{_content(path)}" for path in paths}
         parts = [self._contents[path] for path in (documents, queries)]
-        names = [_name(f"isoglot {FORMAT}", *parts, tag) for tag in ("", language or "")]
+        kind = f"isoglot {FORMAT}{', tags kept' if tags.keep else ''}"
+        names = [_name(kind, *parts, tag) for tag in ("", tags.default or "")]
         # what was read without a default language needed none
         self.folder = self.root / (names[0] if (self.root / names[0]).is_dir() else names[1])
 

@@ -23,7 +23,7 @@ from isoglot.collections.building import (
     number_judgments,
 )
 from isoglot.collections.cache import Shelf, is_large
-from isoglot.collections.collection import TRANSLATIONS, Collection
+from isoglot.collections.collection import KEEP_TAGS, TRANSLATIONS, Collection
 from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
 from isoglot.collections.layout import (
     STEMS,
@@ -38,7 +38,8 @@ from isoglot.collections.parquet import read_parquet_qrels, read_parquet_texts
 from isoglot.collections.problems import Problems
 from isoglot.collections.select import only_judged
 from isoglot.errors import InputError
-from isoglot.languages.tags import read_tag
+from isoglot.files import read_text
+from isoglot.languages.tags import Tags
 
 __all__ = [
     "collection_folders",
@@ -76,13 +77,14 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        metadata = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if metadata is not None and not isinstance(metadata, dict):
         raise InputError(f"{path} must hold keys and values, not a {type(metadata).__name__}")
-    if not isinstance(said := (metadata or {}).get(TRANSLATIONS, False), bool):
-        raise InputError(f"{path}: {TRANSLATIONS!r} is {said!r}; it must be true or false")
+    for key in (TRANSLATIONS, KEEP_TAGS):
+        if not isinstance(said := (metadata or {}).get(key, False), bool):
+            raise InputError(f"{path}: {key!r} is {said!r}; it must be true or false")
     return metadata or {}
 
 
@@ -93,6 +95,7 @@ def read_collection(
     prefer_split: str | None = None,
     language: str | None = None,
     lenient: bool = False,
+    keep_tags: bool = False,
 ) -> Collection:
     """Read a collection folder, or a BEIR folder.
 
@@ -106,6 +109,7 @@ def read_collection(
         prefer_split: the split to take when `split` is not given and there are several.
         language: tag of texts that have none (all of them, in a BEIR folder).
         lenient: leave bad rows out and say how many of each kind, instead of failing.
+        keep_tags: leave language tags as they are written; also if `collection.yaml` says so.
 
     Raises:
         InputError: the folder is none, a line is bad (with file, line and reason), a judgment names an
@@ -113,12 +117,17 @@ def read_collection(
     """
     folder = Path(folder)
     chosen = _pick_split(folder, split, prefer_split)
-    collection = _read(folder, [chosen], language, lenient)[chosen]
+    collection = _read(folder, [chosen], language, lenient, keep_tags=keep_tags)[chosen]
     return collection if chosen is None else only_judged(collection)
 
 
 def read_splits(
-    folder: str | Path, *, language: str | None = None, lenient: bool = False, label: str | None = None
+    folder: str | Path,
+    *,
+    language: str | None = None,
+    lenient: bool = False,
+    label: str | None = None,
+    keep_tags: bool = False,
 ) -> dict[str | None, Collection]:
     """Read all splits of a collection folder: the texts once, every file of judgments.
 
@@ -127,6 +136,7 @@ def read_splits(
         language: as for `read_collection`.
         lenient: as for `read_collection`; `dropped` counts what was left out of all files together.
         label: what messages on its rows call the folder; its path if None.
+        keep_tags: as for `read_collection`.
 
     Returns:
         The collections by split, sharing documents and queries; the one key is None if the judgments are in
@@ -136,7 +146,7 @@ def read_splits(
         InputError: as for `read_collection`.
     """
     folder = Path(folder)
-    return _read(folder, list(qrel_files(folder)), language, lenient, label)
+    return _read(folder, list(qrel_files(folder)), language, lenient, label, keep_tags)
 
 
 def read_documents(folder: str | Path, *, language: str | None = None, lenient: bool = False) -> Collection:
@@ -152,7 +162,8 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
     """
     folder = Path(folder)
     files = {"documents": text_file(folder, "documents")}
-    reading = _Reading(files, _default_language(language), Problems(str(folder), lenient))
+    tags = Tags(language, bool(_read_metadata(folder).get(KEEP_TAGS)))
+    reading = _Reading(files, tags, Problems(str(folder), lenient))
     collection = build_collection(
         reading.read_texts("documents", keep_in_memory),
         pa.schema([(column, pa.string()) for column in TEXT_COLUMNS["queries"]]).empty_table(),
@@ -162,11 +173,17 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
         locate=reading.locate(),
     )
     collection.dropped.update(reading.problems.finish())
+    tags.tell(str(folder))
     return collection
 
 
 def _read(
-    folder: Path, splits: list[str | None], language: str | None, lenient: bool, label: str | None = None
+    folder: Path,
+    splits: list[str | None],
+    language: str | None,
+    lenient: bool,
+    label: str | None = None,
+    keep_tags: bool = False,
 ) -> dict[str | None, Collection]:
     """Read the texts of a folder and the judgments of some of its splits."""
     if not folder.is_dir():
@@ -177,19 +194,18 @@ def _read(
         for kind in STEMS:  # without texts it is no collection at all
             text_file(folder, kind)
         raise InputError(f"{folder} has no judgments: expected qrels.tsv, qrels/<split>.tsv or qrels.parquet")
-    default = _default_language(language)
     metadata = _read_metadata(folder)
+    metadata |= {KEEP_TAGS: True} if keep_tags else {}
+    tags = Tags(language, bool(metadata.get(KEEP_TAGS)))
     qrels = {split: files[split] for split in splits}
     texts = {kind: text_file(folder, kind) for kind in STEMS}
-    reading = _Reading(texts, default, Problems(label or str(folder), lenient))
+    reading = _Reading(texts, tags, Problems(label or str(folder), lenient))
     name = str(metadata.get("name") or folder_name(folder))
     large = is_large(texts.values())
-    with Shelf(texts["documents"], texts["queries"], qrels.values(), default) if large else nullcontext() as shelf:
-        return reading.read(qrels, shelf, name, metadata)
-
-
-def _default_language(language: str | None) -> str | None:
-    return None if language is None else read_tag(language, "--lang")
+    with Shelf(texts["documents"], texts["queries"], qrels.values(), tags) if large else nullcontext() as shelf:
+        collections = reading.read(qrels, shelf, name, metadata)
+    tags.tell(label or str(folder))
+    return collections
 
 
 @dataclass
@@ -198,13 +214,13 @@ class _Reading:
 
     Attributes:
         texts: the files of "documents" and "queries".
-        language: canonical tag of texts that have none.
+        tags: reads the tags of languages.
         problems: what is wrong with any of the files.
         numbers: the line (Parquet: row) from 1 of each row that was read of a file; None if all rows were.
     """
 
     texts: dict[str, Path]
-    language: str | None
+    tags: Tags
     problems: Problems
     numbers: dict[Path, IntArray | None] = field(default_factory=dict)
 
@@ -249,7 +265,7 @@ class _Reading:
         """Read "documents" or "queries"."""
         path = self.texts[kind]
         read = read_parquet_texts if is_parquet(path) else read_texts
-        table, self.numbers[path] = read(path, TEXT_COLUMNS[kind], self.problems, self.language, keep)
+        table, self.numbers[path] = read(path, TEXT_COLUMNS[kind], self.problems, self.tags, keep)
         return table
 
     def read_qrels(self, path: Path) -> pa.Table:
@@ -282,7 +298,11 @@ def only_split_of(splits: Mapping[str | None, Collection], source: Path) -> Coll
 
 
 def read_folders(
-    folders: Mapping[str | None, Path], *, language: str | None = None, lenient: bool = False
+    folders: Mapping[str | None, Path],
+    *,
+    language: str | None = None,
+    lenient: bool = False,
+    keep_tags: bool = False,
 ) -> dict[str | None, Collection]:
     """Read what `collection_folders` found: one folder with its splits, or one for each split.
 
@@ -290,19 +310,20 @@ def read_folders(
         folders: part (None if there is one folder) -> folder.
         language: tag of texts that have none.
         lenient: leave bad rows out and say how many, instead of failing.
+        keep_tags: leave language tags as they are written.
 
     Raises:
         InputError: a folder is not as it should be.
     """
+    how: dict[str, Any] = {"language": language, "lenient": lenient, "keep_tags": keep_tags}
     if set(folders) == {None}:
-        return read_splits(folders[None], language=language, lenient=lenient)
-    return {
-        part: only_split_of(read_splits(path, language=language, lenient=lenient), path)
-        for part, path in folders.items()
-    }
+        return read_splits(folders[None], **how)
+    return {part: only_split_of(read_splits(path, **how), path) for part, path in folders.items()}
 
 
-def share_cached(source: str | Path, to: str | Path, *, language: str | None = None) -> None:
+def share_cached(
+    source: str | Path, to: str | Path, *, language: str | None = None, keep_tags: bool = False
+) -> None:
     """Let a folder that was just written from another be opened as fast as if it had been read before.
 
     Does nothing for small folders, and where the source had bad rows.
@@ -311,6 +332,7 @@ def share_cached(source: str | Path, to: str | Path, *, language: str | None = N
         source: the folder that was read, with all its splits.
         to: the folder that was written, without another change.
         language: the tag given to texts of the source that had none.
+        keep_tags: whether language tags were left as they are written.
     """
     folders = (Path(source), Path(to))
     (documents, queries), (new_documents, new_queries) = (
@@ -319,6 +341,6 @@ def share_cached(source: str | Path, to: str | Path, *, language: str | None = N
     if not is_large((documents, queries)) or not is_large((new_documents, new_queries)):
         return
     qrels, new_qrels = (qrel_files(folder) for folder in folders)
-    here = Shelf(documents, queries, qrels.values(), _default_language(language))
-    there = Shelf(new_documents, new_queries, new_qrels.values())
+    here = Shelf(documents, queries, qrels.values(), Tags(language, keep_tags))
+    there = Shelf(new_documents, new_queries, new_qrels.values(), Tags(keep=keep_tags))
     here.link_to(there, {path: new_qrels[split] for split, path in qrels.items()})

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from isoglot.collections.arrow import Keep, blank, keep_in_memory, release_pages, without_empty
 from isoglot.collections.lines import LONGEST, line_blocks, map_ahead, numbered_lines
 from isoglot.collections.problems import Problems
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import Tags
 
 __all__ = ["QREL_SCHEMA", "read_qrels", "read_texts", "write_qrels", "write_texts"]
 
@@ -50,7 +50,7 @@ def _encodable(text: str) -> bool:
 
 
 def _text_row(
-    line: str, columns: tuple[str, ...], default_language: str | None
+    line: str, columns: tuple[str, ...], tags: Tags
 ) -> tuple[dict[str, str | None], None] | tuple[None, tuple[str, str]]:
     """Parse one line into a row, or into (reason, case)."""
     try:
@@ -62,8 +62,8 @@ def _text_row(
     row: dict[str, str | None] = {}
     for column in columns:
         value = record.pop(column, None)
-        if value is None:
-            value = {"lang": default_language, "title": ""}.get(column)
+        if value is None or value != value:  # NaN is what tables have for nothing
+            value = {"lang": tags.default, "title": ""}.get(column)
             if value is None:
                 remedy = ": give the language of all texts with --lang" if column == "lang" else ""
                 return None, (f"no {column!r}{remedy}", "")
@@ -74,7 +74,7 @@ def _text_row(
     if not identifier.strip() or any(character in identifier for character in "\t\n\r"):
         return None, ("an id is empty or holds a tab or line break", repr(identifier[:80]))
     try:
-        row["lang"] = canonical_tag(row["lang"] or "")
+        row["lang"] = tags(row["lang"] or "")
     except ValueError as error:
         return None, ("not a language tag", str(error))
     if not f"{row.get('title') or ''}{row['text']}".strip():
@@ -89,14 +89,14 @@ def _text_row(
 
 
 def _read_one_by_one(
-    block: bytes, first: int, name: str, schema: pa.Schema, problems: Problems, default_language: str | None
+    block: bytes, first: int, name: str, schema: pa.Schema, problems: Problems, tags: Tags
 ) -> tuple[pa.RecordBatch, IntArray]:
     """Read a block line by line, saying what is wrong with each bad one."""
     columns = tuple(schema.names[:-1])
     rows: list[dict[str, str | None]] = []
     numbers: list[int] = []
     for number, line in numbered_lines(block, first, name, problems):
-        row, problem = _text_row(line, columns, default_language)
+        row, problem = _text_row(line, columns, tags)
         if problem is not None:
             problems.add(problem[0], f"{name} line {number}", problem[1])
         elif row is not None:
@@ -144,13 +144,13 @@ def _parse_any_keys(block: bytes, schema: pa.Schema) -> pa.Table | None:
         return None
 
 
-def _checked(table: pa.Table, default_language: str | None) -> pa.Table | None:
+def _checked(table: pa.Table, tags: Tags) -> pa.Table | None:
     """Return a parsed block with defaults filled in and canonical tags; None if any row is bad."""
     columns = {name: table[name] for name in table.column_names}
     if "title" in columns:
         columns["title"] = pc.fill_null(columns["title"], "")
-    if default_language is not None:
-        columns["lang"] = pc.fill_null(columns["lang"], default_language)
+    if tags.default is not None:
+        columns["lang"] = pc.fill_null(columns["lang"], tags.default)
     if any(columns[name].null_count for name in ("_id", "lang", "text")):
         return None
     ids = columns["_id"]
@@ -160,30 +160,30 @@ def _checked(table: pa.Table, default_language: str | None) -> pa.Table | None:
     if empty.any() and ("title" not in columns or (empty & blank(columns["title"])).any()):
         return None
     try:
-        columns["lang"] = _canonical(columns["lang"])
+        columns["lang"] = _read_tags(columns["lang"], tags)
     except ValueError:
         return None
     return pa.table(columns, schema=table.schema)
 
 
-def _canonical(tags: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column of tags in canonical form; ValueError if one is none."""
-    distinct = pc.unique(tags)
-    canonical = [canonical_tag(tag) for tag in distinct.to_pylist()]
-    if canonical == distinct.to_pylist():
-        return tags
-    return pa.chunked_array([pa.array(canonical, pa.string()).take(pc.index_in(tags, value_set=distinct))])
+def _read_tags(column: pa.ChunkedArray, tags: Tags) -> pa.ChunkedArray:
+    """Return a column of tags as texts get them; ValueError if one is none."""
+    distinct = pc.unique(column)
+    read = [tags(tag) for tag in distinct.to_pylist()]
+    if read == distinct.to_pylist():
+        return column
+    return pa.chunked_array([pa.array(read, pa.string()).take(pc.index_in(column, value_set=distinct))])
 
 
-def _read_columns(block: bytes, lines: int, schema: pa.Schema, default_language: str | None) -> pa.Table | None:
+def _read_columns(block: bytes, lines: int, schema: pa.Schema, tags: Tags) -> pa.Table | None:
     """Read a block of so many lines, all of them good, none blank; None of another one.
 
-    It reports nothing and changes nothing, so that several blocks can be read at once.
+    It reports nothing and changes nothing but what `tags` remembers, so that several blocks can be read at once.
     """
     for parse in (_parse_known_keys, _parse_any_keys) if len(block) <= LONGEST else ():
         table = parse(block, schema)
         if table is not None and table.num_rows == lines:
-            return _checked(table, default_language)
+            return _checked(table, tags)
     return None
 
 
@@ -191,7 +191,7 @@ def read_texts(
     path: Path,
     columns: tuple[str, ...],
     problems: Problems,
-    default_language: str | None = None,
+    tags: Tags,
     keep: Keep = keep_in_memory,
 ) -> tuple[pa.Table, IntArray]:
     """Read `corpus.jsonl` or `queries.jsonl`.
@@ -200,7 +200,7 @@ def read_texts(
         path: the file.
         columns: the keys of a line; other keys are kept together, as JSON, in the column `extra`.
         problems: where bad lines are reported.
-        default_language: canonical tag of lines without `lang`.
+        tags: reads the tags of languages.
         keep: where the table goes.
 
     Returns:
@@ -210,7 +210,7 @@ def read_texts(
     numbers: list[IntArray] = [np.empty(0, np.int64)]
 
     def read_good(lines: tuple[int, int, bytes]) -> pa.Table | None:
-        return _read_columns(lines[2], lines[1] - lines[0], schema, default_language)
+        return _read_columns(lines[2], lines[1] - lines[0], schema, tags)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for (first, after, block), table in map_ahead(read_good, line_blocks(path)):
@@ -218,7 +218,7 @@ def read_texts(
                 numbers.append(np.arange(first, after))
                 yield table.combine_chunks().to_batches()[0]
             else:
-                batch, lines = _read_one_by_one(block, first, path.name, schema, problems, default_language)
+                batch, lines = _read_one_by_one(block, first, path.name, schema, problems, tags)
                 numbers.append(lines)
                 yield batch
 

@@ -77,11 +77,16 @@ class Tags:
     """Reads the language tags of one source, and remembers which of them were written differently.
 
     Args:
+        default: tag of texts that have none, given with `--lang`; None if they must have one.
         keep: leave tags as they are written, but for case and separators.
+
+    Raises:
+        InputError: the default is no language tag.
     """
 
-    def __init__(self, keep: bool = False) -> None:
+    def __init__(self, default: str | None = None, keep: bool = False) -> None:
         self.keep = keep
+        self.default = None if default is None else self._given(default)
         self._written: dict[str, set[str]] = defaultdict(set)
 
     def __call__(self, tag: str) -> str:
@@ -90,9 +95,18 @@ class Tags:
         Raises:
             ValueError: it is none.
         """
-        found = written_tag(tag) if self.keep else canonical_tag(tag)
+        found = self._form(tag)
         self._written[found].add(written_tag(tag))
         return found
+
+    def _form(self, tag: str) -> str:
+        return written_tag(tag) if self.keep else canonical_tag(tag)
+
+    def _given(self, tag: str) -> str:
+        try:
+            return self._form(tag)
+        except ValueError as error:
+            raise InputError(f"--lang: {error}") from None
 
     def tell(self, source: str) -> None:
         """Say which tags were different and became one."""

@@ -76,13 +76,13 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
     splits: dict[str | None, list[tuple[Path, str]]] = defaultdict(list)
     paths = files_of(source, lambda path: path.suffix not in NOT_TEXT and _may_tell(path.name), EXPECTED)
     for path in sorted(paths, key=lambda path: (len(path.name), path.name)):
-        if (language := language_of(path.name)) is None:
+        if language_of(path.name) is None:
             code = _last_part(path.name)
             logger.info(
                 "%s: passed over; if its language is %s, call it so with a script: %s-Latn", path, code, code
             )
         else:
-            splits[split_of(path, source)].append((path, language))
+            splits[split_of(path, source)].append((path, rows.tags(_last_part(path.name))))
     if not splits:
         raise InputError(f"{source} holds no file like {EXPECTED}")
     for split, files in splits.items():

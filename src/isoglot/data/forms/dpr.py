@@ -46,7 +46,7 @@ def read_dpr(source: Path, reading: Reading) -> Splits:
     """
     rows = Rows(source, reading)
     for file in source_files(source, lambda path: path.name.endswith(ENDINGS), "biencoder-nq-train.json"):
-        tag = language_of(file, source, reading.language)
+        tag = language_of(file, source, rows.tags)
         prefix = "" if file.path == source else f"{file.name}/"
         for number, (place, entry) in enumerate(json_records(file.path, rows.problems)):
             with reporting(rows.problems, place):

@@ -12,7 +12,7 @@ from typing import Any
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
 from isoglot.files import opened, read_text
-from isoglot.languages.tags import canonical_tag, read_tag
+from isoglot.languages.tags import read_tag
 
 __all__ = [
     "Bad",
@@ -28,7 +28,6 @@ __all__ = [
     "optional_text",
     "reporting",
     "shown",
-    "tag",
     "take",
     "text_lines",
     "texts",
@@ -260,15 +259,3 @@ def identifier(entry: Any, key: str) -> str:
     if isinstance(entry, dict) and isinstance(entry.get(key), int):
         return str(take(entry, key, int))
     return check_id(take(entry, key, str))
-
-
-def tag(text: str) -> str:
-    """Return the canonical form of a language tag.
-
-    Raises:
-        Bad: it is none.
-    """
-    try:
-        return canonical_tag(text)
-    except ValueError:
-        raise Bad("not a language tag", shown(text)) from None

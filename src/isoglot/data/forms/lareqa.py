@@ -16,7 +16,7 @@ from isoglot.data.forms.rows import Candidates, Reading, Rows
 from isoglot.data.forms.squad import paragraphs
 from isoglot.errors import InputError
 from isoglot.languages.names import is_also_a_word, language_in_name
-from isoglot.languages.tags import read_tag
+from isoglot.languages.tags import Tags
 
 __all__ = ["is_lareqa", "read_lareqa"]
 
@@ -41,6 +41,7 @@ def read_lareqa(
     language: str | None = None,
     lenient: bool = False,
     label: str | None = None,
+    keep_tags: bool = False,
 ) -> Collection:
     """Read a collection in the LAReQA form.
 
@@ -62,6 +63,7 @@ def read_lareqa(
         lenient: leave bad paragraphs and questions out and say how many, instead of failing. A file that is
             no JSON at all is an error all the same.
         label: what messages call the source; its path if None.
+        keep_tags: leave language tags as they are written.
 
     Raises:
         InputError: there is no such file, a file's name is no language, it is not JSON of this form, sentence
@@ -70,8 +72,8 @@ def read_lareqa(
     if candidates not in get_args(Candidates):
         raise InputError(f"--candidates {candidates!r} is none of {', '.join(get_args(Candidates))}")
     source = Path(source)
-    files = _files(source, language)
-    rows = Rows(source, Reading(lenient=lenient, label=label))
+    rows = Rows(source, Reading(language=language, lenient=lenient, label=label, keep_tags=keep_tags))
+    files = _files(source, rows.tags)
     for tag, path in files.items():
         for number, _, place, content in paragraphs(path, rows.problems):
             with reporting(rows.problems, place):
@@ -84,10 +86,10 @@ def read_lareqa(
     return rows.splits(candidates=candidates)[None]
 
 
-def _files(source: Path, language: str | None) -> dict[str, Path]:
+def _files(source: Path, tags: Tags) -> dict[str, Path]:
     """Return the files to read by canonical language tag."""
     if source.is_dir():
-        if language is not None:
+        if tags.default is not None:
             raise InputError(f"{source} is a folder: its file names give the languages; leave --lang out")
         paths = _json_files(source)
         if not paths:
@@ -98,10 +100,10 @@ def _files(source: Path, language: str | None) -> dict[str, Path]:
         raise InputError(f"{source} is missing: expected a folder with a file <language>.json per language")
     files: dict[str, Path] = {}
     for path in paths:
-        tag = language_in_name(stem_of(path.name)) if language is None else read_tag(language, "--lang")
-        if tag is None:
+        code = tags.default or stem_of(path.name)
+        if tags.default is None and language_in_name(code) is None:
             raise InputError(f"{path}: its name does not say the language, as de.json or zh-CN.json does")
-        if tag in files:
+        if (tag := tags(code)) in files:
             raise InputError(f"{files[tag]} and {path} are both of the language {tag}; keep one")
         files[tag] = path
     return files

@@ -11,6 +11,7 @@ from pathlib import Path
 from isoglot.data.forms.files import default_tag, files_of
 from isoglot.errors import InputError
 from isoglot.languages.names import is_also_a_word, language_in_name
+from isoglot.languages.tags import Tags, canonical_tag
 
 __all__ = ["SourceFile", "language_of", "source_files", "split_of", "stem_of"]
 
@@ -36,7 +37,7 @@ class SourceFile:
         path: the file.
         name: its path in the source, without endings and white space, other than that of any other: `nq-train`.
         split: train, dev or test; None if the names tell none, and of a source that is one file.
-        language: canonical tag; None if the names tell none.
+        language: its tag, as it is written there; None if the names tell none.
     """
 
     path: Path
@@ -116,8 +117,7 @@ def _languages(paths: Sequence[Path], source: Path) -> dict[Path, str | None]:
         codes[path] = next(told, None)
     alone = len({code.lower() for code in codes.values() if code}) == 1
     return {
-        path: None if code is None or (alone and is_also_a_word(code)) else language_in_name(code)
-        for path, code in codes.items()
+        path: None if code is None or (alone and is_also_a_word(code)) else code for path, code in codes.items()
     }
 
 
@@ -153,24 +153,25 @@ def _short_names(paths: Sequence[Path], source: Path) -> list[str]:
     return [stem if known[stem := stem_of(name)] == 1 else name for name in whole]
 
 
-def language_of(file: SourceFile, source: Path, given: str | None) -> str:
+def language_of(file: SourceFile, source: Path, tags: Tags) -> str:
     """Return the language of the texts of a file.
 
     Args:
         file: the file.
         source: what it belongs to.
-        given: the tag given with `--lang`, which of a single file counts more than its name.
+        tags: reads tags; its default, which a user gave, counts more than the name of a single file.
 
     Raises:
-        InputError: none is given or told, the one given is no language, or another than a name in a folder tells.
+        InputError: none is given or told, or another is given than a name in a folder tells.
     """
-    told = file.language
-    if given is None and told is not None:
-        return told
-    tag = default_tag(given, file.path)
-    if told not in (None, tag) and file.path != source:
+    if file.language is None:
+        return tags.default or default_tag(None, file.path)
+    if tags.default is None:
+        return tags(file.language)
+    told = canonical_tag(file.language)
+    if told != canonical_tag(tags.default) and file.path != source:
         raise InputError(f"{file.path} is of the language {told} by its name; leave --lang out")
-    return tag
+    return tags.default
 
 
 def _refuse_two_words(kinds: dict[Path, str | None]) -> None:

@@ -18,7 +18,7 @@ from isoglot.data.forms.files import Bad, identifier, json_file, reporting, take
 from isoglot.data.forms.names import SourceFile, language_of, source_files
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
-from isoglot.languages.tags import read_tag
+from isoglot.languages.tags import Tags
 
 __all__ = ["paragraphs", "read_squad"]
 
@@ -61,7 +61,7 @@ def read_squad(source: Path, reading: Reading) -> Splits:
             "retrieved; XQuAD-R and MLQA-R mark them (--form lareqa)"
         )
     rows = Rows(source, reading)
-    for file in _files(source, reading.language):
+    for file in _files(source, rows.tags):
         for _, title, place, paragraph in paragraphs(file.path, rows.problems):
             with reporting(rows.problems, place):
                 _add_paragraph(rows, file, place, title, paragraph)
@@ -116,7 +116,7 @@ def _add_paragraph(rows: Rows, file: _File, place: str, title: Any, paragraph: A
             rows.query(file.split, query, file.question, question, relevant=[document])
 
 
-def _files(source: Path, language: str | None) -> list[_File]:
+def _files(source: Path, tags: Tags) -> list[_File]:
     """Return the files to read with what their names tell.
 
     Raises:
@@ -127,12 +127,19 @@ def _files(source: Path, language: str | None) -> list[_File]:
         return path.name.endswith((".json", ".json.gz"))
 
     files = source_files(source, wanted, "xquad.de.json or train.json")
-    return [_describe(file, source, language) for file in files]
+    return [_describe(file, source, tags) for file in files]
 
 
-def _describe(file: SourceFile, source: Path, given: str | None) -> _File:
+def _describe(file: SourceFile, source: Path, tags: Tags) -> _File:
     if found := MLQA.match(file.path.name):
-        context, question = (read_tag(found[part], str(file.path)) for part in (2, 3))
+        context, question = (_named(found[part], file.path, tags) for part in (2, 3))
         return _File(file.path, file.split, context, question)
-    language = language_of(file, source, given)
+    language = language_of(file, source, tags)
     return _File(file.path, file.split, language, language)
+
+
+def _named(code: str, path: Path, tags: Tags) -> str:
+    try:
+        return tags(code)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
