@@ -208,9 +208,7 @@ def read_result_file(
         InputError: the file is missing, not JSON, or lacks a key.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the result {path}: {error.strerror}") from None
+        content = json.loads(read_text(Path(path)))
     except ValueError:
         raise InputError(f"{path} is not {kind}: it is not JSON{remedy}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in {*content, *optional}]

@@ -131,3 +131,11 @@ def test_scores_are_read_alike_from_text_and_parquet(folder: Path, toy: Collecti
     (folder / "qrels.tsv").unlink()
     pq.write_table(floats, folder / "qrels.parquet")
     assert judgments(read_collection(folder)) == judgments(toy)
+
+
+def test_a_language_that_is_nan_is_none(folder: Path, toy: Collection):
+    path = folder / "corpus.jsonl"
+    path.write_text(path.read_text().replace('"lang": "th"', '"lang": NaN'))
+    with pytest.raises(InputError, match="no 'lang': give the language of all texts with --lang"):
+        read_collection(folder)
+    assert read_collection(folder, language="th").documents["lang"].equals(toy.documents["lang"])

@@ -22,6 +22,7 @@ __all__ = [
     "default_tag",
     "files_of",
     "identifier",
+    "is_blank",
     "json_file",
     "json_lines",
     "json_records",
@@ -226,15 +227,21 @@ def take(entry: Any, key: str, kind: type) -> Any:
     return check_text(value, repr(key)) if isinstance(value, str) else value
 
 
+def is_blank(entry: Any, key: str) -> bool:
+    """Tell whether a key of an object holds a text that says nothing."""
+    value = entry.get(key) if isinstance(entry, dict) else None
+    return isinstance(value, str) and not value.strip()
+
+
 def optional_text(entry: Any, key: str) -> str:
-    """Return a key of an object whose text may be missing, null or empty, then "".
+    """Return a key of an object whose text may be missing, null, NaN (a table's nothing) or empty, then "".
 
     Raises:
         Bad: it is there and no text.
     """
     value = entry.get(key)
-    blank = value is None or (isinstance(value, str) and not value.strip())
-    return "" if blank else take(entry, key, str)
+    nothing = value is None or value != value or is_blank(entry, key)
+    return "" if nothing else take(entry, key, str)
 
 
 def texts(entry: Any, key: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from isoglot.collections.collection import Collection
-from isoglot.data.forms.files import Bad, check_id, reporting, shown, take
+from isoglot.data.forms.files import Bad, check_id, is_blank, reporting, shown, take
 from isoglot.data.forms.names import stem_of
 from isoglot.data.forms.rows import Candidates, Reading, Rows
 from isoglot.data.forms.squad import paragraphs
@@ -131,7 +131,7 @@ def _answer_sentence(answers: list[Any], context: str, sentences: list[tuple[int
     """Return the number of the sentence in which the first answer begins, having checked all answers."""
     found = []
     for answer in answers:
-        text = take(answer, "text", str)
+        text = "" if is_blank(answer, "text") else take(answer, "text", str)  # the place alone is used
         start = take(answer, "answer_start", int)
         if not 0 <= start <= start + len(text) <= len(context):
             case = f"{text[:40]!r} at {start}, the paragraph has {len(context)} characters"

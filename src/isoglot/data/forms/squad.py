@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.files import Bad, identifier, json_file, reporting, take
+from isoglot.data.forms.files import Bad, identifier, is_blank, json_file, reporting, take
 from isoglot.data.forms.names import SourceFile, language_of, source_files
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
@@ -110,7 +110,10 @@ def _add_paragraph(rows: Rows, file: _File, place: str, title: Any, paragraph: A
             if "is_impossible" in entry and take(entry, "is_impossible", bool):
                 rows.leave_out("unanswerable question")
                 continue
-            answers = [take(answer, "text", str) for answer in take(entry, "answers", list)]
+            answers = take(entry, "answers", list)
+            for answer in answers:
+                if not is_blank(answer, "text"):  # retrieval does not use it
+                    take(answer, "text", str)
             if not answers:
                 raise Bad("a question without an answer that is not marked as unanswerable", repr(query))
             rows.query(file.split, query, file.question, question, relevant=[document])
