@@ -13,7 +13,6 @@ from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from sentence_transformers.evaluation import SentenceEvaluator
 
-from isoglot.collections import collection_from_rows
 from isoglot.encoders import static_encoder
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
@@ -34,12 +33,8 @@ HOOKS = [name for name in overridden(TrainerHooks) if name != "train"]
 
 
 @pytest.fixture(scope="module")
-def pages():
-    return collection_from_rows(
-        [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", lang, f"{lang} {n} ?") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", f"{lang}{n}", 1) for lang in ("en", "de") for n in range(12)],
-    )
+def pages(twelve_pages):
+    return twelve_pages
 
 
 class Asked(SentenceEvaluator):

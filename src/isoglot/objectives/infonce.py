@@ -39,7 +39,8 @@ class InfoNCE(Term):
         symmetric: also tell each document's queries from the other queries, and take the mean of both directions.
             Documents without a query, as hard negatives are, have no part in the second direction.
         learn_temperature: learn T from there, at a learning rate of its own (0.001).
-        min_temperature, max_temperature: bounds of a learned T.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
@@ -101,8 +102,15 @@ class DomainContrast(InfoNCE):
     Relations: applies to `domain` batches alone, where `InfoNCE` on queries and documents does not. Pair it with
     `LanguageAdversary(target="domain")` to make the two domains look alike.
 
-    Args: as of `InfoNCE`, the temperature 0.05 being Contriever's. Crops have no roles, so that the other direction
-    is as good (`symmetric`).
+    Args:
+        temperature: T above 0; 0.05 as Contriever's.
+        symmetric: the mean of both directions. Crops have no roles, so the other direction is as good.
+        learn_temperature: learn T from there.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
+
+    Raises:
+        InputError: as for `InfoNCE`.
 
     Example:
         >>> from isoglot.objectives import DomainContrast, example_batch

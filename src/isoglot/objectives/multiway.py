@@ -38,7 +38,8 @@ class MultiwayInfoNCE(Term):
         temperature: T above 0.
         symmetric: also let every document find its queries among those of the batch, and take the mean.
         learn_temperature: learn T from there.
-        min_temperature, max_temperature: bounds of a learned T.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
 
     Raises:
         InputError: no such form, or alpha outside [0, 1], or the temperature not above 0.
