@@ -1,9 +1,9 @@
 """Strategies beside one another on tldr-pages: what each makes of the same number of encoded tokens.
 
-Trains a static encoder with each arm and several seeds, evaluates it, and tests every arm against hybrid batches:
-paired randomisation over query ids, of values averaged over the seeds, Holm-corrected over the measures. The batch
-size of multiway arms is chosen so that they encode no more tokens than hybrid batches; texts and tokens are counted
-in training.
+A study of a static encoder with several seeds of each arm, which are also tested against hybrid batches: paired
+randomisation over query ids, of values averaged over the seeds, Holm-corrected over the measures. The batch size of
+multiway arms is chosen so that they encode no more tokens than hybrid batches; texts and tokens are counted in
+training.
 
     python benchmarks/strategies.py    # four kinds of batches, two of them with both pairings; 3 seeds; test
     python benchmarks/strategies.py --ablations --split dev --seeds 1
@@ -16,32 +16,25 @@ import argparse
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from sentence_transformers import SentenceTransformerTrainingArguments
-from tokenizers import Tokenizer
-from torch import nn
-from transformers import PrinterCallback
 
-from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual, Multiway, Pairing, Strategy
+from isoglot.batching import BatchSampler, Pairing, Strategy
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection, read_collection
 from isoglot.encoders import static_encoder, train_tokenizer
-from isoglot.evaluation import Result, compare_results, evaluate
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
-from isoglot.studies.arms import Arm, summarise
-from isoglot.training import HybridTrainer
+from isoglot.evaluation import Result, compare_results
+from isoglot.studies import StudyRequest, run_study
+from isoglot.studies.recipe import Recipe
+from isoglot.training.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH_SIZE = 512
 STEPS = 1000
-LEARNING_RATE = 1e-2
-BOOTSTRAP = 1000
+COMMON = {"encoder": "static", "batch_size": 512, "learning_rate": 1e-2, "cache": False}
 FIGURES = ("monolingual_AP", "cross_lingual_AP", "multilingual_AP", "rank_distance", "own_language_share@10")
 HEADS = {
     **{"mono AP": 9, "cross AP": 9, "multi AP": 9},
@@ -56,35 +49,38 @@ PLACES = {
 }
 SAMPLED_STEPS = 100  # of which the tokens are counted to choose a batch size
 
-Recipe = tuple[Strategy, Callable[[], nn.Module]]
+Arms = Mapping[str, dict[str, Any]]
+"""What an arm is called -> keys of `TrainConfig`."""
 
-ARMS: dict[str, Recipe] = {
-    "monolingual": (Monolingual(), InfoNCE),
-    "cross_lingual": (CrossLingual(), InfoNCE),
-    "hybrid": (Hybrid(), InfoNCE),
-    "cross_lingual, one pair a batch": (CrossLingual(pairing="batch"), InfoNCE),
-    "hybrid, one pair a batch": (Hybrid(pairing="batch"), InfoNCE),
-    "multiway": (Multiway(), MultiwayInfoNCE),
+
+MULTIWAY = {"strategy": "multiway"}
+ARMS: Arms = {
+    "monolingual": {"strategy": "monolingual"},
+    "cross_lingual": {"strategy": "cross_lingual"},
+    "hybrid": {"strategy": "hybrid"},
+    "cross_lingual, one pair a batch": {"strategy": "cross_lingual", "pairing": "batch"},
+    "hybrid, one pair a batch": {"strategy": "hybrid", "pairing": "batch"},
+    "multiway": MULTIWAY,
 }
-ABLATIONS: dict[str, Recipe] = {
-    "hybrid": (Hybrid(), InfoNCE),
-    "hybrid, T = 0.07": (Hybrid(), lambda: InfoNCE(0.07)),
-    "hybrid, T = 0.1": (Hybrid(), lambda: InfoNCE(0.1)),
-    "multiway": (Multiway(), MultiwayInfoNCE),
-    "multiway, T = 0.05": (Multiway(), lambda: MultiwayInfoNCE(temperature=0.05)),
-    "multiway, T = 0.1": (Multiway(), lambda: MultiwayInfoNCE(temperature=0.1)),
-    "multiway, 2 ways": (Multiway(ways=2), MultiwayInfoNCE),
-    "multiway, 4 ways": (Multiway(ways=4), MultiwayInfoNCE),
-    "multiway, 16 ways": (Multiway(ways=16), MultiwayInfoNCE),
-    "multiway, tau = 0.5": (Multiway(tau=0.5), MultiwayInfoNCE),
-    "multiway, alpha = 0.25": (Multiway(), lambda: MultiwayInfoNCE(alpha=0.25)),
-    "multiway, alpha = 0.75": (Multiway(), lambda: MultiwayInfoNCE(alpha=0.75)),
-    "multiway, symmetric": (Multiway(), lambda: MultiwayInfoNCE(symmetric=True)),
-    "multiway, per pair": (Multiway(), lambda: MultiwayInfoNCE(form="per_pair")),
+ABLATIONS: Arms = {
+    "hybrid": {"strategy": "hybrid"},
+    "hybrid, T = 0.07": {"strategy": "hybrid", "temperature": 0.07},
+    "hybrid, T = 0.1": {"strategy": "hybrid", "temperature": 0.1},
+    "multiway": MULTIWAY,
+    "multiway, T = 0.05": MULTIWAY | {"temperature": 0.05},
+    "multiway, T = 0.1": MULTIWAY | {"temperature": 0.1},
+    "multiway, 2 ways": MULTIWAY | {"ways": 2},
+    "multiway, 4 ways": MULTIWAY | {"ways": 4},
+    "multiway, 16 ways": MULTIWAY | {"ways": 16},
+    "multiway, tau = 0.5": MULTIWAY | {"tau": 0.5},
+    "multiway, alpha = 0.25": MULTIWAY | {"objective": [{"term": "MultiwayInfoNCE", "alpha": 0.25}]},
+    "multiway, alpha = 0.75": MULTIWAY | {"objective": [{"term": "MultiwayInfoNCE", "alpha": 0.75}]},
+    "multiway, symmetric": MULTIWAY | {"symmetric": True},
+    "multiway, per pair": MULTIWAY | {"objective": [{"term": "MultiwayInfoNCE", "form": "per_pair"}]},
 }
-TAUS: dict[str, Recipe] = {
-    f"{rule.name} by {pairing}, tau = {tau:g}": (rule(tau=tau, pairing=pairing), InfoNCE)
-    for rule in (Hybrid, CrossLingual)
+TAUS: Arms = {
+    f"{rule} by {pairing}, tau = {tau:g}": {"strategy": rule, "tau": tau, "pairing": pairing}
+    for rule in ("hybrid", "cross_lingual")
     for pairing in get_args(Pairing)
     for tau in (0.0, 0.3, 0.5, 1.0)
 }
@@ -93,9 +89,9 @@ TAUS: dict[str, Recipe] = {
 class Lengths:
     """Tokens of every query and document, to foretell what a strategy encodes."""
 
-    def __init__(self, collection: Collection, tokenizer: Tokenizer) -> None:
+    def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        flat = FlatTokenizer.of(static_encoder(collection, dimensions=1, tokenizer=tokenizer))
+        flat = FlatTokenizer.of(static_encoder(collection, dimensions=1, tokenizer=train_tokenizer(collection)))
         assert flat is not None
         every = np.arange(collection.queries.num_rows), np.arange(collection.documents.num_rows)
         self.queries = TokenCache(flat, collection.query_texts, len(every[0])).lengths(every[0])
@@ -109,32 +105,29 @@ class Lengths:
         return float(np.mean([self.queries[b.queries].sum() + self.documents[b.documents].sum() for b in batches]))
 
 
-def run(
-    arm: Recipe, data: Collection, test: Collection, tokenizer: Tokenizer, batch_size: int, seed: int, steps: int
-) -> tuple[Result, dict[str, float]]:
-    """Train and evaluate one arm with one seed."""
-    model = static_encoder(data, tokenizer=tokenizer, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
-        args = SentenceTransformerTrainingArguments(
-            folder,
-            max_steps=steps,
-            per_device_train_batch_size=batch_size,
-            learning_rate=LEARNING_RATE,
-            seed=seed,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-        )
-        trainer = HybridTrainer(model, data, strategy=arm[0], objective=arm[1](), args=args)
-        trainer.remove_callback(PrinterCallback)
-        start = time.perf_counter()
-        trainer.train()
-    spent = {
-        "tokens": trainer.loss.embedder.tokens,
-        "texts": trainer.loss.embedder.texts,
-        "seconds": time.perf_counter() - start,
+def recipe_of(arms: Arms, data: Path, split: str, steps: int, seeds: int) -> Recipe:
+    """Return a study of arms; its names are numbers, since recipes take no blanks, and its notes what they are."""
+    lengths = Lengths(read_collection(data / "train"))
+    hybrid = TrainConfig(data="train", out="", **COMMON)
+    allowed = lengths.of(hybrid.make_strategy(), hybrid.batch_size, steps)
+    sized = {}
+    for name, own in arms.items():
+        sized[name] = own
+        if own["strategy"] == "multiway":
+            read = TrainConfig(data="train", out="", **COMMON, **own).make_strategy()
+            # a little less than would be even, since batches vary
+            size = int(0.95 * hybrid.batch_size * allowed / lengths.of(read, hybrid.batch_size, steps))
+            sized[name] = {**own, "batch_size": size}
+    profile = {
+        "data": {"train": {"collection": "train"}, "test": {"collection": split}},
+        "train": {"data": "train", "steps": steps, **COMMON},
+        "seeds": list(range(seeds)),
+        "arms": {f"arm-{number}": {"note": name, "train": sized[name]} for number, name in enumerate(arms)},
+        "evaluate": [{"name": "test", "data": "test", "measures": ["AP"]}],
     }
-    return evaluate(model, test, bootstrap=BOOTSTRAP, geometry=False, rank_correlation=False), spent
+    words = dict.fromkeys(("title", "question", "hypothesis"), "strategies beside one another")
+    content = {"name": "strategies", **words, "data_folder": str(data.resolve()), "profiles": {"embedded": profile}}
+    return Recipe.model_validate(content)
 
 
 def over_seeds(results: Sequence[Result]) -> Result:
@@ -147,6 +140,13 @@ def over_seeds(results: Sequence[Result]) -> Result:
         for name, values in first.per_query.items()
     }
     return replace(first, per_query=averaged)
+
+
+def spent_in(run: Path) -> dict[str, float]:
+    """Return what a run took."""
+    seconds = json.loads((run / "run.json").read_text(encoding="utf-8"))["seconds"]["train"]
+    encoded = json.loads((run / "model" / "isoglot-training.json").read_text(encoding="utf-8"))["encoded"]
+    return {"tokens": encoded["tokens"], "texts": encoded["texts"], "seconds": seconds}
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -164,68 +164,53 @@ def main(given: Sequence[str] | None = None) -> int:
     arms = TAUS if options.taus else ABLATIONS if options.ablations else ARMS
     if options.arms:
         arms = {name.strip(): arms[name.strip()] for name in options.arms.split(";")}
-    data, test = read_collection(options.data / "train"), read_collection(options.data / options.split)
-    tokenizer = train_tokenizer(data)
-    lengths = Lengths(data, tokenizer)
-    allowed = lengths.of(Hybrid(), BATCH_SIZE, options.steps)
-    found: dict[str, list[Result]] = {}
-    spent: dict[str, list[dict[str, float]]] = {}
-    heads = "".join(f"{name:>{width}}" for name, width in HEADS.items())
-    print(f"{'arm':34}{heads}")
-    for name, arm in arms.items():
-        batch_size = BATCH_SIZE
-        if isinstance(arm[0], Multiway):
-            # a little less than would be even, since batches vary
-            batch_size = int(0.95 * BATCH_SIZE * allowed / lengths.of(arm[0], BATCH_SIZE, options.steps))
-        runs = [run(arm, data, test, tokenizer, batch_size, seed, options.steps) for seed in range(options.seeds)]
-        found[name], spent[name] = [result for result, _ in runs], [one for _, one in runs]
-        print(f"{name:34}" + row(found[name], spent[name]), flush=True)
-    tests: list[dict[str, Any]] = []
-    for name in found if "hybrid" in found else ():
-        if name != "hybrid":
-            compared = compare_results(over_seeds(found["hybrid"]), over_seeds(found[name]), FIGURES)
-            for one in compared:
-                tests.append({"arm": name, "measure": one.measure, "difference": one.difference, "p": one.p_holm})
-                print(f"{name} - hybrid: {one.measure} {one.difference:+.4f}, p = {one.p_holm:.4f}")
-    means = {name: means_of(results) for name, results in found.items()}
-    multiway, hybrid = (means.get(name, {}).get("multilingual_AP") for name in ("multiway", "hybrid"))
-    print(
-        json.dumps(
-            {
-                "benchmark": "strategies",
-                "ours": multiway,
-                "peer": hybrid,
-                "ratio": multiway / hybrid if multiway and hybrid else None,
-                "unit": "multilingual AP, multiway and hybrid batches",
-                "split": options.split,
-                "seeds": options.seeds,
-                "arms": means,
-                "intervals": {name: intervals_of(name, results) for name, results in found.items()},
-                "each_seed": {name: [figures(result) for result in results] for name, results in found.items()},
-                "spent": spent,
-                "tests": tests,
-            }
-        )
-    )
+    recipe = recipe_of(arms, options.data, options.split, options.steps, options.seeds)
+    with tempfile.TemporaryDirectory() as folder:
+        study = run_study(StudyRequest(recipe, folder, keep_models=True), jobs=1)
+        if study.failures:
+            print("; ".join(f"{label} failed: {sentence}" for label, sentence in study.failures), file=sys.stderr)
+            return 1
+        runs = {arm.note: [Path(folder, "runs", run) for run in arm.runs.values()] for arm in study.result.arms}
+        spent = {name: [spent_in(run) for run in runs[name]] for name in arms}
+        means_of = {name: over_seeds([Result.from_json(run / "test.json") for run in runs[name]]) for name in arms}
+    tests = [
+        {"arm": name, "measure": one.measure, "difference": one.difference, "p": one.p_holm}
+        for name in (arms if "hybrid" in arms else ())
+        if name != "hybrid"
+        for one in compare_results(means_of["hybrid"], means_of[name], FIGURES)
+    ]
+    figures = {
+        arm.note: {key: arm.figure("test", *place) for key, place in PLACES.items()} for arm in study.result.arms
+    }
+    means = {name: {key: figure.mean for key, figure in found.items()} for name, found in figures.items()}
+    print(f"{'arm':34}" + "".join(f"{name:>{width}}" for name, width in HEADS.items()))
+    for name in arms:
+        print(f"{name:34}" + row(means[name], spent[name]))
+    for one in tests:
+        print(f"{one['arm']} - hybrid: {one['measure']} {one['difference']:+.4f}, p = {one['p']:.4f}")
+    ours, peer = (means.get(name, {}).get("multilingual_AP") for name in ("multiway", "hybrid"))
+    found = {
+        "benchmark": "strategies",
+        "ours": ours,
+        "peer": peer,
+        "ratio": ours / peer if ours and peer else None,
+        "unit": "multilingual AP, multiway and hybrid batches",
+        "split": options.split,
+        "seeds": options.seeds,
+        "arms": means,
+        "intervals": {name: {key: [one.low, one.high] for key, one in of.items()} for name, of in figures.items()},
+        "each_seed": {
+            name: [{key: one.seeds[seed] for key, one in of.items()} for seed in range(options.seeds)]
+            for name, of in figures.items()
+        },
+        "spent": spent,
+        "tests": tests,
+    }
+    print(json.dumps(found))
     return 0
 
 
-def figures(result: Result) -> dict[str, float]:
-    return {name: getattr(result, setting)[measure] for name, (setting, measure) in PLACES.items()}
-
-
-def intervals_of(name: str, results: Sequence[Result]) -> dict[str, list[float]]:
-    """Return 95 % intervals of an arm's figures, over queries and seeds."""
-    estimates = summarise(Arm(name, list(results)), list(PLACES.values()))
-    return {figure: [one.low, one.high] for figure, one in zip(PLACES, estimates, strict=True)}
-
-
-def means_of(results: Sequence[Result]) -> dict[str, float]:
-    return {name: float(np.mean([figures(result)[name] for result in results])) for name in FIGURES}
-
-
-def row(results: Sequence[Result], spent: Sequence[dict[str, float]]) -> str:
-    means = means_of(results)
+def row(means: Mapping[str, float], spent: Sequence[dict[str, float]]) -> str:
     tokens, seconds = (float(np.mean([one[key] for one in spent])) for key in ("tokens", "seconds"))
     quality = "".join(f"{means[name]:9.4f}" for name in FIGURES[:3])
     bias = f"{means['rank_distance']:10.1f}{means['own_language_share@10']:10.3f}"

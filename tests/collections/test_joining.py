@@ -17,7 +17,7 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.negatives import hard_negative_rows, with_hard_negatives
 from isoglot.data import load_collection, sample_collection
 from isoglot.errors import InputError
-from isoglot.studies.views import translations_view
+from isoglot.studies.library import translations_view
 
 IDS = st.sampled_from(["a", "1", "1/a", "2/a", "11/a", "a/1", "/"])
 

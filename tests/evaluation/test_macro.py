@@ -13,7 +13,7 @@ from isoglot.cli.tables import result_table
 from isoglot.collections.building import collection_from_rows
 from isoglot.evaluation import Result, compare_results, evaluate_embeddings
 from isoglot.evaluation.statistics import draw_counts
-from isoglot.studies.analysis.frame import Frame
+from isoglot.studies.analysis.estimates import Frame
 
 RANKINGS = {
     ("q0", "de"): (0, 1, 2, 3),  # d0 first, d1 second, …

@@ -8,7 +8,7 @@ from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
-from isoglot.studies.views import translations_view
+from isoglot.studies.library import translations_view
 
 pytest.importorskip("mteb", reason="the extra mteb is not installed")
 

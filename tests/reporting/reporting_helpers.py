@@ -76,15 +76,6 @@ def one_language(model: str = "model") -> Result:
     )
 
 
-def demo_rows(**means: tuple[float, ...]) -> list[dict[str, Any]]:
-    """Rows of the demo's table: measure -> monolingual, cross-lingual, hybrid, multiway; intervals ± 0.01."""
-    return [
-        {"arm": arm, "measure": measure, "mean": mean, "low": mean - 0.01, "high": mean + 0.01}
-        for measure, values in means.items()
-        for arm, mean in zip(("monolingual", "cross_lingual", "hybrid", "multiway"), values, strict=False)
-    ]
-
-
 def attacked() -> Inspection:
     """A model whose every text tries to be markup."""
     worst = RankedQuery(ATTACK, ATTACK, ATTACK, 0.1, [RankedDocument(ATTACK, ATTACK, ATTACK, True)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from isoglot.reporting.study.result import StudyArm, StudyResult
+
 BASE = {
     "encoder": "static",
     "dimensions": 128,
@@ -347,6 +349,16 @@ def make_study(**changes: Any) -> dict[str, Any]:
         "versions": {"python": "3.11.7", "isoglot": "0.1.0"},
     }
     return {**copy.deepcopy(result), **changes}
+
+
+def arms_of(*arms: dict[str, Any]) -> list[StudyArm]:
+    """Arms as a result has them."""
+    return [StudyArm(**{"name": "arm", "trained": True, **one}) for one in arms]
+
+
+def as_read(study: dict[str, Any]) -> StudyResult:
+    """The result that a page and its figures are made of."""
+    return StudyResult.read(study)
 
 
 def of_tldr(**changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from reporting_helpers import attacked, make_result
 from study_example import make_study
 
-from isoglot.reporting import Inspection, write_demo_report, write_report
+from isoglot.reporting import Inspection, write_report
 from isoglot.reporting.study import write_study_page
 
 
@@ -73,17 +73,6 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    arms = {name: [make_result(name)] for name in ("monolingual", "cross_lingual", "hybrid", "multiway")}
-    rows = [
-        {"arm": arm, "measure": measure, "mean": 0.3, "low": 0.2, "high": 0.4}
-        for arm in arms
-        for measure in ("monolingual.AP", "cross_lingual.AP")
-    ]
-    return write_demo_report(arms, tmp_path_factory.mktemp("demo") / "demo.html", rows=rows)
-
-
-@pytest.fixture(scope="module")
 def study(tmp_path_factory):
     example = make_study()
     example["evaluations"], example["decisive"] = example["evaluations"][:1], example["decisive"][:1]
@@ -91,7 +80,7 @@ def study(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("which", ["report", "demo", "study"])
+@pytest.mark.parametrize("which", ["report", "study"])
 def test_page_draws_without_complaint_request_or_overflow(visit, request, which, width):
     path = request.getfixturevalue(which)
     page = visit(path, width)
@@ -100,9 +89,9 @@ def test_page_draws_without_complaint_request_or_overflow(visit, request, which,
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_dark_readers_get_a_dark_page(visit, demo):
+def test_dark_readers_get_a_dark_page(visit, study):
     colour = "getComputedStyle(document.body).backgroundColor"
-    assert visit(demo).evaluate(colour) != visit(demo, scheme="dark").evaluate(colour)
+    assert visit(study).evaluate(colour) != visit(study, scheme="dark").evaluate(colour)
 
 
 def test_a_column_sorts_both_ways(visit, report):
@@ -155,8 +144,8 @@ def test_markup_in_the_data_is_not_executed(visit, report):
     assert page.logged == []
 
 
-def test_figures_are_redrawn_at_a_new_width(visit, demo):
-    page = visit(demo)
+def test_figures_are_redrawn_at_a_new_width(visit, study):
+    page = visit(study)
     width = "document.querySelector('.canvas svg').getBoundingClientRect().width"
     before = page.evaluate(width)
     page.set_viewport_size({"width": 400, "height": 900})

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from reporting_helpers import ATTACK, Page, attacked, demo_rows, make_result, one_language
+from reporting_helpers import ATTACK, Page, attacked, make_result, one_language
 
 from isoglot.errors import InputError
-from isoglot.reporting import write_demo_report, write_report
+from isoglot.reporting import write_report
 from isoglot.reporting.page import json_for_script
 
 ASKING = ("src", "href", "srcset", "action", "formaction", "data", "poster", "background", "xlink:href")
@@ -19,36 +19,11 @@ def read(path) -> Page:
 
 
 def pages(tmp_path) -> dict[str, Page]:
-    arms = {
-        "monolingual": [make_result("a")],
-        "cross_lingual": [make_result()],
-        "hybrid": [make_result(), make_result()],
-        "multiway": [make_result()],
-    }
-    rows = demo_rows(**{"monolingual.AP": (0.8, 0.7, 0.7, 0.72), "cross_lingual.AP": (0.3, 0.5, 0.45, 0.455)})
-    cost = {"steps": 450, "texts": {"monolingual": 100, "cross_lingual": 101, "hybrid": 100, "multiway": 104}}
     return {
         "one": read(write_report(make_result(), tmp_path / "one.html", metadata=METADATA)),
         "several": read(write_report([make_result("a"), one_language("b")], tmp_path / "several.html")),
         "attacked": read(
             write_report([attacked(), attacked()], tmp_path / "attacked.html", command=ATTACK, title=ATTACK)
-        ),
-        "demo": read(
-            write_demo_report(arms, tmp_path / "demo.html", rows=rows, seconds=61.0, metadata=METADATA, **cost)
-        ),
-        "attacked demo": read(
-            write_demo_report(
-                {ATTACK: [attacked().result], "hybrid": [attacked().result]},
-                tmp_path / "attacked-demo.html",
-                rows=[
-                    {"arm": arm, "measure": measure, "mean": 0.5, "low": 0.4, "high": 0.6}
-                    for arm in (ATTACK, "hybrid")
-                    for measure in ("monolingual.AP", ATTACK)
-                ],
-                command=ATTACK,
-                metadata={"licence": ATTACK, "source": "javascript:alert(1)"},
-                explained={ATTACK: ATTACK},
-            )
         ),
     }
 
@@ -58,7 +33,7 @@ def all_pages(tmp_path_factory):
     return pages(tmp_path_factory.mktemp("pages"))
 
 
-NAMES = ("one", "several", "attacked", "demo", "attacked demo")
+NAMES = ("one", "several", "attacked")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,7 +76,7 @@ def test_figures_hold_readable_json(all_pages, name):
         assert "<" not in text
 
 
-@pytest.mark.parametrize("name", ["attacked", "attacked demo"])
+@pytest.mark.parametrize("name", ["attacked"])
 def test_markup_in_the_data_stays_text(all_pages, name):
     page = all_pages[name]
     assert "img" not in page.tags()
@@ -165,35 +140,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write the report"):
         write_report(make_result(), tmp_path / "file" / "report.html")
-
-
-def test_demo_page_tells_the_story(all_pages):
-    text = all_pages["demo"].text.replace("\u00a0", " ")
-    assert "Hybrid batches find the answer in another language 1.5 times as well as monolingual batches" in text
-    assert (
-        "Multiway batches are not shown to find the answer in another language better or worse than hybrid batches "
-        "(AP 0.455 against 0.450) and gain 0.020 monolingual AP, which is not shown to be more than chance."
-    ) in text
-    assert "That of the others is InfoNCE" in text
-    assert "Every run takes 450 steps and encodes 100 texts with monolingual batches, 101 texts" in text
-    assert "2 seeds" in text
-    assert "0.800 (best) [0.790, 0.810]" in text
-    assert "Cross-lingual batches" in text
-    assert "61 s" in text
-
-
-def test_demo_needs_arms_and_whole_rows(tmp_path):
-    with pytest.raises(InputError, match="at least one arm"):
-        write_demo_report({}, tmp_path / "a.html", rows=[])
-    with pytest.raises(InputError, match="lacks 'mean'"):
-        write_demo_report({"a": [make_result()]}, tmp_path / "a.html", rows=[{"arm": "a", "measure": "AP"}])
-
-
-def test_demo_of_one_language_has_no_heat_maps(tmp_path):
-    rows = [{"arm": "hybrid", "measure": "monolingual.AP", "mean": 0.5, "low": None, "high": None}]
-    page = read(write_demo_report({"hybrid": [one_language()]}, tmp_path / "a.html", rows=rows))
-    assert "Every language pair" not in page.text
-    assert "Language bias" not in page.text
 
 
 def test_pages_are_small(tmp_path):

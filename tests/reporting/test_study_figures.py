@@ -5,19 +5,18 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from study_example import make_study, of_tldr, spread
+from study_example import as_read, make_study, of_tldr, spread
 
 from isoglot.reporting.figures.labels import LETTER, LINE, place_labels
 from isoglot.reporting.figures.labels import spread as spread_out
 from isoglot.reporting.figures.points import not_beaten
 from isoglot.reporting.figures.style import score_format
-from isoglot.reporting.study.charts import study_figures
-from isoglot.reporting.study.courses import common_name
+from isoglot.reporting.study.charts import common_name, study_figures
 
 
 @pytest.fixture(scope="module")
 def charts():
-    return {name: chart for part in study_figures(make_study()) for name, chart in part.charts.items()}
+    return {name: chart for part in study_figures(as_read(make_study())) for name, chart in part.charts.items()}
 
 
 def drawn(chart) -> list[dict]:
@@ -29,7 +28,7 @@ def drawn(chart) -> list[dict]:
 
 def test_figures_are_drawn_only_from_what_is_there():
     def parts(study):
-        return {name.partition("-")[0] for part in study_figures(study) for name in part.charts}
+        return {name.partition("-")[0] for part in study_figures(as_read(study)) for name in part.charts}
 
     everything = of_tldr()
     everything["decisive"] = everything["decisive"][:1]
@@ -78,7 +77,7 @@ def test_gains_are_those_of_seeds_in_each_language(charts):
     study["arms"] = study["arms"][:4]
     study["arms"][2]["estimates"]["tldr"]["by_language"]["th"]["cross_lingual"]["AP"]["seeds"] = [0.5, 0.7]
     study["arms"][3]["estimates"]["tldr"]["by_language"]["th"]["cross_lingual"]["AP"]["seeds"] = [0.4, 0.2]
-    found = {name: chart for part in study_figures(study) for name, chart in part.charts.items()}
+    found = {name: chart for part in study_figures(as_read(study)) for name, chart in part.charts.items()}
     rows = {
         row["lang"]: row for row in drawn(found["gain-tldr-cross_lingual-AP-alpha-0.5-alpha-1.0"]) if "lang" in row
     }
@@ -93,7 +92,7 @@ def test_without_sizes_gains_are_drawn_by_language_alone():
     study["decisive"] = study["decisive"][2:3]  # alpha-0.5 against mixed by rank distance
     for one in study["arms"]:
         del one["training_queries"]
-    found = {name: chart for part in study_figures(study) for name, chart in part.charts.items()}
+    found = {name: chart for part in study_figures(as_read(study)) for name, chart in part.charts.items()}
     chart = found["gain-tldr-bias-rank_distance-alpha-0.5-mixed"]
     assert {row["tag"]: row["value"] for row in drawn(chart)} == pytest.approx(
         dict.fromkeys(("de", "en", "th", "zh"), -384.0)
@@ -106,7 +105,7 @@ def test_what_is_the_same_for_all_arms_is_not_drawn():
     for one in study["arms"]:
         if one["estimates"]:
             one["estimates"]["tldr"]["monolingual"] = {"AP": spread(1.0)}
-    names = {name for part in study_figures(study) for name in part.charts}
+    names = {name for part in study_figures(as_read(study)) for name in part.charts}
     assert "ratio-tldr-cross_lingual-AP" in names
     assert "ratio-tldr-monolingual-AP" not in names
     assert not any(name.startswith("front") for name in names)

@@ -4,22 +4,27 @@ import json
 
 import pytest
 from reporting_helpers import ATTACK, Page
-from study_example import arm, decisive, make_study, of_tldr
+from study_example import arm, arms_of, as_read, decisive, make_study, of_tldr
 
 from isoglot.errors import InputError
 from isoglot.reporting.study import write_study_figures, write_study_page
 from isoglot.reporting.study.charts import study_figures
-from isoglot.reporting.study.configs import (
+from isoglot.reporting.study.method import (
     alpha_of,
+    arms_table,
     common_settings,
     differing_keys,
     setting_text,
     tuned_keys,
     write,
 )
-from isoglot.reporting.study.method import arms_table
+from isoglot.reporting.study.result import Comparison
 from isoglot.reporting.study.tables import evaluation_tables
 from isoglot.reporting.study.verdicts import verdict_card
+
+
+def compared(*args, **more) -> Comparison:
+    return Comparison(**decisive(*args, **more))
 
 
 def read(path) -> Page:
@@ -161,9 +166,9 @@ def test_what_is_no_study_is_refused(tmp_path, wrong):
 
 
 def test_figures_become_files(tmp_path, monkeypatch):
-    from isoglot.reporting.study import charts as module
+    from isoglot.reporting.study import page as module
 
-    few = study_figures(of_tldr(decisive=[]))[0]
+    few = study_figures(as_read(of_tldr(decisive=[])))[0]
     kept = dict(list(few.charts.items())[:1])
     monkeypatch.setattr(module, "study_figures", lambda result: [type(few)(few.title, few.text, kept)])
     files = write_study_figures(make_study(), tmp_path)
@@ -172,13 +177,13 @@ def test_figures_become_files(tmp_path, monkeypatch):
 
 
 def test_only_settings_that_differ_are_shown():
-    arms = make_study()["arms"]
+    arms = as_read(make_study()).arms
     assert differing_keys(arms) == ["encoder", "strategy", "alpha", "objective"]
     shared = dict(common_settings(arms))
     assert shared["batch size".replace(" ", "_")] == "256"
     assert shared["temperature"] == "0.05"
     assert "alpha" not in shared
-    by_name = {one["name"]: one for one in arms}
+    by_name = {one.name: one for one in arms}
     assert setting_text(by_name["curriculum"], "alpha") == "linear, 1 to 0 in 250 steps"
     assert setting_text(by_name["adversary"], "objective") == "InfoNCE + 0.5 × LanguageAdversary (max_lambda 0.03)"
     assert setting_text(by_name["sequential"], "strategy") == "monolingual → cross_lingual"
@@ -189,7 +194,7 @@ def test_only_settings_that_differ_are_shown():
 
 
 def test_a_prompt_that_only_some_trained_arms_have_is_a_difference():
-    arms = [arm("a", (0.9, 0.5, 1.0)), arm("b", (0.9, 0.5, 1.0), query_prompt="query: ")]
+    arms = arms_of(arm("a", (0.9, 0.5, 1.0)), arm("b", (0.9, 0.5, 1.0), query_prompt="query: "))
     assert differing_keys(arms) == ["query_prompt"]
 
 
@@ -197,7 +202,6 @@ def test_a_prompt_that_only_some_trained_arms_have_is_a_difference():
     ("settings", "alpha"),
     [
         ({"strategy": "hybrid", "alpha": 0.3}, 0.3),
-        ({"strategy": "hybrid"}, 0.5),
         ({"strategy": "monolingual"}, 1.0),
         ({"strategy": "cross_lingual"}, 0.0),
         ({"strategy": "mixed"}, None),
@@ -205,7 +209,8 @@ def test_a_prompt_that_only_some_trained_arms_have_is_a_difference():
     ],
 )
 def test_the_share_of_monolingual_batches_of_an_arm(settings, alpha):
-    assert alpha_of({"trained": True, "config": [settings]}) == alpha
+    (one,) = arms_of({"config": [settings]})
+    assert alpha_of(one) == alpha
 
 
 def test_arms_that_were_not_tuned_alike_are_not_joined_by_their_tuned_settings():
@@ -215,27 +220,29 @@ def test_arms_that_were_not_tuned_alike_are_not_joined_by_their_tuned_settings()
     rates = iter((0.01, 0.02, 0.05, 0.01))
     for one in study["arms"][:4]:
         one["config"][0]["learning_rate"] = next(rates)
-    assert any(name.startswith("ratio-") for part in study_figures(study) for name in part.charts)
+    assert any(name.startswith("ratio-") for part in study_figures(as_read(study)) for name in part.charts)
     for one in study["arms"]:
         one["tuning"] = None
-    assert not any(name.startswith("ratio-") for part in study_figures(study) for name in part.charts)
+    assert not any(name.startswith("ratio-") for part in study_figures(as_read(study)) for name in part.charts)
 
 
 def test_only_what_was_tuned_for_every_arm_is_left_aside():
     """Where each method tunes settings of its own, these are what tells the methods apart."""
+    tuned = {"on": "dev", "setting": "multilingual", "measure": "AP", "trials": []}
     arms = [
-        {"tuning": {"chosen": chosen}} for chosen in ({"temperature": 0.1, "tau": 1}, {"tau": 0.5, "objective": []})
+        {"tuning": {**tuned, "chosen": chosen}}
+        for chosen in ({"temperature": 0.1, "tau": 1}, {"tau": 0.5, "objective": []})
     ]
-    assert tuned_keys(arms) == ["tau"]
-    assert tuned_keys([*arms, {"tuning": {"chosen": None}}, {"tuning": None}]) == ["tau"]
-    assert tuned_keys([{"tuning": None}]) == []
+    assert tuned_keys(arms_of(*arms)) == ["tau"]
+    assert tuned_keys(arms_of(*arms, {"tuning": {**tuned, "chosen": None}}, {"tuning": None})) == ["tau"]
+    assert tuned_keys(arms_of({"tuning": None})) == []
 
 
 def test_an_arm_is_marked_best_only_where_tests_say_so_against_every_other():
     def marked(study):
         return {
             (row[0].text, head.text, head.note)
-            for table in evaluation_tables(study, "tldr")
+            for table in evaluation_tables(as_read(study), "tldr")
             for row in table.rows
             for head, cell in zip(table.heads, row, strict=True)
             if cell.best
@@ -252,10 +259,10 @@ def test_an_arm_is_marked_best_only_where_tests_say_so_against_every_other():
 
 
 def test_effects_are_drawn_on_the_side_of_the_better_arm():
-    high = verdict_card(decisive("a", "b", 0.1, 0.05))["drawing"]
+    high = verdict_card(compared("a", "b", 0.1, 0.05))["drawing"]
     assert high["dot"] > 50
     assert high["right"] == "a better"
-    low = verdict_card(decisive("a", "b", -10.0, 5.0, setting="bias", measure="rank_distance", better="low"))[
+    low = verdict_card(compared("a", "b", -10.0, 5.0, setting="bias", measure="rank_distance", better="low"))[
         "drawing"
     ]
     assert low["dot"] < 50
@@ -266,7 +273,7 @@ def test_effects_are_drawn_on_the_side_of_the_better_arm():
 
 def test_a_comparison_of_one_seed_has_an_effect_without_interval():
     card = verdict_card(
-        decisive(
+        compared(
             "a",
             "b",
             0.1,
@@ -291,6 +298,6 @@ def test_tokens_are_means_over_seeds_and_unknown_where_a_seed_has_none():
     study = make_study()
     study["arms"][0]["tokens"] = {"0": 100, "1": 201}
     study["arms"][1]["tokens"] = {"0": 100, "1": None}
-    rows = {name: cells for name, _, cells in arms_table(study).rows}
+    rows = {name: cells for name, _, cells in arms_table(as_read(study)).rows}
     assert rows["alpha-0.0"][-1] == "150"
     assert rows["alpha-0.25"][-1] == "–"

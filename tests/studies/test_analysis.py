@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from isoglot.evaluation import Result, compare_results, evaluate_embeddings
-from isoglot.studies.analysis.arm_results import ArmResults
-from isoglot.studies.analysis.comparable import check_comparable
+from isoglot.reporting.study.verdicts import answer_of, sentence_of
 from isoglot.studies.analysis.decisive import judge, weigh_all
-from isoglot.studies.analysis.frame import Frame, figure_of_seeds, paired_p_of_seeds
-from isoglot.studies.analysis.sentences import answer_of, sentence_of
-from isoglot.studies.gpu_estimate import estimate_cost
+from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds
+from isoglot.studies.job import estimate_cost
 from isoglot.studies.recipe import Comparable, Decisive, GpuEstimate
+from isoglot.studies.result import check_comparable
 
 from .conftest import pages
 
@@ -227,23 +226,23 @@ def runs(**tokens):
 
 def test_arms_that_got_more_are_not_comparable():
     stated = Comparable(same="tokens", tolerance=0.1)
-    assert check_comparable(stated, runs(a=1000, b=1100))["holds"] is True
+    assert check_comparable(stated, runs(a=1000, b=1100)).holds is True
     told = check_comparable(stated, runs(a=1000, b=1101, c=1050))
-    assert told["holds"] is False
-    assert "not comparable as stated" in told["sentence"]
-    assert "from 1,000 (a) to 1,101 (b)" in told["sentence"]
-    assert check_comparable(stated, runs(a=1000, b=None))["holds"] is None
-    assert check_comparable(stated, runs(a=1000))["holds"] is None
+    assert told.holds is False
+    assert "not comparable as stated" in told.sentence
+    assert "from 1,000 (a) to 1,101 (b)" in told.sentence
+    assert check_comparable(stated, runs(a=1000, b=None)).holds is None
+    assert check_comparable(stated, runs(a=1000)).holds is None
     steps = check_comparable(Comparable(same="steps"), runs(a=1000, b=2000))
-    assert steps["holds"] is True
-    assert "from 1,000 (a) to 2,000 (b) tokens" in steps["sentence"]  # the same steps, but not the same work
+    assert steps.holds is True
+    assert "from 1,000 (a) to 2,000 (b) tokens" in steps.sentence  # the same steps, but not the same work
 
 
 def test_gpu_hours_are_operations_over_speed(write_recipe, tmp_path):
     """Counted by hand: 2 runs × 8 N × steps × batch × tokens, and 2 N for every token that is measured."""
+    from isoglot.studies.job import make_job
     from isoglot.studies.plan import make_plan
     from isoglot.studies.recipe_files import read_recipe
-    from isoglot.studies.runner import make_job
 
     def change(profile):
         profile["train"] = {"data": "train", "encoder": "xlm-roberta-base", "steps": 1000, "batch_size": 128}

@@ -13,20 +13,23 @@ from typing import Any
 
 import pytest
 import yaml
+from study_helpers import outline_of
 
 from isoglot.cli import main
 from isoglot.data.catalogue import find_entry
 from isoglot.data.catalogue.loading import copy_of, load_splits
 from isoglot.errors import InputError
-from isoglot.studies.expand import expand_arms
+from isoglot.studies.arms import expand_arms
 from isoglot.studies.library import Library
 from isoglot.studies.plan import make_plan
 from isoglot.studies.recipe import DataSource
 from isoglot.studies.recipe_files import RECIPES, _Loader, read_recipe, recipe_names
-from isoglot.studies.runner import outline_study
+from isoglot.training.config import ScheduleConfig
 
 STEPS = {20000: 4, 2000: 4, 1000: 2}
 ALONG = [0, 2, 4]
+RESEARCH = [name for name in recipe_names() if name != "demo"]
+"""Recipes that have a benchmark profile."""
 SEEDS = {"alignment": [0, 1], "adversarial": [0, 1]}
 """Two, where a geometry is compared, whose test is over seeds."""
 WHOLE = {"paper": ["miracl-whole"]}
@@ -104,7 +107,7 @@ def found_values(estimates: dict[str, Any], measure: str) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", RESEARCH)
 def test_a_benchmark_profile_runs_and_leaves_nothing_out(name, world, tmp_path, capsys):
     path, out = write_small(name, world, tmp_path), tmp_path / "out"
     command = ["study", "run", str(path), "--profile", "benchmark", "--out", str(out), "--jobs", "1"]
@@ -159,7 +162,7 @@ def test_a_benchmark_profile_runs_and_leaves_nothing_out(name, world, tmp_path, 
         assert arm["name"] in page
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", RESEARCH)
 def test_what_a_packaged_benchmark_profile_needs_is_known_by_name(name, tmp_path, monkeypatch):
     """Also where the folder of data has some of the publishers' files, which no form says how to read."""
     from benchmark_files import write_published
@@ -167,7 +170,7 @@ def test_what_a_packaged_benchmark_profile_needs_is_known_by_name(name, tmp_path
     for known in ("dream", "mkqa", "afriqa"):
         write_published(tmp_path / known, known)
     monkeypatch.setenv("ISOGLOT_SHARED_DATA", str(tmp_path))
-    outline = outline_study(name, tmp_path / "out", profile="benchmark")
+    outline = outline_of(name, tmp_path / "out", profile="benchmark")
     assert outline.plan.left_out == []
     assert outline.cost.gpu_hours > 0
     assert outline.cost.assumed == ()
@@ -183,8 +186,8 @@ def test_schedules_end_with_the_training(name):
         encoder = "a-model" if profile == "pretrained" else None
         for planned in make_plan(recipe, profile, name, encoder=encoder).arms.values():
             for stage in planned.stages:
-                if isinstance(stage.get("alpha"), dict):
-                    assert stage["alpha"]["steps"] == stage["steps"], (profile, planned.name)
+                if isinstance(stage.alpha, ScheduleConfig):
+                    assert stage.alpha.steps == stage.steps, (profile, planned.name)
 
 
 def test_a_wrong_split_of_data_that_is_here_is_no_absence(tmp_path, monkeypatch):

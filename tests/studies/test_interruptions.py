@@ -9,13 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from study_helpers import run
 
 from isoglot.errors import InputError
-from isoglot.studies import perform, run_study, workers
-
-
-def run(recipe, out, **more):
-    return run_study(recipe, out, jobs=1, **more)
+from isoglot.studies import perform, workers
 
 
 def test_a_failing_arm_leaves_the_others(write_recipe, tmp_path):
@@ -92,8 +89,6 @@ def test_kills_at_any_moment_change_nothing_in_the_result(write_recipe, tmp_path
     ids=["between checkpoints", "right after a checkpoint", "after the last step"],
 )
 def test_a_run_that_goes_on_counts_the_tokens_of_all_its_steps(write_recipe, tmp_path, monkeypatch, event, last):
-    from isoglot.studies import along
-
     def change(profile):
         profile["train"] |= {"steps": 6, "save_steps": 2}
         profile["arms"], profile["grids"], profile["decisive"] = {"hybrid": {}}, [], []
@@ -109,7 +104,7 @@ def test_a_run_that_goes_on_counts_the_tokens_of_all_its_steps(write_recipe, tmp
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(along.AlongTraining, event, stop)
+        patch.setattr(perform.AlongTraining, event, stop)
         assert run(recipe, tmp_path / "cut").failures
     study = run(recipe, tmp_path / "cut")
     assert study.result["arms"][0]["tokens"]["0"] == whole
@@ -131,7 +126,7 @@ def test_two_programs_do_not_run_in_one_folder(write_recipe, tmp_path):
 def test_workers_come_to_the_same_as_one_process(write_recipe, tmp_path, monkeypatch):
     recipe = write_recipe()
     run(recipe, tmp_path / "one")
-    study = run_study(recipe, tmp_path / "two", jobs=2)
+    study = run(recipe, tmp_path / "two", jobs=2)
     assert not study.failures
     assert (tmp_path / "two" / "study.json").read_bytes() == (tmp_path / "one" / "study.json").read_bytes()
 

@@ -17,10 +17,11 @@ from isoglot.cli import main
 from isoglot.collections import collection_from_rows, write_collection
 from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.errors import InputError
-from isoglot.studies.analysis.published import published_beside
+from isoglot.reporting.study.result import StudyArm
+from isoglot.studies.library import first_articles
 from isoglot.studies.recipe import Beside, Published
 from isoglot.studies.recipe_files import RECIPES, _Loader
-from isoglot.studies.views import first_articles
+from isoglot.studies.result import published_beside
 
 TLDR = ("ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "nl", "pl", "ru", "th", "tr", "zh")
 NTREX = [
@@ -174,20 +175,21 @@ def test_published_figures_are_told_with_the_difference_and_whether_our_interval
             ],
         }
     )
-    arms = [
+    told_arms = [
         {"name": "ours", "estimates": {"x": {"multilingual": {"AP": figure(0.52, 0.49, 0.55)}}}},
         {"name": "b", "estimates": {"x": {"multilingual": {"AP": figure(0.5, 0.45, 0.55)}}}},
         {"name": "failed", "estimates": {}},
     ]
+    arms = [StudyArm(trained=True, **one) for one in told_arms]
     told = published_beside(published, Beside(differs="the data.", arms={"ours": "a", "b": "b"}), arms)
     assert told is not None
-    assert [(one["arm"], one["within"], round(one["difference"], 3)) for one in told["figures"]] == [
+    assert [(one.arm, one.within, round(one.difference, 3)) for one in told.figures] == [
         ("ours", True, 0.02),
         ("b", False, -0.1),
     ]
-    assert told["sentence"] == "Our 95 % intervals hold 1 of 2 published figures. Set-ups differ: the data."
+    assert told.sentence == "Our 95 % intervals hold 1 of 2 published figures. Set-ups differ: the data."
     by_name = published_beside(published, Beside(differs="all", comparable=False), arms)
     assert by_name is not None
-    assert [one["arm"] for one in by_name["figures"]] == ["b"]
-    assert by_name["sentence"] == "The published figures are no yardstick for these: all."
+    assert [one.arm for one in by_name.figures] == ["b"]
+    assert by_name.sentence == "The published figures are no yardstick for these: all."
     assert published_beside(published, None, arms) is None

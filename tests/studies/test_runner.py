@@ -7,13 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from study_helpers import outline_of, run
 
 from isoglot.errors import InputError
-from isoglot.studies import outline_study, perform, run_study
-
-
-def run(recipe, out, **more):
-    return run_study(recipe, out, jobs=1, **more)
+from isoglot.studies import perform
 
 
 def folders(out) -> set[str]:
@@ -65,12 +62,12 @@ def test_a_study_runs_every_arm_with_every_seed_and_says_what_came_of_it(finishe
 
 def test_a_dry_run_lists_exactly_what_will_run(write_recipe, tmp_path):
     recipe, out = write_recipe(), tmp_path / "out"
-    outline = outline_study(recipe, out)
+    outline = outline_of(recipe, out)
     assert not out.exists()
     assert not any(one.finished for one in outline.runs)
     run(recipe, out)
     assert folders(out) == {one.name for one in outline.runs}
-    assert all(one.finished for one in outline_study(recipe, out).runs)
+    assert all(one.finished for one in outline_of(recipe, out).runs)
 
 
 def test_finished_runs_are_not_made_again(finished, monkeypatch):
@@ -186,7 +183,7 @@ def test_tuning_gives_every_arm_as_many_trials_and_takes_the_best(write_recipe, 
         profile["train"]["steps"] = 20
 
     recipe, out = write_recipe(change), tmp_path / "out"
-    outline = outline_study(recipe, out)
+    outline = outline_of(recipe, out)
     assert sum(one.trial is not None for one in outline.runs) == 4
     assert sum(one.name is None for one in outline.runs) == 2
     arms = {arm["name"]: arm for arm in run(recipe, out).result["arms"]}
@@ -257,7 +254,7 @@ def test_a_zero_shot_claim_is_struck_where_test_texts_were_trained_on(write_reci
 
 def test_a_sample_of_the_training_data_is_what_an_arm_trains_on(write_recipe, tmp_path, monkeypatch):
     trained = {}
-    train = perform.train
+    train = perform.run_training
 
     def noted(config, collection, **more):
         tags = collection.queries["lang"].to_pylist()
@@ -266,7 +263,7 @@ def test_a_sample_of_the_training_data_is_what_an_arm_trains_on(write_recipe, tm
         }
         return train(config, collection=collection, **more)
 
-    monkeypatch.setattr(perform, "train", noted)
+    monkeypatch.setattr(perform, "run_training", noted)
 
     def change(profile):
         profile["grids"] = [{"name": "de-{de}", "over": {"sample.budgets.de": [0, 3, None]}}]
@@ -311,7 +308,7 @@ def test_a_dry_run_downloads_nothing(write_recipe, tmp_path, monkeypatch):
     for name in ("some-catalogue-name", "mteb:SciFact"):
         source = {"collection": name}
         recipe = write_recipe(lambda profile, source=source: profile["data"].update(test=source, train=source))
-        outline = outline_study(recipe, tmp_path / "out")
+        outline = outline_of(recipe, tmp_path / "out")
         assert [(one.arm, one.name) for one in outline.runs] == [("mono", None), ("alpha-0.5", None)]
         assert any(name in note for note in outline.notes)
 

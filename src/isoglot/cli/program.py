@@ -10,18 +10,16 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from isoglot.cli import catalogue, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
 from isoglot.cli.compare import compare
-from isoglot.cli.data import _tags
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.mine import mine
-from isoglot.cli.progress import demo_progress
-from isoglot.cli.state import console, state
+from isoglot.cli.state import state
+from isoglot.cli.study import demo
 from isoglot.cli.train import train
 from isoglot.errors import IsoglotError
 
@@ -31,28 +29,6 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 __all__ = ["leave_processes", "main"]
 
 BAD_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the report, the results and a trained model.")] = Path(
-        "demo"
-    ),
-    seeds: Annotated[int, typer.Option(help="Runs of each strategy.", min=1)] = 3,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 450,
-    languages: Annotated[str | None, typer.Option(help="Languages of worldfacts; twelve by default.")] = None,
-) -> None:
-    """The whole story on the embedded default: build, train four strategies, compare, write a report."""
-    from isoglot.cli.tables import estimates_table
-    from isoglot.studies.demo import DEMO_LANGUAGES, run_demo
-
-    logging.getLogger("isoglot").setLevel(logging.WARNING)
-    with demo_progress(state.progress) as notify:
-        outcome = run_demo(
-            out, seeds=seeds, steps=steps, languages=tuple(_tags(languages) or DEMO_LANGUAGES), notify=notify
-        )
-    console().print(estimates_table(outcome.estimates))
-    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in outcome.seconds.items())
-    typer.echo(f"{seconds}. Report: {outcome.report}  Model (hybrid batches): {out / 'model'}")
 
 
 def _app() -> typer.Typer:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from isoglot.cli.data import _tags
+from isoglot.cli.data import listed
 from isoglot.cli.progress import demo_progress
 from isoglot.cli.state import console, state
 
 if TYPE_CHECKING:
-    from isoglot.studies.runner import Outline
+    from isoglot.reporting.study import StudyResult
+    from isoglot.studies import Outline, Study
 
 app = typer.Typer(no_args_is_help=True, help="Answer a research question: list, show and run studies.")
 
@@ -53,7 +54,7 @@ def _seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(seed) for seed in _tags(text) or ()]
+        return [int(seed) for seed in listed(text) or ()]
     except ValueError:
         raise InputError(f"--seeds {text!r} must be numbers separated by commas, such as 0,1,2") from None
 
@@ -95,28 +96,41 @@ def _runs_table(outline: Outline) -> Table:
     return table
 
 
-def _verdicts_table(result: dict[str, Any]) -> Table:
-    from isoglot.measures import digits_of
+def _verdicts_table(result: StudyResult) -> Table:
+    from isoglot.measures import SETTINGS, digits_of
 
-    table = Table(title=f"decisive comparisons of {result['study']}, {result['profile']}")
+    table = Table(title=f"decisive comparisons of {result.study}, {result.profile}")
     for column in ("first", "second", "on", "measure", "difference [95 %]", "p, Holm", "verdict", "as expected"):
         table.add_column(column, overflow="fold")
-    for one in result["decisive"]:
-        digits = digits_of(one["measure"])
-        interval = "" if one["low"] is None else f" [{one['low']:+.{digits}f}, {one['high']:+.{digits}f}]"
-        difference = "–" if one["difference"] is None else f"{one['difference']:+.{digits}f}{interval}"
-        measure = one["measure"] if one["setting"] in ("bias", "geometry") else f"{one['setting']} {one['measure']}"
+    for one in result.decisive:
+        digits = digits_of(one.measure)
+        interval = "" if one.low is None else f" [{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
+        measure = f"{one.setting} {one.measure}" if one.setting in SETTINGS else one.measure
         table.add_row(
-            one["first"],
-            one["second"],
-            one["evaluation"] + (f", {one['language']}" if one["language"] else ""),
+            one.first,
+            one.second,
+            one.evaluation + (f", {one.language}" if one.language else ""),
             measure.replace("_", "-"),
-            difference,
-            "–" if one["p_holm"] is None else f"{one['p_holm']:.4f}",
-            one["verdict"],
-            {True: "yes", False: "no", None: "–"}[one["as_expected"]],
+            "–" if one.difference is None else f"{one.difference:+.{digits}f}{interval}",
+            "–" if one.p_holm is None else f"{one.p_holm:.4f}",
+            one.verdict,
+            {True: "yes", False: "no", None: "–"}[one.as_expected],
         )
     return table
+
+
+def _tell(study: Study) -> int:
+    """Say what failed and what came out; return the exit status."""
+    for label, sentence in study.failures:
+        typer.echo(f"failed: {label}: {sentence}", err=True)
+    console().print(_verdicts_table(study.result))
+    for sentence in study.result.answer:
+        typer.echo(sentence)
+    for claim in study.result.zero_shot:
+        typer.echo(claim.sentence)
+    if study.result.comparable is not None:
+        typer.echo(study.result.comparable.sentence)
+    return 1 if study.failures else 0
 
 
 @app.command()
@@ -148,36 +162,66 @@ def run(
     import logging
 
     from isoglot.reporting.study import write_study_figures, write_study_page
-    from isoglot.studies.runner import outline_study, run_study
+    from isoglot.studies import StudyRequest, outline_study, run_study
 
-    chosen: dict[str, Any] = {
-        "profile": profile,
-        "encoder": encoder,
-        "seeds": _seeds(seeds),
-        "arms": _tags(arms),
-        "keep_models": keep_models,
-    }
+    request = StudyRequest(
+        name,
+        out,
+        profile=profile,
+        encoder=encoder,
+        seeds=_seeds(seeds),
+        arms=listed(arms),
+        keep_models=keep_models,
+    )
     if dry_run:
-        outline = outline_study(name, out, **chosen)
+        outline = outline_study(request)
         _announce(outline)
         console().print(_runs_table(outline))
         return 0
     logging.getLogger("isoglot").setLevel(logging.WARNING)
     with demo_progress(state.progress) as notify:
-        study = run_study(
-            name, out, jobs=jobs, announce=None if state.quiet else _announce, notify=notify, **chosen
-        )
-    for label, sentence in study.failures:
-        typer.echo(f"failed: {label}: {sentence}", err=True)
-    console().print(_verdicts_table(study.result))
-    for sentence in study.result["answer"]:
-        typer.echo(sentence)
-    for claim in study.result["zero_shot"]:
-        typer.echo(claim["sentence"])
-    typer.echo(study.result["comparable"]["sentence"])
+        study = run_study(request, jobs=jobs, announce=None if state.quiet else _announce, notify=notify)
+    status = _tell(study)
     page = study.path.with_suffix(".html")
     write_study_page(study.result, page)
     if figures is not None:
         write_study_figures(study.result, figures)
     typer.echo(f"Result: {study.path}  Page: {page}")
-    return 1 if study.failures else 0
+    return status
+
+
+DEMO_FIGURES = (
+    *("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "bias.rank_distance", "bias.max_rank"),
+    *("bias.complete@10", "bias.complete@100", "bias.own_language_share@10"),
+)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the report, the results and a trained model.")] = Path(
+        "demo"
+    ),
+    seeds: Annotated[int, typer.Option(help="Runs of each strategy.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of each run.", min=1)] = 450,
+    languages: Annotated[str | None, typer.Option(help="Languages of worldfacts; twelve by default.")] = None,
+) -> int:
+    """The whole story on the embedded default: build, train four strategies, compare, write a report."""
+    import logging
+    import sys
+
+    from isoglot.cli.tables import estimates_table
+    from isoglot.reporting.study import write_study_page
+    from isoglot.studies import StudyRequest, run_study
+    from isoglot.studies.recipe_files import demo_recipe
+
+    logging.getLogger("isoglot").setLevel(logging.WARNING)
+    recipe = demo_recipe(steps, listed(languages))
+    with demo_progress(state.progress) as notify:
+        study = run_study(StudyRequest(recipe, out / "study", seeds=range(seeds), keep_models=True), notify=notify)
+    console().print(estimates_table(study.result, "test", DEMO_FIGURES))
+    status = _tell(study)
+    study.copy_results(out / "results", "test")
+    study.copy_model("hybrid", 0, out / "model")
+    command = "isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None
+    report = write_study_page(study.result, out / "report.html", command=command)
+    typer.echo(f"Report: {report}  Model (hybrid batches): {out / 'model'}")
+    return status

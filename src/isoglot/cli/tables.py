@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -11,7 +12,7 @@ from isoglot.measures import SETTINGS, digits_of, setting_name
 if TYPE_CHECKING:
     from isoglot.evaluation import Compared, Result
     from isoglot.evaluation.mteb import BenchmarkResult
-    from isoglot.studies import Estimate
+    from isoglot.reporting.study import StudyResult
 
 __all__ = ["benchmark_table", "comparison_table", "estimates_table", "result_table"]
 
@@ -22,32 +23,42 @@ def _label(setting: str, measure: str) -> str:
     return measure if setting == "bias" else f"{setting_name(setting)} {measure}"
 
 
-def estimates_table(estimates: list[Estimate]) -> Table:
-    """Return figures by arm: mean over seeds, and the 95 % interval over seeds and queries in brackets."""
-    arms = list(dict.fromkeys(estimate.arm for estimate in estimates))
-    table = Table(title=f"mean of {estimates[0].seeds} seeds [95 % interval]", title_justify="left")
+def estimates_table(study: StudyResult, evaluation: str, measures: Sequence[str]) -> Table:
+    """Return figures by arm: mean over seeds, and the 95 % interval over seeds and queries in brackets.
+
+    Args:
+        study: its arms are the columns.
+        evaluation: one of its evaluations.
+        measures: `SETTING.MEASURE` of each row.
+    """
+    seeds = max(len(arm.seeds) for arm in study.arms)
+    table = Table(title=f"mean of {seeds} seeds [95 % interval]", title_justify="left")
     table.add_column("measure")
-    for arm in arms:
-        table.add_column(arm.replace("_", "-"), justify="right")
-    for setting, measure in dict.fromkeys((estimate.setting, estimate.measure) for estimate in estimates):
-        row = [e for arm in arms for e in estimates if (e.arm, e.setting, e.measure) == (arm, setting, measure)]
-        digits = digits_of(measure)
-        label = _label(setting, measure)
-        cells = (f"{e.mean:.{digits}f} [{e.low:.{digits}f}, {e.high:.{digits}f}]" for e in row)
-        table.add_row(label, *cells)
+    for arm in study.arms:
+        table.add_column(setting_name(arm.name), justify="right")
+    for setting, _, measure in (key.partition(".") for key in measures):
+        found = [arm.figure(evaluation, setting, measure) for arm in study.arms]
+        cells = (_mean(figure.mean, (figure.low, figure.high), digits_of(measure)) for figure in found)
+        table.add_row(_label(setting, measure), *cells)
     return table
+
+
+def _mean(value: float | None, interval: Sequence[float | None], digits: int) -> str:
+    """Return a value with its 95 % interval, or a dash where there is none."""
+    if value is None:
+        return "–"
+    low, high = interval
+    spread = "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value:.{digits}f}{spread}"
 
 
 def _cell(result: Result, setting: str, measure: str, macro: bool = False) -> str:
     """Return a value with its 95 % interval, or a dash where the collection has no such setting."""
-    from isoglot.reporting.result_like import value_row  # figures are slow to import
-
-    row = value_row(result, f"{setting}.{measure}", macro)
-    if row["mean"] is None:
-        return "–"
-    digits = digits_of(measure)
-    spread = "" if row["low"] is None else f" [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
-    return f"{row['mean']:.{digits}f}{spread}"
+    held = result.macro if macro else vars(result)
+    values: dict[str, Any] | None = (held or {}).get(setting)
+    value = values.get(measure) if values else None
+    interval = (((held or {}).get("intervals") or {}).get(setting) or {}).get(measure)
+    return _mean(value, interval or (None, None), digits_of(measure))
 
 
 def result_table(result: Result) -> Table:

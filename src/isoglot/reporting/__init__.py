@@ -1,13 +1,16 @@
 """Reporting: figures, and self-contained HTML pages that work offline."""
 
+from isoglot.files import require
+
+for _library in ("altair", "jinja2", "vl_convert"):
+    require(_library, "report", "a page or a figure")
+
 from isoglot.reporting.charts import write_figures
-from isoglot.reporting.demo import DEMO_MEASURES, write_demo_report
 from isoglot.reporting.figures import save_figures
 from isoglot.reporting.inspection import Inspection, RankedDocument, RankedQuery, Space, inspect_result, project
 from isoglot.reporting.report import write_report
 
 __all__ = [
-    "DEMO_MEASURES",
     "Inspection",
     "RankedDocument",
     "RankedQuery",
@@ -15,7 +18,6 @@ __all__ = [
     "inspect_result",
     "project",
     "save_figures",
-    "write_demo_report",
     "write_figures",
     "write_report",
 ]

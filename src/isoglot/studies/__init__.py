@@ -1,7 +1,5 @@
 """Studies: arms that are trained and measured side by side; the demo is the smallest of them."""
 
-from isoglot.studies.arms import Arm, Estimate, summarise
-from isoglot.studies.demo import Demo, run_demo
-from isoglot.studies.runner import Study, outline_study, run_study
+from isoglot.studies.runner import Outline, Study, StudyRequest, outline_study, run_study
 
-__all__ = ["Arm", "Demo", "Estimate", "Study", "outline_study", "run_demo", "run_study", "summarise"]
+__all__ = ["Outline", "Study", "StudyRequest", "outline_study", "run_study"]

@@ -1,13 +1,12 @@
-"""One run of a study: train, measure, and put the results in place whole."""
+"""One run of a study: train, measure along the way and at the end, and put the results in place whole."""
 
 from __future__ import annotations
 
 import copy
 import json
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,22 +15,21 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
-from transformers import set_seed
+from transformers import TrainerCallback, set_seed
 
 from isoglot.collections import Collection, join_collections
-from isoglot.encoders import load_encoder, static_encoder, train_tokenizer
+from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
-from isoglot.files import default_cache, versions
+from isoglot.files import default_cache, new_file, new_folder, versions
 from isoglot.measures import PER_QUERY_BIAS, SETTINGS
-from isoglot.studies.along import AlongTraining, encoded_tokens, read_along
+from isoglot.studies.arms import effective, training_sets
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
-from isoglot.studies.plan import effective, training_sets
 from isoglot.studies.recipe import Evaluation
-from isoglot.training import TrainConfig, make_encoder, train
-from isoglot.training.output import MODEL_FILE, RECORD_FILE
+from isoglot.training import HybridTrainer, TrainConfig
+from isoglot.training.run import TrainingRun, make_encoder, run_training
 
-__all__ = ["Bench", "perform"]
+__all__ = ["AlongTraining", "Bench", "perform"]
 
 
 @dataclass
@@ -40,17 +38,20 @@ class Bench:
 
     Attributes:
         workshop: of the study.
-        library: its collections.
         tokenizers: of static encoders, by what they were learned from.
         joined: several data sets as one, by their names.
         distilled: static encoders made from pretrained ones, by what they were made of.
     """
 
     workshop: Workshop
-    library: Library
     tokenizers: dict[Any, Tokenizer] = field(default_factory=dict)
     joined: dict[tuple[str, ...], Collection] = field(default_factory=dict)
     distilled: dict[Any, SentenceTransformer] = field(default_factory=dict)
+
+    @property
+    def library(self) -> Library:
+        """The collections of the study."""
+        return self.workshop.library
 
     def training_data(self, job: Job, stage: int) -> Collection:
         """Return what a stage is trained on: a sample, where the arm asks for one."""
@@ -122,7 +123,7 @@ def perform(job: Job, bench: Bench) -> None:
             "seed": job.seed,
             "trial": job.trial,
             "trained": job.trained,
-            "config": [effective(job.settings(number)) for number in range(len(job.stages))],
+            "config": [effective(stage) for stage in job.stages],
             "sample": job.sample,
         }
         model, seconds = _fit(job, bench, work, record)
@@ -135,16 +136,14 @@ def perform(job: Job, bench: Bench) -> None:
         "cpu": round(time.process_time() - cpu, 3),
     }
     record["versions"] = versions()
-    written = Path(tempfile.mkdtemp(prefix=f".new-{job.name}-", dir=runs))
-    for name, result in results.items():
-        result.save(written / f"{name}.json")
-    if bench.workshop.keep_models and job.trained:
-        (work / f"stage-{len(job.stages) - 1}").rename(written / "model")
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (written / RUN_FILE).write_text(text, encoding="utf-8")
-    written.chmod(0o755)
     shutil.rmtree(runs / job.name, ignore_errors=True)  # finished once, but without the model that is now asked for
-    written.rename(runs / job.name)
+    with new_folder(runs / job.name) as folder:
+        for name, result in results.items():
+            result.save(folder / f"{name}.json")
+        if bench.workshop.keep_models and job.trained:
+            (work / f"stage-{len(job.stages) - 1}").rename(folder / "model")
+        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        (folder / RUN_FILE).write_text(text, encoding="utf-8")
     shutil.rmtree(work, ignore_errors=True)
 
 
@@ -153,12 +152,12 @@ def _fit(job: Job, bench: Bench, work: Path, record: dict[str, Any]) -> tuple[Se
     seconds = {"train": 0.0}
     record["steps"], record["tokens"] = 0, 0
     if not job.trained:
-        return bench.encoder(job, job.settings(0), bench.training_data(job, 0)), seconds
+        return bench.encoder(job, job.stages[0], bench.training_data(job, 0)), seconds
     along = [(one, bench.library.load(one.data)) for one in job.evaluations if one.along]
     model: SentenceTransformer | None = None
     for number in range(len(job.stages)):
-        model = _fit_stage(job, bench, work, number, record["steps"], along, model)
-        told = json.loads((work / f"stage-{number}" / RECORD_FILE).read_text(encoding="utf-8"))
+        run = _fit_stage(job, bench, work, number, record["steps"], along, model)
+        model, told = run.model, run.record
         record["steps"] += told["steps"]
         seconds["train"] = round(seconds["train"] + told["seconds"]["train"], 3)
         since = told["resumed_from_step"] or 0
@@ -178,18 +177,15 @@ def _fit_stage(
     before: int,
     along: list[tuple[Evaluation, Collection]],
     model: SentenceTransformer | None,
-) -> SentenceTransformer:
+) -> TrainingRun:
     """Train one stage from the model of the one before, or go on with it after a kill."""
-    out = work / f"stage-{number}"
-    if (out / MODEL_FILE).is_file():  # killed after it
-        return load_encoder(str(out))
-    config = job.settings(number, **_local(job, bench.workshop, number, work))
+    config = _with_places(job, bench.workshop, number, work)
     collection = bench.training_data(job, number)
     if config.encoder not in ("static", "scratch"):
         model = None  # loaded by the run, which freezes layers and adds adapters
     elif model is None:
         model = bench.encoder(job, config, collection)
-    return train(
+    return run_training(
         config,
         collection=collection,
         model=model,
@@ -198,35 +194,158 @@ def _fit_stage(
     )
 
 
-def _local(job: Job, workshop: Workshop, number: int, work: Path) -> dict[str, Any]:
-    """Return where the things lie that a stage's settings name."""
+def _with_places(job: Job, workshop: Workshop, number: int, work: Path) -> TrainConfig:
+    """Return a stage's settings with where the things lie that they name."""
     stage = job.stages[number]
-    found: dict[str, Any] = {"out": str(work / f"stage-{number}"), "save_steps": stage.get("save_steps", 0)}
-    found |= {key: workshop.copies[stage[key]] for key in ("target", "validation") if key in stage}
-    if "code_switch" in stage:
-        paths = [path for name in stage["code_switch"]["lexicons"] for path in workshop.lexicons[name]]
-        found["code_switch"] = {**stage["code_switch"], "lexicons": paths}
-    if number and stage.get("encoder", "static") not in ("static", "scratch"):
+    found: dict[str, Any] = {"out": str(work / f"stage-{number}")}
+    if "save_steps" not in stage.model_fields_set:
+        found["save_steps"] = 0
+    if stage.target is not None:
+        found["target"] = workshop.copies[stage.target]
+    if stage.validation is not None:
+        found["validation"] = workshop.copies[stage.validation]
+    if stage.code_switch is not None:
+        paths = [path for name in stage.code_switch.lexicons for path in workshop.lexicons[name]]
+        found["code_switch"] = stage.code_switch.model_copy(update={"lexicons": paths})
+    if number and stage.encoder not in ("static", "scratch"):
         # a model that was saved knows its pooling
         found |= {"encoder": str(work / f"stage-{number - 1}"), "pooling": None}
-    return found
+    return stage.model_copy(update=found)
+
+
+def measure_model(
+    model: SentenceTransformer, evaluation: Evaluation, collection: Collection, **more: Any
+) -> Result:
+    """Measure a model as the recipe says; intervals are drawn over all seeds together, later."""
+    return evaluate(
+        model,
+        collection,
+        measures=evaluation.measures,
+        bootstrap=0,
+        rank_correlation=evaluation.rank_correlation,
+        geometry=evaluation.geometry,
+        dtype=evaluation.dtype,
+        **more,
+    )
 
 
 def _measure(model: SentenceTransformer, job: Job, evaluation: Evaluation, collection: Collection) -> Result:
     """Measure a model; keep of the values per query what comparisons may need."""
-    result = evaluate(
-        model,
-        collection,
-        measures=evaluation.measures,
-        bootstrap=0,  # intervals are drawn over all seeds together
-        rank_correlation=evaluation.rank_correlation,
-        geometry=evaluation.geometry,
-        dtype=evaluation.dtype,
-        cache=None if job.trained else default_cache(),  # the same in other studies; what is trained here is not
-        name=job.label,
-    )
+    cache = None if job.trained else default_cache()  # the same in other studies; what is trained here is not
+    result = measure_model(model, evaluation, collection, cache=cache, name=job.label)
     wanted = ["row", "query_id", "lang", *PER_QUERY_BIAS]
     for setting in SETTINGS:
         wanted += [f"{setting}_weight", *(f"{setting}_{measure}" for measure in evaluation.measures)]
     kept = {name: values for name, values in result.per_query.items() if name in wanted}
     return replace(result, per_query=kept)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    """Write a small file whole."""
+    with new_file(path) as file:
+        json.dump(content, file)
+
+
+def scalars(result: Result) -> dict[str, dict[str, float]]:
+    """Return the single values of a result by setting and measure."""
+    found = {}
+    for setting in (*SETTINGS, "bias", "geometry"):
+        values = getattr(result, setting) or {}
+        found[setting] = {
+            name: float(value)
+            for name, value in values.items()
+            if isinstance(value, int | float) and name not in ("pairs", "queries", "documents")
+        }
+    return found
+
+
+class AlongTraining(TrainerCallback):
+    """Measures collections at given steps, and notes at each checkpoint how many tokens were encoded until then.
+
+    What it finds is written to files at once, so that a run that goes on after a kill has it.
+
+    Args:
+        trainer: of the run.
+        folder: where the files go.
+        stage: which stage of the run this is, from 0.
+        before: steps of the stages before.
+        evaluations: what is measured, and when.
+    """
+
+    def __init__(
+        self,
+        trainer: HybridTrainer,
+        folder: Path,
+        stage: int,
+        before: int,
+        evaluations: Sequence[tuple[Evaluation, Collection]],
+    ) -> None:
+        self.trainer, self.folder, self.stage, self.before = trainer, folder, stage, before
+        self.evaluations = evaluations
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measure the encoder before its first step, if asked for."""
+        if not state.global_step and not self.stage:
+            self._measure(0)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Measure after a step, if asked for; note the tokens before there is a checkpoint to go on from."""
+        self._measure(self.before + state.global_step)
+        if control.should_save:
+            self._note_tokens(state.global_step)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Note the tokens of a checkpoint that was asked for later in the step."""
+        self._note_tokens(state.global_step)
+
+    def _note_tokens(self, step: int) -> None:
+        embedder: Any = self.trainer.loss.embedder
+        since = embedder.tokens if embedder.texts else None  # of encoders that take more than token ids
+        tokens = encoded_tokens(self.folder, self.stage, self.trainer.start_step, since)
+        _write_json(_tokens_file(self.folder, self.stage, step), tokens)
+
+    def _measure(self, step: int) -> None:
+        model: Any = self.trainer.model
+        for evaluation, collection in self.evaluations:
+            path = _along_file(self.folder, evaluation, step)
+            if step not in evaluation.along or path.exists():
+                continue
+            training = model.training
+            model.eval()
+            result = measure_model(model, evaluation, collection)
+            model.train(training)
+            _write_json(path, scalars(result))
+
+
+def _along_file(folder: Path, evaluation: Evaluation, step: int) -> Path:
+    return folder / f"along-{evaluation.name}-{step}.json"
+
+
+def _tokens_file(folder: Path, stage: int, step: int) -> Path:
+    return folder / f"tokens-{stage}-{step}.json"
+
+
+def encoded_tokens(folder: Path, stage: int, since_step: int, tokens: int | None) -> int | None:
+    """Return the tokens that a stage encoded in all; None where they are not counted.
+
+    Args:
+        folder: where `AlongTraining` wrote.
+        stage: which stage.
+        since_step: the step from which it was continued; 0 if it was not.
+        tokens: encoded since.
+    """
+    if not since_step or tokens is None:
+        return tokens
+    try:
+        before: int | None = json.loads(_tokens_file(folder, stage, since_step).read_text(encoding="utf-8"))
+    except FileNotFoundError:  # killed between a checkpoint that a signal asked for and the note of it
+        return None
+    return None if before is None else before + tokens
+
+
+def read_along(folder: Path, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return what was measured along the training: step, and values by setting and measure."""
+    return [
+        {"step": step, **json.loads(_along_file(folder, evaluation, step).read_text(encoding="utf-8"))}
+        for step in sorted(evaluation.along)
+    ]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from isoglot.collections import Collection
 from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.collections.writing import write_collection
 from isoglot.data.lexicons.lexicon import write_lexicon
 from isoglot.errors import InputError
+from isoglot.files import new_folder
+from isoglot.studies.arms import training_sets
 from isoglot.studies.library import Absent, Library, Unseen
-from isoglot.studies.plan import Plan, training_sets
+from isoglot.studies.plan import Plan
 from isoglot.studies.recipe import LexiconSource
 
 __all__ = ["Data", "make_copies", "make_lexicons", "resolve_data"]
@@ -127,17 +125,6 @@ def _need_lexicon(plan: Plan, data: Data, name: str) -> str | None:
     return None
 
 
-def _make_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Make a folder whole, unless it is there already."""
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-        make(temporary / "content")
-        (temporary / "content").rename(folder)
-        shutil.rmtree(temporary)
-    return folder
-
-
 def make_lexicons(sources: Mapping[str, LexiconSource], data: Data, folder: Path) -> dict[str, list[str]]:
     """Return the files of each lexicon that is used; those made from parallel texts are written first.
 
@@ -151,13 +138,12 @@ def make_lexicons(sources: Mapping[str, LexiconSource], data: Data, folder: Path
         key = f"lexicon {name}"
         if source.induce is None or key not in data.fingerprints:
             continue
-
-        def write(place: Path, name: str = name) -> None:
-            place.mkdir()
-            for one in data.library.lexicons(name):
-                write_lexicon(one, place)
-
-        found[name] = [str(_make_once(folder / f"lexicons-{data.fingerprints[key][:12]}", write))]
+        made = folder / f"lexicons-{data.fingerprints[key][:12]}"
+        if not made.is_dir():
+            with new_folder(made) as place:
+                for one in data.library.lexicons(name):
+                    write_lexicon(one, place)
+        found[name] = [str(made)]
     return found
 
 
@@ -165,13 +151,9 @@ def make_copies(plan: Plan, data: Data, folder: Path) -> dict[str, str]:
     """Write the sources that training reads from a folder, for domain batches and validation; return where they
     are."""
     found: dict[str, str] = {}
-    stages: list[dict[str, Any]] = [stage for planned in plan.arms.values() for stage in planned.stages]
-    read = (str(stage[key]) for stage in stages for key in ("target", "validation") if stage.get(key))
-    for name in dict.fromkeys(read):
-        collection = data.library.load(name)
-
-        def write(place: Path, collection: Collection = collection) -> None:
-            write_collection(collection, place, form="parquet")
-
-        found[name] = str(_make_once(folder / f"copy-{data.fingerprints[name][:12]}", write))
+    for name in dict.fromkeys(name for planned in plan.arms.values() for name in planned.sources):
+        copy = folder / f"copy-{data.fingerprints[name][:12]}"
+        if not copy.is_dir():
+            write_collection(data.library.load(name), copy, form="parquet")
+        found[name] = str(copy)
     return found

@@ -54,7 +54,7 @@ class DataSource(Strict):
     """Where texts come from.
 
     Attributes:
-        collection: `worldfacts`, `mteb:TASK`, a path (relative to the recipe or to the data folder), or what
+        collection: `worldfacts`, `mteb:TASK`, a path (relative to the recipe or to a data folder), or what
             `load_collection` takes.
         form: the published form to read it as, one of `collections.convert.FORMS`; a collection folder if not
             given.
@@ -368,6 +368,8 @@ class Recipe(Strict):
         sources: papers and data sets it builds on.
         choices: details that the sources leave open.
         published: what a source has found.
+        data_folder: where paths of data and lexicons are looked up, if not beside the recipe or in the folder of
+            data sets; relative to the recipe.
         profiles: `embedded` (minutes on two cores), `pretrained` (hours on two cores, an encoder that is given) and
             `benchmark` (a GPU server).
     """
@@ -379,4 +381,5 @@ class Recipe(Strict):
     sources: list[str] = Field(default_factory=list)
     choices: list[Choice] = Field(default_factory=list)
     published: Published | None = None
+    data_folder: str | None = None
     profiles: dict[Literal["embedded", "pretrained", "benchmark"], Profile] = Field(min_length=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from isoglot.errors import InputError
 from isoglot.studies.recipe import Recipe
 
-__all__ = ["read_recipe", "recipe_names", "recipe_path"]
+__all__ = ["demo_recipe", "read_recipe", "recipe_names", "recipe_path", "recipe_text"]
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -86,6 +86,24 @@ def read_recipe(name: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {'; '.join(_explain(problem) for problem in error.errors()[:5])}") from None
+
+
+def recipe_text(recipe: str | Recipe) -> str:
+    """Return a recipe as YAML: the file that a name or path stands for, or what a recipe was made of."""
+    if isinstance(recipe, str):
+        return recipe_path(recipe).read_text(encoding="utf-8")
+    return yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)
+
+
+def demo_recipe(steps: int, languages: Sequence[str] | None = None) -> Recipe:
+    """Return the recipe of `isoglot demo` with so many steps, and with other languages of worldfacts if given."""
+    recipe = read_recipe("demo")
+    profile = recipe.profiles["embedded"]
+    data = profile.data
+    if languages is not None:
+        data = {name: one.model_copy(update={"languages": list(languages)}) for name, one in data.items()}
+    changed = profile.model_copy(update={"train": {**profile.train, "steps": steps}, "data": data})
+    return recipe.model_copy(update={"profiles": {"embedded": changed}})
 
 
 def _explain(problem: Any) -> str:

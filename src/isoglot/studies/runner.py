@@ -7,30 +7,65 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from isoglot.encoders import check_encoder
 from isoglot.errors import InputError
+from isoglot.evaluation import Result
 from isoglot.files import held_alone, new_file, write_result_file
-from isoglot.studies.analysis.arm_results import ArmResults, read_arm
-from isoglot.studies.gpu_estimate import Cost, estimate_cost
-from isoglot.studies.job import Job, Workshop, is_finished, make_job, work_folder
-from isoglot.studies.library import data_root
+from isoglot.studies.job import (
+    Cost,
+    Job,
+    Workshop,
+    estimate_cost,
+    is_finished,
+    make_job,
+    trial_evaluation,
+    work_folder,
+)
+from isoglot.studies.library import data_folders
 from isoglot.studies.plan import Plan, make_plan
 from isoglot.studies.prepare import Data, make_copies, make_lexicons, resolve_data
-from isoglot.studies.recipe_files import read_recipe, recipe_names, recipe_path
-from isoglot.studies.result import STUDY_FILE, study_result
-from isoglot.studies.tuning import choose, trial_evaluation
+from isoglot.studies.recipe import Recipe
+from isoglot.studies.recipe_files import read_recipe, recipe_names, recipe_path, recipe_text
 from isoglot.studies.workers import run_here, run_in_workers
 
-__all__ = ["Outline", "Study", "outline_study", "run_study"]
+if TYPE_CHECKING:
+    from isoglot.reporting.study.result import StudyResult
 
+__all__ = ["Outline", "Study", "StudyRequest", "outline_study", "run_study"]
+
+STUDY_FILE = "study.json"
 RECIPE_FILE = "recipe.yaml"
 CPU_THREADS = 1
 """Of each run where runs are spread over cores: several runs of one thread each do more than one of several."""
 
 Notify = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """Which study to run, where, and what of it.
+
+    Attributes:
+        recipe: name of a recipe that comes with isoglot, path of another one, or a recipe.
+        out: folder of the study; runs that are finished there are not run again.
+        profile: `embedded`, `pretrained` or `benchmark`.
+        encoder: for all arms, in place of the recipe's; `pretrained` needs one.
+        seeds: in place of the recipe's.
+        arms: only these.
+        keep_models: keep the trained models, in the folders of the runs.
+    """
+
+    recipe: str | Recipe
+    out: str | Path
+    profile: str = "embedded"
+    encoder: str | None = None
+    seeds: Sequence[int] | None = None
+    arms: Sequence[str] | None = None
+    keep_models: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,37 +116,76 @@ class Study:
         failures: run and sentence of each run that failed.
     """
 
-    result: dict[str, Any]
+    result: StudyResult
     path: Path
     failures: list[tuple[str, str]]
 
+    def copy_results(self, folder: Path, evaluation: str) -> None:
+        """Write the result files of an evaluation as `ARM-SEED.json`."""
+        for arm in self.result.arms:
+            for seed, run in arm.runs.items():
+                result = Result.from_json(self.path.parent / "runs" / run / f"{evaluation}.json")
+                result.save(folder / f"{arm.name}-{seed}.json")
 
-@dataclass
+    def copy_model(self, arm: str, seed: int, folder: Path) -> None:
+        """Copy a trained model that was kept, in place of what is there; nothing where its run failed."""
+        found = self.result.arm(arm)
+        if found is not None and seed in found.seeds:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(self.path.parent / "runs" / found.runs[str(seed)] / "model", folder)
+
+
 class _Made:
-    """A study that is set up: plan, data, and where its runs are."""
+    """A study that is set up: plan, data, and where its runs are.
 
-    plan: Plan
-    data: Data
-    workshop: Workshop
-    path: Path
+    Args:
+        request: what was asked for.
+        by_name: load also data that is no path, which may download it.
+    """
 
+    def __init__(self, request: StudyRequest, *, by_name: bool = True) -> None:
+        self.request, self.out = request, Path(request.out)
+        given = request.recipe
+        recipe = given if isinstance(given, Recipe) else read_recipe(given)
+        where = recipe.name if isinstance(given, Recipe) else str(given)
+        self.plan = make_plan(
+            recipe, request.profile, where, encoder=request.encoder, seeds=request.seeds, arms=request.arms
+        )
+        encoder = request.encoder
+        if encoder is not None and encoder not in ("static", "scratch"):  # before the data, which may take long
+            check_encoder(encoder, hub=by_name)
+        beside = None
+        if not isinstance(given, Recipe) and given not in recipe_names():
+            beside = recipe_path(given).resolve().parent
+        folders = data_folders(beside, recipe.data_folder)
+        self.data: Data = resolve_data(self.plan, folders, by_name=by_name)
+        on_cores = request.profile != "benchmark"
+        self.workshop = Workshop(
+            runs=self.out / "runs",
+            library=self.data.library,
+            threads=CPU_THREADS if on_cores else None,
+            keep_models=request.keep_models,
+            environment={"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"} if on_cores else {},
+        )
+
+    @cached_property
     def trials(self) -> list[Job]:
-        """Return the runs of tuning."""
+        """The runs of tuning."""
         tuning = self.plan.profile.tuning
         if tuning is None:
             return []
-        evaluation = trial_evaluation(tuning)
+        measured = [trial_evaluation(tuning)]
         return [
-            make_job(planned, tuning.seed, [evaluation], self.data.fingerprints, trial=number, settings=settings)
+            make_job(planned, tuning.seed, measured, self.data.fingerprints, trial=number)
             for planned in self.plan.arms.values()
-            for number, settings in enumerate(planned.trials)
+            for number in range(len(planned.trials))
         ]
 
-    def jobs(self, chosen: Mapping[str, dict[str, Any]]) -> dict[str, dict[int, Job]]:
+    def jobs(self, chosen: Mapping[str, int | None]) -> dict[str, dict[int, Job]]:
         """Return the runs proper: arm -> seed -> run. Arms whose tuning failed have none.
 
         Args:
-            chosen: arm -> settings that tuning chose.
+            chosen: arm -> the trial that tuning chose; None where it is not known yet.
         """
         found: dict[str, dict[int, Job]] = {}
         for name, planned in self.plan.arms.items():
@@ -120,104 +194,49 @@ class _Made:
                 continue
             # a pretrained encoder that is not trained is the same for all seeds: one run serves them all
             first = planned.stages[0]
-            begun = first.get("from") or first.get("encoder", "static") not in ("static", "scratch")
-            one = bool(begun) and not planned.trained
+            begun = first.from_model is not None or first.encoder not in ("static", "scratch")
             found[name] = {
                 seed: make_job(
                     planned,
-                    self.plan.seeds[0] if one else seed,
+                    self.plan.seeds[0] if begun and not planned.trained else seed,
                     self.plan.evaluations,
                     self.data.fingerprints,
-                    settings=chosen.get(name),
+                    chosen=chosen.get(name),
                 )
                 for seed in self.plan.seeds
             }
         return found
 
-
-def _set_up(
-    name: str,
-    profile: str,
-    out: Path,
-    encoder: str | None,
-    seeds: Sequence[int] | None,
-    arms: Sequence[str] | None,
-    keep_models: bool,
-    by_name: bool = True,
-) -> _Made:
-    path = recipe_path(name)
-    plan = make_plan(read_recipe(name), profile, str(name), encoder=encoder, seeds=seeds, arms=arms)
-    if encoder is not None and encoder not in ("static", "scratch"):  # before the data, which may take long
-        check_encoder(encoder, hub=by_name)
-    own = name not in recipe_names()
-    folders = [*([path.resolve().parent] if own else []), data_root()]
-    data = resolve_data(plan, folders, by_name=by_name)
-    workshop = Workshop(
-        runs=out / "runs",
-        sources=dict(plan.profile.data),
-        folders=folders,
-        lexicon_sources=dict(plan.profile.lexicons),
-        threads=CPU_THREADS if profile != "benchmark" else None,
-        keep_models=keep_models,
-        environment={"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"} if profile != "benchmark" else {},
-    )
-    return _Made(plan, data, workshop, path)
+    @cached_property
+    def outline(self) -> Outline:
+        """What will be done."""
+        pending = dict.fromkeys((name for name, planned in self.plan.arms.items() if planned.trials), None)
+        jobs = {job.name: job for seeds in self.jobs(pending).values() for job in seeds.values()}.values()
+        runs = []
+        for job in (*self.trials, *jobs):
+            known = not self.data.unseen and (job.trial is not None or job.arm not in pending)
+            finished = known and is_finished(job, self.workshop)
+            runs.append(Planned(job.arm, job.seed, job.trial, job.name if known else None, finished))
+        gpu = self.plan.profile.gpu
+        cost = None if gpu is None else estimate_cost((*self.trials, *jobs), gpu)
+        return Outline(self.plan, runs, self.plan.profile.minutes, cost, self.plan.notes + self.data.notes)
 
 
-def outline_study(
-    name: str,
-    out: str | Path,
-    *,
-    profile: str = "embedded",
-    encoder: str | None = None,
-    seeds: Sequence[int] | None = None,
-    arms: Sequence[str] | None = None,
-    keep_models: bool = False,
-) -> Outline:
+def outline_study(request: StudyRequest) -> Outline:
     """Return what `run_study` would do; nothing is run, written or downloaded.
 
     Runs whose data is loaded by name have no name here, since it is not looked at.
 
-    Args:
-        name: of a recipe that comes with isoglot, or the path of another one.
-        out: folder of the study; runs that are finished there are not run again.
-        profile: `embedded`, `pretrained` or `benchmark`.
-        encoder: for all arms, in place of the recipe's; `pretrained` needs one.
-        seeds: in place of the recipe's.
-        arms: only these.
-        keep_models: whether trained models would stay.
-
     Raises:
-        InputError: the recipe, an argument or the data is bad.
+        InputError: the recipe, the request or the data is bad.
     """
-    return _outline(_set_up(name, profile, Path(out), encoder, seeds, arms, keep_models, by_name=False))
-
-
-def _outline(made: _Made) -> Outline:
-    trials = made.trials()
-    pending: dict[str, dict[str, Any]] = {planned.name: {} for planned in made.plan.arms.values() if planned.trials}
-    jobs = [job for seeds in made.jobs(pending).values() for job in seeds.values()]
-    jobs = list({job.name: job for job in jobs}.values())
-    runs = []
-    for job in trials + jobs:
-        known = not made.data.unseen and (job.trial is not None or job.arm not in pending)
-        finished = known and is_finished(job, made.workshop)
-        runs.append(Planned(job.arm, job.seed, job.trial, job.name if known else None, finished))
-    gpu = made.plan.profile.gpu
-    cost = estimate_cost(trials + jobs, gpu) if gpu is not None else None
-    return Outline(made.plan, runs, made.plan.profile.minutes, cost, made.plan.notes + made.data.notes)
+    return _Made(request, by_name=False).outline
 
 
 def run_study(
-    name: str,
-    out: str | Path,
+    request: StudyRequest,
     *,
-    profile: str = "embedded",
-    encoder: str | None = None,
-    seeds: Sequence[int] | None = None,
-    arms: Sequence[str] | None = None,
     jobs: int | None = None,
-    keep_models: bool = False,
     announce: Callable[[Outline], None] | None = None,
     notify: Notify | None = None,
 ) -> Study:
@@ -227,52 +246,50 @@ def run_study(
     that was killed goes on where it was, and ends with the same file.
 
     Args:
-        name: of a recipe that comes with isoglot, or the path of another one.
-        out: folder of the study.
-        profile: `embedded`, `pretrained` or `benchmark`.
-        encoder: for all arms, in place of the recipe's; `pretrained` needs one.
-        seeds: in place of the recipe's.
-        arms: only these.
+        request: which study, and where.
         jobs: runs at once; by default one a core, or one a GPU in `benchmark`. 1 runs them in this
             process.
-        keep_models: keep the trained models, in the folders of the runs.
         announce: called with what will be done, before anything is.
         notify: called with what has been done, the number of runs done and of all runs.
 
     Raises:
-        InputError: the recipe, an argument or the data is bad, or `out` holds something else.
+        InputError: the recipe, the request or the data is bad, or `out` holds something else.
     """
+    # what the end alone needs, statistics and the library of figures, and workers do without
+    from isoglot.reporting.study.result import Failure
+    from isoglot.studies.analysis.estimates import choose_trials, read_arm
+    from isoglot.studies.result import study_result
+
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs {jobs}: at least one run has to run at a time")
-    out = Path(out)
-    made = _set_up(name, profile, out, encoder, seeds, arms, keep_models)
+    made = _Made(request)
+    plan, workshop = made.plan, made.workshop
     say = notify or (lambda *_: None)
     if announce is not None:
-        announce(_outline(made))
-    with _only_one(out, made):
-        prepared = out / "prepared"
-        workshop = made.workshop
-        workshop.lexicons.update(make_lexicons(made.plan.profile.lexicons, made.data, prepared))
-        workshop.copies.update(make_copies(made.plan, made.data, prepared))
-        trials = made.trials()
-        total = len(_outline(made).runs)
-        failed = _run_all(trials, workshop, jobs, 0, total, say)
-        tuned, chosen = choose(made.plan, trials, {job.name for job, _ in failed}, workshop)
+        announce(made.outline)
+    with _only_one(made):
+        prepared = made.out / "prepared"
+        workshop.lexicons.update(make_lexicons(plan.profile.lexicons, made.data, prepared))
+        workshop.copies.update(make_copies(plan, made.data, prepared))
+        total = len(made.outline.runs)
+        failed = _run_all(made.trials, workshop, jobs, 0, total, say)
+        tuned, chosen = choose_trials(plan, made.trials, {job.name for job, _ in failed}, workshop)
         runs = made.jobs(chosen)
-        proper = [job for seeds_of in runs.values() for job in seeds_of.values()]
-        failed += _run_all(proper, workshop, jobs, len(trials), total, say)
+        proper = [job for seeds in runs.values() for job in seeds.values()]
+        failed += _run_all(proper, workshop, jobs, len(made.trials), total, say)
         say("analysing", total, total)
         without = {job.name for job, _ in failed}
-        found: dict[str, ArmResults] = {
+        found = {
             arm: read_arm({seed: job for seed, job in of.items() if job.name not in without}, workshop)
             for arm, of in runs.items()
         }
-        failures: dict[str, list[dict[str, Any]]] = {}
+        failures: dict[str, list[Failure]] = {}
         for job, sentence in sorted(failed, key=lambda one: one[0].name):
-            failures.setdefault(job.arm, []).append({"seed": job.seed, "trial": job.trial, "sentence": sentence})
-        result = study_result(made.plan, made.data, found, failures, tuned, prepared)
-        write_result_file(result, out / STUDY_FILE)
-    return Study(result, out / STUDY_FILE, [(job.label, sentence) for job, sentence in failed])
+            failure = Failure(seed=job.seed, trial=job.trial, sentence=sentence)
+            failures.setdefault(job.arm, []).append(failure)
+        result = study_result(plan, made.data, found, failures, tuned, prepared)
+        write_result_file(result.to_dict(), made.out / STUDY_FILE)
+    return Study(result, made.out / STUDY_FILE, [(job.label, sentence) for job, sentence in failed])
 
 
 def _run_all(
@@ -327,12 +344,13 @@ def _devices(workshop: Workshop) -> list[str | None]:
 
 
 @contextmanager
-def _only_one(out: Path, made: _Made) -> Iterator[None]:
+def _only_one(made: _Made) -> Iterator[None]:
     """Hold the folder of a study while it runs; remove what a killed run left half written.
 
     Raises:
         InputError: it holds something else, cannot be written to, or the study is running already.
     """
+    out, recipe = made.out, made.plan.recipe
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; a study needs a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / "runs").is_dir():
@@ -340,8 +358,8 @@ def _only_one(out: Path, made: _Made) -> Iterator[None]:
     kept = out / RECIPE_FILE
     if kept.is_file():
         other = read_recipe(str(kept)).name
-        if other != made.plan.recipe.name:
-            raise InputError(f"{out} holds the study {other}; choose another --out for {made.plan.recipe.name}")
+        if other != recipe.name:
+            raise InputError(f"{out} holds the study {other}; choose another --out for {recipe.name}")
     try:
         made.workshop.runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -349,8 +367,8 @@ def _only_one(out: Path, made: _Made) -> Iterator[None]:
     told = f"a study is running in {out} already; wait for it, or choose another --out"
     with held_alone(out / ".lock", told):
         for folder in (out / "prepared", made.workshop.runs):
-            for leftover in folder.glob(".new-*"):
+            for leftover in folder.glob(".*.unfinished-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-        with new_file(kept, "wb") as file:
-            file.write(made.path.read_bytes())
+        with new_file(kept) as file:
+            file.write(recipe_text(made.request.recipe))
         yield

@@ -38,11 +38,10 @@ def run_here(jobs: Iterable[Job], workshop: Workshop) -> Iterator[Ended]:
     Raises:
         TrainingStopped: SIGTERM came.
     """
-    from isoglot.studies.library import Library
     from isoglot.studies.perform import Bench, perform
     from isoglot.training.callbacks import TrainingStopped
 
-    bench = Bench(workshop, Library(workshop.sources, workshop.folders, workshop.lexicon_sources))
+    bench = Bench(workshop)
     for job in jobs:
         failure = None
         try:

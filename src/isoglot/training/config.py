@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from isoglot.batching import Strategy
     from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 
-__all__ = ["USED_BY", "TrainConfig", "check_settings", "read_config", "unused", "written_key"]
+__all__ = ["USED_BY", "TrainConfig", "check_settings", "parse_config", "read_config", "unused", "written_key"]
 
 
 MADE_HERE, TRANSFORMERS, PRETRAINED = ("static", "scratch"), ("scratch", "pretrained"), ("pretrained",)
@@ -332,6 +333,19 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
         if value is not None:
             known = values.get(key) if inner else None
             values[key] = {**(known if isinstance(known, dict) else {}), inner: value} if inner else value
+    return parse_config(values, source)
+
+
+def parse_config(values: Mapping[str, Any], source: str) -> TrainConfig:
+    """Return a run's configuration.
+
+    Args:
+        values: configuration key -> value.
+        source: what messages call where they come from.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value is not what the key takes.
+    """
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """The page of a study: what was asked, the answer, and all that it rests on."""
 
-from isoglot.reporting.study.charts import write_study_figures
-from isoglot.reporting.study.page import write_study_page
+from isoglot.reporting.study.page import write_study_figures, write_study_page
+from isoglot.reporting.study.result import StudyResult
 
-__all__ = ["write_study_figures", "write_study_page"]
+__all__ = ["StudyResult", "write_study_figures", "write_study_page"]

@@ -1,36 +1,46 @@
-"""`write_study_page`: a study as one self-contained HTML page."""
+"""`write_study_page`, `write_study_figures`: a study as one self-contained HTML page, and its figures as files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.errors import InputError
+from isoglot.reporting.figures.style import FORMATS, save_figures
 from isoglot.reporting.page import Fact, figure, making, render_page, write_page
 from isoglot.reporting.study.charts import study_figures
-from isoglot.reporting.study.claims import claims_of
-from isoglot.reporting.study.configs import common_settings
-from isoglot.reporting.study.method import arms_table, data_table, failures_of, tuning_of
-from isoglot.reporting.study.published import published_of
-from isoglot.reporting.study.tables import evaluation_tables, language_table
-from isoglot.reporting.study.values import check_result
+from isoglot.reporting.study.method import (
+    arms_table,
+    claims_of,
+    common_settings,
+    data_table,
+    failures_of,
+    tuning_of,
+)
+from isoglot.reporting.study.result import Evaluated, StudyResult
+from isoglot.reporting.study.tables import evaluation_tables, language_table, published_table
 from isoglot.reporting.study.verdicts import verdict_card
 from isoglot.reporting.words import plural
 
-__all__ = ["write_study_page"]
+__all__ = ["write_study_figures", "write_study_page"]
 
 HELD = {True: ("held", "good"), False: ("did not hold", "bad"), None: ("cannot be said", "plain")}
 
 
-def write_study_page(result: Mapping[str, Any], path: str | Path) -> Path:
+def write_study_page(
+    result: StudyResult | Mapping[str, Any], path: str | Path, *, command: str | None = None
+) -> Path:
     """Write what a study asked and found as one self-contained HTML file.
 
     The answer comes first, with every decisive comparison; then how it was done, all figures, and what the study
     cannot show. Figures and parts that the result has nothing for are left out.
 
     Args:
-        result: the content of a `study.json`.
+        result: of the study, or the content of its `study.json`.
         path: of the file.
+        command: by which it was run; `isoglot study run …` if not given.
 
     Returns:
         The path.
@@ -38,30 +48,24 @@ def write_study_page(result: Mapping[str, Any], path: str | Path) -> Path:
     Raises:
         InputError: it is not the result of a study, or the file cannot be written.
     """
-    check_result(result)
-    cards = [verdict_card(one) for one in result["decisive"]]
-    told = {card["sentence"] for card in cards}
-    comparable = result.get("comparable")
+    study = StudyResult.read(result)
+    profile = study.profile
+    sentences = {one.sentence for one in study.decisive}
     context = {
-        "title": f"isoglot study: {result['study']}",
-        "kicker": f"isoglot study {result['study']}, {result['profile']} profile"
-        if result.get("profile")
-        else "isoglot study",
-        "headline": f"{result['title'][:1].upper()}{result['title'][1:]}",
-        "lead": _lead(result),
-        "question": result["question"],
-        "hypothesis": result.get("hypothesis") or "",
-        "answer": [sentence for sentence in result["answer"] if sentence not in told],
-        "cards": cards,
-        "arms": arms_table(result),
-        "common": common_settings(result["arms"]),
-        "comparable": comparable and {"sentence": comparable["sentence"], "held": HELD[comparable["holds"]]},
-        "tuning": tuning_of(result),
-        "data": data_table(result),
-        "claims": claims_of(result),
-        "choices": result.get("choices") or [],
-        "sources": result.get("sources") or [],
-        "evaluations": [_evaluation(result, one) for one in result["evaluations"]],
+        "title": f"isoglot study: {study.study}",
+        "kicker": f"isoglot study {study.study}, {profile} profile" if profile else "isoglot study",
+        "headline": f"{study.title[:1].upper()}{study.title[1:]}",
+        "lead": _lead(study),
+        "study": study,
+        "answer": [sentence for sentence in study.answer if sentence not in sentences],
+        "cards": [verdict_card(one) for one in study.decisive],
+        "arms": arms_table(study),
+        "common": common_settings(study.arms),
+        "held": None if study.comparable is None else HELD[study.comparable.holds],
+        "tuning": tuning_of(study),
+        "data": data_table(study),
+        "claims": claims_of(study),
+        "evaluations": [_evaluation(study, one) for one in study.evaluations],
         "figures": [
             {
                 "title": part.title,
@@ -70,57 +74,76 @@ def write_study_page(result: Mapping[str, Any], path: str | Path) -> Path:
                     figure(shown.chart, shown.caption, widest=shown.widest) for shown in part.charts.values()
                 ],
             }
-            for part in study_figures(result)
+            for part in study_figures(study)
         ],
-        "published": published_of(result),
-        "failures": failures_of(result),
-        "left_out": result.get("left_out") or [],
-        "limits": result.get("limits") or [],
-        "notes": result.get("notes") or [],
-        "full_command": result.get("full_command"),
-        "facts": _facts(result),
+        "published": published_table(study),
+        "failures": failures_of(study),
+        "facts": _facts(study, command),
     }
     return write_page(path, render_page("study.html", context))
 
 
-def _seeds(result: Mapping[str, Any]) -> list[int]:
-    return sorted({seed for arm in result["arms"] for seed in arm["seeds"]})
+def write_study_figures(
+    result: StudyResult | Mapping[str, Any], folder: str | Path, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Write the figures of a study as files, such as `ratio-test-monolingual-AP.svg`.
+
+    Args:
+        result: of the study, or the content of its `study.json`.
+        folder: where; made if it is missing.
+        formats: `svg`, `png` (twice the nominal size).
+
+    Returns:
+        The files written; none where the result has nothing to draw.
+
+    Raises:
+        InputError: it is not the result of a study, a format is unknown, or a file cannot be written.
+    """
+    charts: dict[str, Any] = {}
+    for part in study_figures(StudyResult.read(result)):
+        for name, shown in part.charts.items():
+            stem = re.sub(r"[^\w.()@+-]+", "_", name).strip("._")
+            if stem in charts:
+                raise InputError(f"two figures would be written as {stem}: give arms and evaluations other names")
+            charts[stem] = shown.chart
+    return save_figures(charts, folder, formats)
 
 
-def _lead(result: Mapping[str, Any]) -> str:
-    parts = [plural(len(result["arms"]), "arm"), plural(len(_seeds(result)), "seed")]
-    parts.append(plural(len(result["evaluations"]), "evaluation"))
-    if result["decisive"]:
-        parts.append(plural(len(result["decisive"]), "decisive comparison"))
+def _seeds(study: StudyResult) -> list[int]:
+    return sorted({seed for arm in study.arms for seed in arm.seeds})
+
+
+def _lead(study: StudyResult) -> str:
+    parts = [plural(len(study.arms), "arm"), plural(len(_seeds(study)), "seed")]
+    parts.append(plural(len(study.evaluations), "evaluation"))
+    if study.decisive:
+        parts.append(plural(len(study.decisive), "decisive comparison"))
     return " · ".join(parts)
 
 
-def _evaluation(result: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation(study: StudyResult, one: Evaluated) -> dict[str, Any]:
     """Return an evaluation's tables, and what it is: a claim of zero-shot that was struck is shown as such."""
-    claim = next((claim for claim in result.get("zero_shot") or () if claim["evaluation"] == one["name"]), None)
     text = (
-        f"{one['collection']}: {one['queries']:,} queries, {one['documents']:,} documents, "
-        f"{plural(len(one['languages']), 'language')}."
+        f"{one.collection}: {one.queries:,} queries, {one.documents:,} documents, "
+        f"{plural(len(one.languages), 'language')}."
     )
     return {
-        "name": one["name"],
-        "text": text + (f" It stands in for {one['stands_for']}." if one.get("stands_for") else ""),
-        "claim": claim and {"holds": claim["holds"]},
-        "tables": evaluation_tables(result, one["name"]),
-        "languages": language_table(result, one["name"]),
+        "name": one.name,
+        "text": text + (f" It stands in for {one.stands_for}." if one.stands_for else ""),
+        "claim": next((claim for claim in study.zero_shot if claim.evaluation == one.name), None),
+        "tables": evaluation_tables(study, one.name),
+        "languages": language_table(study, one.name),
     }
 
 
-def _facts(result: Mapping[str, Any]) -> list[Fact]:
+def _facts(study: StudyResult, command: str | None) -> list[Fact]:
     """Collect how the result can be made again, and cited."""
-    profile = f" --profile {result['profile']}" if result.get("profile") else ""
-    versions = result.get("versions") or {}
-    seeds = ", ".join(map(str, _seeds(result)))
+    profile = f" --profile {study.profile}" if study.profile else ""
     facts = making(
-        [one["collection"] for one in result.get("data") or result["evaluations"]],
-        command=f"isoglot study run {result['study']}{profile} --out DIR",
+        [one.collection for one in study.data or study.evaluations],
+        command=command or f"isoglot study run {study.study}{profile} --out DIR",
         seconds=None,
-        versions=versions,
+        versions=study.versions,
         metadata=None,
     )
     facts.append(
@@ -131,8 +154,9 @@ def _facts(result: Mapping[str, Any]) -> list[Fact]:
             "arm is called better where p < 0.05 and the interval leaves out 0.",
         )
     )
-    version = f" {versions['isoglot']}" if "isoglot" in versions else ""
-    named = f"study “{result['study']}”" + (f", {result['profile']} profile" if result.get("profile") else "")
+    version = f" {study.versions['isoglot']}" if "isoglot" in study.versions else ""
+    named = f"study “{study.study}”" + (f", {study.profile} profile" if study.profile else "")
+    seeds = ", ".join(map(str, _seeds(study)))
     runs = f", seeds {seeds}" if seeds else ""
-    facts.append(Fact("Cite", f"isoglot{version}, {named}{runs}: {result['title']}."))
+    facts.append(Fact("Cite", f"isoglot{version}, {named}{runs}: {study.title}."))
     return facts
