@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from isoglot.collections import collection_from_rows
 from isoglot.data.lexicons.induction import induce_lexicons
 from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs, read_lexicon, read_lexicons, write_lexicon
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.lexicons.wordnet import gather_lexicons, wordnet_lexicons
 from isoglot.errors import InputError
 from isoglot.languages.words import fold_word, words_of
 
@@ -55,8 +55,10 @@ def test_bad_lines_are_named_with_file_number_and_reason(tmp_path):
 
 
 def wordnet(path, code, *lines):
-    text = "".join("\t".join(line) + "\n" for line in (("# A wordnet", code, "url", "licence"), *lines))
-    path.write_text(text, "utf-8")
+    """Write a wordnet of lines such as `1-n lemma pies`."""
+    rows = [["# A wordnet", code, "url", "licence"]]
+    rows += [[synset, f"{code}:{kind}", *rest] for synset, kind, *rest in (line.split(" ", 3) for line in lines)]
+    path.write_text("".join("\t".join(row) + "\n" for row in rows), "utf-8")
     return path
 
 
@@ -64,34 +66,46 @@ def test_wordnets_are_joined_on_synsets(tmp_path):
     polish = wordnet(
         tmp_path / "pol.tab",
         "pol",
-        ("1-n", "pol:lemma", "pies"),
-        ("2-n", "pol:lemma", "zamek"),
-        ("3-n", "pol:lemma", "zamek"),
-        ("4-n", "pol:lemma", "i"),
-        ("1-n", "pol:def", "0", "a definition"),
+        "1-n lemma pies",
+        "2-n lemma zamek",
+        "3-n lemma zamek",
+        "4-n lemma i",
+        "1-n def 0 a definition",
     )
     chinese = wordnet(
         tmp_path / "cmn.tab",
         "cmn",
-        ("1-n", "cmn:lemma", "狗"),
-        ("2-n", "cmn:lemma", "拉链"),
-        ("2-n", "cmn:lemma", "锁_头"),
-        ("3-n", "cmn:lemma", "锁_头"),
-        ("4-n", "cmn:lemma", "碘"),
-        ("9-n", "cmn:lemma", "无"),
+        "1-n lemma 狗",
+        "2-n lemma 拉链",
+        "2-n lemma 锁_头",
+        "3-n lemma 锁_头",
+        "4-n lemma 碘",
+        "9-n lemma 无",
     )
     found = {
         (lexicon.source, lexicon.target): lexicon.translations for lexicon in wordnet_lexicons([polish, chinese])
     }
     assert found["pl", "zh"] == {"pies": ("狗",), "zamek": ("锁 头", "拉链")}  # two shared synsets before one
     assert found["zh", "pl"] == {"狗": ("pies",), "锁 头": ("zamek",), "拉链": ("zamek",), "碘": ("i",)}
-    wordnet(tmp_path / "bad.tab", "nld", ("1-n", "nld:lemma"))
+    wordnet(tmp_path / "bad.tab", "nld", "1-n lemma")
     with pytest.raises(InputError, match=r"bad\.tab line 2: '1-n\\tnld:lemma'"):
         wordnet_lexicons([polish, tmp_path / "bad.tab"])
     with pytest.raises(InputError, match="another wordnet of pl"):
         wordnet_lexicons([polish, polish])
     with pytest.raises(InputError, match="two languages"):
         wordnet_lexicons([polish])
+
+
+def test_files_folders_and_wordnets_are_gathered(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "en-de.tsv").write_text("one\teins\n")
+    tabs = [
+        wordnet(tmp_path / f"{code}.tab", code, f"1-n lemma {word}")
+        for code, word in (("pol", "pies"), ("por", "cão"))
+    ]
+    found = gather_lexicons([tabs[0], str(tmp_path / "pairs"), tabs[1]])
+    assert [(one.source, one.target) for one in found] == [("en", "de"), ("pl", "pt"), ("pt", "pl")]
+    assert wordnet_lexicons(tabs, ["pl", "de"]) == []
 
 
 def test_real_wordnets_translate(shared_data):

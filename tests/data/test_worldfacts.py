@@ -13,10 +13,9 @@ import langcodes
 import pytest
 from babel import Locale
 
-from isoglot.data.worldfacts import build_worldfacts, worldfacts_languages
-from isoglot.data.worldfacts.build import MAX_ANSWERS, RELATIONS
+from isoglot.data.worldfacts.build import MAX_ANSWERS, RELATIONS, build_worldfacts
 from isoglot.data.worldfacts.facts import load_territories
-from isoglot.data.worldfacts.wordings import load_wordings
+from isoglot.data.worldfacts.wordings import load_wordings, worldfacts_languages
 from isoglot.errors import InputError
 
 LOW_RESOURCE = {"am", "ha", "km", "so", "sw", "yo", "zu"}
@@ -297,7 +296,7 @@ def test_unknown_language_is_named():
 
 def test_the_same_bytes_under_every_hash_seed(tables):
     program = (
-        "import hashlib; from isoglot.data.worldfacts import build_worldfacts; "
+        "import hashlib; from isoglot.data.worldfacts.build import build_worldfacts; "
         "print(hashlib.sha256(repr(build_worldfacts()).encode()).hexdigest())"
     )
     for seed in ("1", "2"):

@@ -74,6 +74,10 @@ def test_options_that_say_nothing_about_a_source_are_refused(model):
     ):
         with pytest.raises(InputError, match=flag):
             measure(source, COLLECTION, **options)
+    with pytest.raises(InputError, match="--truncate-dim does not apply to mteb's own measures"):
+        measure(model, "mteb:NFCorpus", truncate_dim=4)
+    with pytest.raises(InputError, match="'some/folder' is no mteb:TASK; a collection is loaded first"):
+        measure(model, "some/folder")
 
 
 def test_embeddings_are_kept_for_who_asks(model):

@@ -11,7 +11,6 @@ import torch
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from transformers import TrainerCallback, set_seed
 
-from isoglot.collections import collection_from_rows
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator
@@ -22,13 +21,8 @@ from isoglot.training.checkpoints import last_checkpoint, put_in_place, remove, 
 
 
 @pytest.fixture(scope="module")
-def pages():
-    """Twelve pages in two languages, a question each."""
-    return collection_from_rows(
-        [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", lang, f"{lang} {n} ?") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", f"{lang}{n}", 1) for lang in ("en", "de") for n in range(12)],
-    )
+def pages(twelve_pages):
+    return twelve_pages
 
 
 def static(collection):

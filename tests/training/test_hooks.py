@@ -13,12 +13,11 @@ from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from sentence_transformers.evaluation import SentenceEvaluator
 
-from isoglot.collections import collection_from_rows
 from isoglot.encoders import static_encoder
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
 from isoglot.training.callbacks import Watch
-from isoglot.training.cpu import deferred
+from isoglot.training.cpu import sparse_adamw
 from isoglot.training.hooks import TrainerHooks
 
 LIBRARY = Path(transformers.__file__).parent
@@ -34,12 +33,8 @@ HOOKS = [name for name in overridden(TrainerHooks) if name != "train"]
 
 
 @pytest.fixture(scope="module")
-def pages():
-    return collection_from_rows(
-        [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", lang, f"{lang} {n} ?") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", f"{lang}{n}", 1) for lang in ("en", "de") for n in range(12)],
-    )
+def pages(twelve_pages):
+    return twelve_pages
 
 
 class Asked(SentenceEvaluator):
@@ -113,7 +108,7 @@ def test_the_watch_hears_every_loss_of_training_and_no_other(pages, tmp_path):
 
 
 def test_the_quick_way_of_static_encoders_can_be_switched_off(pages, tmp_path, monkeypatch):
-    monkeypatch.setattr(deferred, "SMALLEST", 1)
+    monkeypatch.setattr(sparse_adamw, "SMALLEST", 1)
     seen, before = [], torch.get_num_threads()
 
     class Look(transformers.TrainerCallback):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from isoglot.training.cpu import deferred
+from isoglot.training.cpu import sparse_adamw
 
 
 def weights(folder) -> bytes:
@@ -29,13 +29,13 @@ import json, os, signal, sys
 from pathlib import Path
 import torch
 from isoglot.cli import main
-from isoglot.training.cpu import deferred
+from isoglot.training.cpu import sparse_adamw
 
 # compiled here, for all the runs to come
 weight = torch.nn.Parameter(torch.ones(4, 3))
-optimizer = deferred.DeferredAdamW(torch.optim.AdamW([weight]), weight)
+optimizer = sparse_adamw.DeferredAdamW(torch.optim.AdamW([weight]), weight)
 for rows in ([0, 1], [1, 2]):
-    rows = deferred.np.array(rows)
+    rows = sparse_adamw.np.array(rows)
     optimizer.take(rows)
     optimizer.give(rows, torch.ones(2, 3))
     optimizer.step()
@@ -63,7 +63,7 @@ for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
     if not child:
-        deferred.SMALLEST = order["smallest"]
+        sparse_adamw.SMALLEST = order["smallest"]
         if order["die"]:
             die_in(*order["die"])
         os._exit(main(order["arguments"]))
@@ -78,7 +78,7 @@ class Runner:
 
     def __init__(self, data):
         self.data = data
-        self.smallest = deferred.SMALLEST
+        self.smallest = sparse_adamw.SMALLEST
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUNNER],
             env=os.environ | ENVIRONMENT,

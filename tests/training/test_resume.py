@@ -17,7 +17,7 @@ from isoglot.cli import main
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, read_config, run, run_training, train
 from isoglot.training.callbacks import StopOnSignal, TrainingStopped
-from isoglot.training.cpu import deferred
+from isoglot.training.cpu import sparse_adamw
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def terminate():
 def test_sigterm_saves_a_checkpoint_from_which_the_run_continues(
     data, tmp_path, monkeypatch, capsys, save_steps, smallest
 ):
-    monkeypatch.setattr(deferred, "SMALLEST", smallest)  # with and without token vectors that wait
+    monkeypatch.setattr(sparse_adamw, "SMALLEST", smallest)  # with and without token vectors that wait
     train(settings(data, tmp_path / "whole", save_steps=save_steps))
     flags = f"train --data {data} --out {tmp_path / 'out'} --dimensions 16 --batch-size 8 --steps 20"
     config = tmp_path / "run.yaml"

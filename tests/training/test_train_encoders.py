@@ -140,9 +140,9 @@ def test_a_static_encoder_starts_from_a_pretrained_one_and_resumes(data, pretrai
     )
     from isoglot.data import load_collection
     from isoglot.encoders import distil_static
-    from isoglot.training.cpu.deferred import KEY
+    from isoglot.training.cpu.sparse_adamw import KEY
 
-    monkeypatch.setattr("isoglot.training.cpu.deferred.SMALLEST", 0)
+    monkeypatch.setattr("isoglot.training.cpu.sparse_adamw.SMALLEST", 0)
     start, size = pretrained_folders["mbert"], {"dimensions": 16, "vocabulary": 120}
     flags = ["train", "--data", data, "--encoder", "static", "--from", start, "--quiet"]
     flags += ["--dimensions", size["dimensions"], "--vocabulary", size["vocabulary"]]

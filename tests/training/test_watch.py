@@ -14,7 +14,6 @@ from sentence_transformers import SentenceTransformerTrainingArguments as Argume
 from transformers import TrainerControl, TrainerState
 
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid
-from isoglot.collections import collection_from_rows
 from isoglot.encoders import static_encoder
 from isoglot.errors import IsoglotError
 from isoglot.objectives import InfoNCE
@@ -24,13 +23,8 @@ from isoglot.training.checkpoints import last_checkpoint
 
 
 @pytest.fixture(scope="module")
-def pages():
-    """Twelve pages in two languages, a question each."""
-    return collection_from_rows(
-        [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", lang, f"{lang} {n} ?") for lang in ("en", "de") for n in range(12)],
-        [(f"q{n}", f"{lang}{n}", 1) for lang in ("en", "de") for n in range(12)],
-    )
+def pages(twelve_pages):
+    return twelve_pages
 
 
 class Spoilt(InfoNCE):

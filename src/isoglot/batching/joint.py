@@ -13,7 +13,7 @@ import numpy as np
 
 from isoglot.batching.draws import Series, WeightedDraw, generator
 from isoglot.batching.sampler import Batch, BatchSampler, StepSampler
-from isoglot.batching.strategies import CrossLingual, Monolingual, Multiway, Strategy, training_pairs
+from isoglot.batching.strategies import KIND_WORDS, CrossLingual, Kind, Monolingual, Strategy, training_pairs
 from isoglot.collections import Collection, JoinedCollection, join_collections
 from isoglot.collections.joining import Part
 from isoglot.errors import InputError
@@ -21,8 +21,6 @@ from isoglot.errors import InputError
 __all__ = ["JointSampler", "SetDraws", "make_sampler"]
 
 logger = logging.getLogger(__name__)
-
-WORDS = {"mono": "monolingual", "cross": "cross-lingual"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +120,7 @@ class JointSampler(StepSampler):
                 part,
                 size,
                 float(share),
-                tuple(WORDS[kind] for kind in missing if kind in WORDS),
+                tuple(KIND_WORDS[kind] for kind in missing if kind in KIND_WORDS),
                 self._sampler_of(number, part.collection, drawn, bool(missing), float(share)) if drawn else None,
             )
             for number, (part, size, share, (drawn, missing)) in enumerate(
@@ -133,7 +131,7 @@ class JointSampler(StepSampler):
         self._tell()
 
     def _sampler_of(
-        self, number: int, collection: Collection, drawn: tuple[str, ...], incomplete: bool, share: float
+        self, number: int, collection: Collection, drawn: tuple[Kind, ...], incomplete: bool, share: float
     ) -> BatchSampler:
         """Return the sampler of a set's own batches."""
         rule = _within(self.strategy, collection.languages)
@@ -249,16 +247,13 @@ def _allowed_counts(strategy: Strategy, joined: JoinedCollection) -> list[np.nda
     return counts
 
 
-def _kinds(strategy: Strategy, counts: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _kinds(strategy: Strategy, counts: np.ndarray) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
     """Return the kinds of batches that a strategy draws from a set with so many training pairs (L, L), and those
     that it draws and that the set lacks."""
-    if isinstance(strategy, Multiway):  # of one language alone, too
-        return (("multiway",), ()) if counts.any() else ((), ("multiway",))
-    low, high = strategy.monolingual_share.range
-    mono = int(counts.trace())
-    found = {"mono": mono > 0, "cross": int(counts.sum()) > mono}
-    needed = [kind for kind, is_drawn in (("mono", high > 0), ("cross", low < 1)) if is_drawn]
-    return tuple(kind for kind in needed if found[kind]), tuple(kind for kind in needed if not found[kind])
+    mono, every = int(counts.trace()), int(counts.sum())
+    found = {"mono": mono > 0, "cross": every > mono, "multiway": every > 0}  # multiway of one language alone, too
+    drawn = tuple(kind for kind in strategy.kinds if found[kind])
+    return drawn, tuple(kind for kind in strategy.kinds if not found[kind])
 
 
 def _within(strategy: Strategy, languages: tuple[str, ...]) -> Strategy:

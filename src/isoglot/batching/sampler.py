@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from operator import mul
-from typing import Literal
 
 import numpy as np
 
@@ -20,18 +19,16 @@ from isoglot.batching.multiway import MultiwayDraws
 from isoglot.batching.packing import Passes
 from isoglot.batching.relations import Conflicts
 from isoglot.batching.rows import RowDraws
-from isoglot.batching.strategies import Multiway, Strategy, training_pairs
+from isoglot.batching.strategies import KIND_WORDS, Kind, Multiway, Strategy, training_pairs
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 
-__all__ = ["Batch", "BatchSampler", "Kind", "StepSampler"]
+__all__ = ["Batch", "BatchSampler", "StepSampler"]
 
 logger = logging.getLogger(__name__)
 
 KEPT_ROWS = 8_000_000  # training pairs of drawn language pairs kept in memory, 8 bytes each
 TOLD = 0.05  # share of rows with other language pairs than asked for that is told of
-
-Kind = Literal["mono", "cross", "multiway", "domain"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +95,12 @@ class StepSampler(ABC):
         self.strategy = strategy
         self.batch_size = batch_size
         self.seed = seed
-        self.domain = self._domain_draws(target)
+        if (strategy.gamma > 0) != (target is not None):
+            raise InputError(
+                "domain batches need both a gamma above 0 and a target collection with the texts to crop; "
+                f"gamma is {strategy.gamma} and there is {'a' if target else 'no'} target"
+            )
+        self.domain = None if target is None else DomainDraws(target, collection.languages, batch_size, seed)
         self.missed = {}
 
     @abstractmethod
@@ -109,16 +111,6 @@ class StepSampler(ABC):
     @abstractmethod
     def steps_per_pass(self) -> int:
         """Steps after which about as many rows were drawn as there are rows to draw."""
-
-    def _domain_draws(self, target: Collection | None) -> DomainDraws | None:
-        if (self.strategy.gamma > 0) != (target is not None):
-            raise InputError(
-                "domain batches need both a gamma above 0 and a target collection with the texts to crop; "
-                f"gamma is {self.strategy.gamma} and there is {'a' if target else 'no'} target"
-            )
-        if target is None:
-            return None
-        return DomainDraws(target, self.collection.languages, self.batch_size, self.seed)
 
     def __iter__(self) -> Iterator[Batch]:
         step = 0
@@ -183,10 +175,6 @@ class BatchSampler(StepSampler):
         share: of the steps of the run, those that draw from this collection where there are others: schedules
             count the steps of the run.
 
-    Attributes:
-        small_pairs: language pairs drawn so far that cannot fill a batch: (query language, document language) ->
-            (training pairs, batches of a pass).
-
     Raises:
         InputError: the collection has no training pair of a kind that the strategy draws, or there is no target
             collection for a strategy with domain batches, or one for a strategy without.
@@ -232,16 +220,13 @@ class BatchSampler(StepSampler):
     def _pair_draws(self) -> dict[Kind, tuple[np.ndarray, WeightedDraw] | RowDraws]:
         """Return the language pairs (P, 2) of each kind that is drawn, and their draws; or draws by row."""
         mono = np.eye(len(self.counts), dtype=bool)
-        low, high = self._alpha.range
-        needed = {"mono": high > 0, "cross": low < 1}
         draws: dict[Kind, tuple[np.ndarray, WeightedDraw] | RowDraws] = {}
-        kinds: tuple[tuple[Kind, np.ndarray], ...] = (("mono", mono), ("cross", ~mono))
-        for number, (kind, mask) in enumerate(kinds):
-            options = np.argwhere(mask & (self.counts > 0))
-            if not needed[kind]:
-                continue
+        for kind in self.strategy.kinds:
+            number = int(kind == "cross")
+            allowed = (~mono if number else mono) & (self.counts > 0)
+            options = np.argwhere(allowed)
             if not len(options):
-                word = "monolingual" if kind == "mono" else "cross-lingual"
+                word = KIND_WORDS[kind]
                 why = f"has no {word} training pair (a query with a relevant document) in the languages chosen"
                 if kind == "mono" and self.collection.finds_translations:
                     why = "is a set of translations (translations: true), which finds nothing within a language: "
@@ -250,7 +235,7 @@ class BatchSampler(StepSampler):
                     f"the strategy {self.strategy.name} draws {word} batches, but {self.collection.name} {why}"
                 )
             if self.strategy.by_row(kind):
-                draws[kind] = by_row = self._row_draws(mask & (self.counts > 0), number)
+                draws[kind] = by_row = self._row_draws(allowed, number)
                 self.missed[kind] = round(by_row.missed, 4)
                 continue
             counts = self.counts[options[:, 0], options[:, 1]]

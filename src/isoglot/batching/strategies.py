@@ -14,10 +14,12 @@ from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
 __all__ = [
+    "KIND_WORDS",
     "STRATEGIES",
     "CrossLingual",
     "English",
     "Hybrid",
+    "Kind",
     "Mixed",
     "Monolingual",
     "Multiway",
@@ -32,6 +34,8 @@ __all__ = [
 ENGLISH_CENTRIC = "english-centric"
 RENAMED = {"mixed_cross": "cross_lingual, whose rows draw their own language pairs unless its pairing is 'batch'"}
 
+Kind = Literal["mono", "cross", "multiway", "domain"]
+KIND_WORDS = {"mono": "monolingual", "cross": "cross-lingual"}
 Pairing = Literal["row", "batch"]
 """What draws a language pair in cross-lingual batches: every row, or the batch."""
 
@@ -142,6 +146,13 @@ class Strategy:
     def monolingual_share(self) -> Schedule:
         """Probability that a batch is monolingual (alpha), by step."""
         return Schedule("constant", self.fixed_alpha)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds of batches that are ever drawn, but for domain batches."""
+        low, high = self.monolingual_share.range
+        drawn: dict[Kind, bool] = {"mono": high > 0, "cross": low < 1}
+        return tuple(kind for kind, is_drawn in drawn.items() if is_drawn)
 
     def by_row(self, kind: str) -> bool:
         """Tell whether every row of a batch of a kind (`mono`, `cross`) draws its own languages."""
@@ -307,6 +318,11 @@ class Multiway(Strategy):
             raise InputError(f"multiway batches need at least 2 languages of a query, not {self.ways}")
         if self.pairs is not None:
             raise InputError("the strategy multiway draws languages, not language pairs: give languages")
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Multiway batches alone."""
+        return ("multiway",)
 
 
 STRATEGIES: dict[str, type[Strategy]] = {

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from isoglot.cli.data import Lenient, _tags, app
+from isoglot.cli.data import Lenient, app, listed
 from isoglot.cli.progress import download_progress
 from isoglot.cli.state import console, state
 
@@ -153,7 +153,7 @@ def get(
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     target = to or copy_of(entry)
     with download_progress(state.progress) as notify:
-        wanted = Wanted(wanted_languages(entry, _tags(languages)), source, lenient, notify)
+        wanted = Wanted(wanted_languages(entry, listed(languages)), source, lenient, notify)
         got = get_data(entry, target, wanted, form or ("jsonl" if to else "parquet"))  # type: ignore[arg-type]
     for split, collection in got.splits.items():
         left_out = sum(collection.dropped.values())

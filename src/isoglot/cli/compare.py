@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from isoglot.cli.data import _tags
+from isoglot.cli.data import listed
 from isoglot.cli.state import console
 from isoglot.cli.tables import comparison_table
 
@@ -63,7 +63,7 @@ def compare(
     ]
     found = compare_all(
         dict(zip(labels, read, strict=True)),
-        None if measures is None else _tags(measures),
+        None if measures is None else listed(measures),
         by_language=by_language,
         macro=macro,
         draws=draws,

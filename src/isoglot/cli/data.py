@@ -18,7 +18,8 @@ Split = Annotated[str | None, typer.Option("--split", help="Which judgments, whe
 Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out, and say how many.")]
 
 
-def _tags(text: str | None) -> list[str] | None:
+def listed(text: str | None) -> list[str] | None:
+    """Return what an option lists, separated by commas; None if it is not given."""
     return [tag.strip() for tag in text.split(",") if tag.strip()] if text else None
 
 
@@ -39,7 +40,7 @@ def build(
         raise InputError(f"nothing called {name!r} can be built; there is worldfacts")
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
-    splits = load_worldfacts(tuple(read_tag(tag, "--languages") for tag in _tags(languages) or ()) or None)
+    splits = load_worldfacts(tuple(read_tag(tag, "--languages") for tag in listed(languages) or ()) or None)
     write_collection(splits, to, form)  # type: ignore[arg-type]
     for split, collection in splits.items():
         typer.echo(f"Wrote {to} ({split}): {collection}")

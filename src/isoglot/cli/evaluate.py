@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoglot.amounts import read_size
-from isoglot.cli.data import Lang, Lenient, Split, _tags
+from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.state import console, state
 from isoglot.cli.tables import benchmark_table, result_table
 
@@ -151,7 +151,7 @@ def evaluate(
     from isoglot.evaluation import measure
     from isoglot.evaluation.measures import parse_measure
 
-    chosen = None if measures is None else tuple(_tags(measures) or ())
+    chosen = None if measures is None else tuple(listed(measures) or ())
     for one in chosen or ():
         parse_measure(one)
     if chosen == ():
@@ -188,7 +188,7 @@ def evaluate(
             model,
             task,
             progress=state.progress,
-            languages=_tags(lang),
+            languages=listed(lang),
             splits=[split] if split else None,
             **options,
         )
@@ -198,7 +198,7 @@ def evaluate(
     if task is not None:
         from isoglot.data.mteb import collection_from_mteb
 
-        collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=_tags(lang))
+        collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=listed(lang))
     else:
         collection = _load(data, split, lang, lenient)
     shown = html_file is not None or figures is not None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isoglot.cli.data import Lang, Lenient, Split, To, _tags, app
+from isoglot.cli.data import Lang, Lenient, Split, To, app, listed
 
 __all__ = ["lexicon"]
 
@@ -38,7 +38,7 @@ def lexicon(
     from isoglot.errors import InputError
     from isoglot.languages.tags import read_tag
 
-    wanted = [read_tag(tag, "--languages") for tag in _tags(languages) or ()] or None
+    wanted = [read_tag(tag, "--languages") for tag in listed(languages) or ()] or None
     if sources[0].suffix == ".tab":
         found = wordnet_lexicons(sources, wanted, lenient=lenient)
     elif len(sources) > 1:

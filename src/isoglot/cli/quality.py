@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from isoglot.amounts import read_budget, read_budgets
-from isoglot.cli.data import Lang, Lenient, Source, Split, To, _tags, app
+from isoglot.cli.data import Lang, Lenient, Source, Split, To, app, listed
 from isoglot.cli.state import console
 
 __all__ = ["check", "leakage", "sample", "stats"]
@@ -170,8 +170,6 @@ def sample(
     lenient: Lenient = False,
 ) -> None:
     """Draw a training sample with so many queries of each language; larger samples hold the smaller ones."""
-    import numpy as np
-
     from isoglot.collections import write_collection
     from isoglot.data import sample_collection
     from isoglot.errors import InputError
@@ -180,7 +178,7 @@ def sample(
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     budgets = read_budgets(budget or (), "--budget")
-    held_out = [read_tag(name, "--hold-out-languages") for name in _tags(hold_out_languages) or ()]
+    held_out = [read_tag(name, "--hold-out-languages") for name in listed(hold_out_languages) or ()]
     limit = read_budget(default, "--default")
     if not budgets and not held_out and limit is None:
         raise InputError(
@@ -190,7 +188,7 @@ def sample(
     drawn = sample_collection(_load(source, split, "train", lang, lenient), budgets, limit, seed, held_out)
     write_collection(drawn, to, form)  # type: ignore[arg-type]
     typer.echo(f"Wrote {to}: {drawn}")
-    alone = int((np.diff(drawn.relevance.offsets)[drawn.query_index] == 0).sum())
+    alone = int((drawn.relevant_counts == 0).sum())
     if alone:
         typer.echo(
             f"{alone:,} of its queries have no relevant document left: the budgets of the documents' languages "

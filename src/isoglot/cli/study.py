@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from isoglot.cli.data import _tags
+from isoglot.cli.data import listed
 from isoglot.cli.progress import demo_progress
 from isoglot.cli.state import console, state
 
@@ -54,7 +54,7 @@ def _seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(seed) for seed in _tags(text) or ()]
+        return [int(seed) for seed in listed(text) or ()]
     except ValueError:
         raise InputError(f"--seeds {text!r} must be numbers separated by commas, such as 0,1,2") from None
 
@@ -170,7 +170,7 @@ def run(
         profile=profile,
         encoder=encoder,
         seeds=_seeds(seeds),
-        arms=_tags(arms),
+        arms=listed(arms),
         keep_models=keep_models,
     )
     if dry_run:
@@ -214,7 +214,7 @@ def demo(
     from isoglot.studies.recipe_files import demo_recipe
 
     logging.getLogger("isoglot").setLevel(logging.WARNING)
-    recipe = demo_recipe(steps, _tags(languages))
+    recipe = demo_recipe(steps, listed(languages))
     with demo_progress(state.progress) as notify:
         study = run_study(StudyRequest(recipe, out / "study", seeds=range(seeds), keep_models=True), notify=notify)
     console().print(estimates_table(study.result, "test", DEMO_FIGURES))

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from isoglot.amounts import read_budgets
-from isoglot.cli.data import _tags
+from isoglot.cli.data import listed
 from isoglot.cli.state import state
 from isoglot.training.config import TrainConfig, read_config
 from isoglot.training.fields import CodeSwitchConfig, about
@@ -40,7 +40,7 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
         if about(field)["several"]:
             value = value or None
         elif about(field)["commas"] and value != "english-centric":
-            value = _tags(value)
+            value = listed(value)
         flags[path] = value
     return flags | {
         "sample": read_budgets(flags["sample"], "--budget") if flags["sample"] else None,

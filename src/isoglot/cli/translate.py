@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, _tags, app
+from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, app, listed
 from isoglot.cli.progress import text_progress
 from isoglot.cli.state import console, state
 
@@ -96,8 +96,8 @@ def translate(
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     options = Options(
-        targets=_tags(to) or [],
-        sources=_tags(source),
+        targets=listed(to) or [],
+        sources=listed(source),
         documents=documents,
         queries=queries,
         without=no_gate or (),

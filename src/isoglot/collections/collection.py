@@ -202,6 +202,12 @@ class Collection:
             np.fill_diagonal(counts, 0)
         return counts
 
+    @property
+    def relevant_counts(self) -> IntArray:
+        """(Q,) number of relevant documents of each query version, in whatever language."""
+        counts: IntArray = np.diff(self.relevance.offsets)[self.query_index]
+        return counts
+
     def judged_query_rows(self) -> IntArray:
         """Find the query rows (q,), ascending, that have at least one relevant document; in another language, where
         the collection `finds_translations`.
@@ -209,7 +215,7 @@ class Collection:
         Raises:
             InputError: there is none, so nothing can be measured.
         """
-        relevant = np.diff(self.relevance.offsets)[self.query_index]
+        relevant = self.relevant_counts
         if self.finds_translations:
             size = len(self.languages)
             answered = self.relevance.queries.astype(np.int64) * size

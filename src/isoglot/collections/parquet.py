@@ -18,15 +18,7 @@ from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 
-__all__ = [
-    "check_parquet_texts",
-    "parquet_batches",
-    "read_parquet",
-    "read_parquet_qrels",
-    "read_parquet_texts",
-    "uncompressed_size",
-    "write_parquet",
-]
+__all__ = ["read_parquet_qrels", "read_parquet_texts", "uncompressed_size", "write_parquet"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -52,7 +44,7 @@ def uncompressed_size(path: Path) -> int:
     return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
-def parquet_batches(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[pa.Table]:
+def _batches(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[pa.Table]:
     """Yield columns of a Parquet file, some rows at a time, as strings (`score`: int32); at least one table.
 
     Raises:
@@ -93,38 +85,18 @@ def _cast(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def read_parquet(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
-    """Read columns of a Parquet file, as strings (`score`: int32).
-
-    Raises:
-        InputError: as for `parquet_batches`.
-    """
-    return pa.concat_tables(list(parquet_batches(path, columns, optional)))
-
-
-def check_parquet_texts(
-    table: pa.Table, path: Path, problems: Problems, default_language: str | None, first_row: int = 0
-) -> tuple[pa.Table, IntArray | None]:
-    """Check what a Parquet table's types do not: nulls, empty texts, language tags.
+def _checked(table: pa.Table, path: Path, problems: Problems, before: int) -> tuple[pa.Table, IntArray]:
+    """Check what the types of a table do not: nulls, empty texts, language tags.
 
     Args:
-        table: the table, or some rows of it.
+        table: some rows of the file, complete.
         path: the file.
         problems: where bad rows are reported.
-        default_language: canonical tag of rows without `lang`.
-        first_row: where in the file the table starts.
+        before: rows of the file that come before them.
 
     Returns:
-        The rows without a problem, and their numbers in the file, from 1, if there were others.
+        The rows without a problem, and their numbers in the file, from 1.
     """
-    if "lang" not in table.column_names:
-        if default_language is None:
-            raise InputError(f"{path} lacks the column 'lang': give the language of all texts with --lang")
-        table = table.append_column("lang", pa.array([default_language] * table.num_rows, pa.string()))
-    elif default_language is not None:
-        table = _replaced(table, "lang", pc.fill_null(table["lang"], default_language))
-    if "title" in table.column_names:
-        table = _replaced(table, "title", pc.fill_null(table["title"], ""))
     bad = np.zeros(table.num_rows, bool)
     found: list[tuple[IntArray, str]] = []
 
@@ -143,9 +115,8 @@ def check_parquet_texts(
         empty &= blank(table["title"])
     report(empty, "empty text")
 
-    if "extra" in table.column_names:
-        values = table["extra"].to_pylist()
-        report([value is not None and not _is_object(value) for value in values], "'extra' is not a JSON object")
+    values = table["extra"].to_pylist()
+    report([value is not None and not _is_object(value) for value in values], "'extra' is not a JSON object")
 
     tags = pc.unique(table["lang"]).to_pylist()
     canonical: dict[str | None, str] = {}
@@ -157,14 +128,14 @@ def check_parquet_texts(
                 report(pc.fill_null(pc.equal(table["lang"], tag), False), f"not a language tag: {error}")
     for rows, reason in sorted(found, key=lambda one: int(one[0][0])):  # as they come in the file
         for row in problems.sample(rows, reason):
-            problems.add(reason, f"{path.name} row {first_row + row + 1}", repr(table["_id"][row].as_py()))
+            problems.add(reason, f"{path.name} row {before + row + 1}", repr(table["_id"][row].as_py()))
 
     codes = pc.index_in(table["lang"], value_set=pa.array(tags, pa.string()))
-    values = pa.array([canonical.get(tag, "und") for tag in tags], pa.string())
-    table = _replaced(table, "lang", pa.chunked_array([values.take(codes.combine_chunks())], pa.string()))
-    if not bad.any():
-        return table, None
-    return table.filter(pa.array(~bad)), np.flatnonzero(~bad) + first_row + 1
+    written = pa.array([canonical.get(tag, "und") for tag in tags], pa.string())
+    column = pa.chunked_array([written.take(codes.combine_chunks())], pa.string())
+    table = table.set_column(table.column_names.index("lang"), "lang", column)
+    good = ~bad
+    return table if good.all() else table.filter(pa.array(good)), np.flatnonzero(good) + before + 1
 
 
 def read_parquet_texts(
@@ -187,7 +158,8 @@ def read_parquet_texts(
         A table with these columns, and the number of each row in the file, from 1; None if no row was left out.
 
     Raises:
-        InputError: as for `parquet_batches`; or there is no `lang`, and no default.
+        InputError: the file is not readable, lacks a column or has one twice, a column is of another type, or there
+            is no `lang` and no default.
     """
     required = tuple(column for column in columns if column not in ("lang", "title"))
     numbers: list[IntArray] = [np.empty(0, np.int64)]
@@ -195,23 +167,34 @@ def read_parquet_texts(
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal seen
-        for table in parquet_batches(path, required, optional=("lang", "title", "extra")):
-            if "title" in columns and "title" not in table.column_names:
-                table = table.append_column("title", pa.array([""] * table.num_rows, pa.string()))
-            if "extra" not in table.column_names:
-                table = table.append_column("extra", pa.nulls(table.num_rows, pa.string()))
-            good, rows = check_parquet_texts(table, path, problems, default_language, seen)
-            numbers.append(np.arange(seen + 1, seen + len(table) + 1) if rows is None else rows)
+        for table in _batches(path, required, optional=("lang", "title", "extra")):
+            table = _completed(table, schema.names, path, default_language)
+            good, rows = _checked(table, path, problems, seen)
+            numbers.append(rows)
             seen += len(table)
-            yield from good.select(schema.names).combine_chunks().to_batches()
+            yield from good.combine_chunks().to_batches()
 
     schema = pa.schema([(name, pa.string()) for name in (*columns, "extra")])
     table = without_empty(keep(path.stem, schema, batches()), "extra")
     return table, None if len(table) == seen else np.concatenate(numbers)
 
 
-def _replaced(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
-    return table.set_column(table.column_names.index(name), name, column)
+def _completed(table: pa.Table, names: list[str], path: Path, default_language: str | None) -> pa.Table:
+    """Return a table of texts with all columns in order, those that may be missing filled in.
+
+    Raises:
+        InputError: there is no `lang`, and no default.
+    """
+    if "lang" not in table.column_names and default_language is None:
+        raise InputError(f"{path} lacks the column 'lang': give the language of all texts with --lang")
+    columns = {}
+    for name in names:
+        value = pa.scalar({"lang": default_language, "title": ""}.get(name), pa.string())
+        if name not in table.column_names:
+            columns[name] = pa.chunked_array([pa.repeat(value, len(table))])
+        else:
+            columns[name] = pc.fill_null(table[name], value) if value.is_valid else table[name]
+    return pa.table(columns)
 
 
 def _is_object(text: str) -> bool:
@@ -231,7 +214,7 @@ def read_parquet_qrels(path: Path, problems: Problems) -> tuple[pa.Table, IntArr
     Raises:
         InputError: as for `parquet_batches`.
     """
-    table = read_parquet(path, ("query-id", "corpus-id", "score"))
+    table = pa.concat_tables(list(_batches(path, ("query-id", "corpus-id", "score"))))
     bad = np.zeros(table.num_rows, bool)
     for name in table.column_names:
         rows = np.flatnonzero(pc.is_null(table[name]).to_numpy() & ~bad)

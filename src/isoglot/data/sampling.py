@@ -89,7 +89,7 @@ def _limits(
 
 def _drawn_queries(collection: Collection, limits: Mapping[str, int | None], seed: int) -> BoolArray:
     """Return (Q,) which query versions are drawn: of each language those with the smallest keys."""
-    answered = np.diff(collection.relevance.offsets)[collection.query_index] > 0
+    answered = collection.relevant_counts > 0
     drawn = np.zeros(len(answered), bool)
     for index, (tag, limit) in enumerate(limits.items()):
         of_language = collection.query_language == index

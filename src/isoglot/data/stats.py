@@ -62,7 +62,7 @@ def collection_stats(collection: Collection) -> dict[str, Any]:
     judged_ids = np.zeros(len(collection.query_ids), bool)
     judged_ids[collection.judgments["query"].to_numpy()] = True
     judged = judged_ids[collection.query_index]
-    answered = np.diff(collection.relevance.offsets)[collection.query_index] > 0
+    answered = collection.relevant_counts > 0
     query_lengths, document_lengths = _lengths(collection.queries["text"]), _document_lengths(collection)
 
     languages: dict[str, dict[str, Any]] = {}

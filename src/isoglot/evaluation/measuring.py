@@ -85,24 +85,9 @@ def _result(
     keep_embeddings: bool = False,
     **measuring: Unpack[Measuring],
 ) -> Result:
-    """Measure the embeddings, of unit length, of query rows (q,) and of all documents.
+    """Measure embeddings of unit length, of query rows (q,) and of all documents; keywords are those of `evaluate`.
 
-    Args:
-        rows: (q,) the query rows.
-        queries: (q, d) their embeddings.
-        documents: (D, d) those of the documents.
-        collection: the collection.
-        clock: of the evaluation so far.
-        name: what the result calls the system.
-        device: where scores are computed.
-        arranged: whether documents are in the order of `language_order`.
-        rank_correlation: these and what follows: as for `evaluate`.
-        geometry: likewise.
-        memory: likewise.
-        trec_run: likewise.
-        trec_depth: likewise.
-        keep_embeddings: likewise.
-        **measuring: likewise.
+    Documents that are `arranged` are in the order of `language_order`.
     """
     if queries.shape[1] != documents.shape[1]:
         raise InputError(
@@ -254,6 +239,8 @@ def measure(
     is_model = not isinstance(source, str | Path)
     kind, colon, place = ("", "", "") if is_model else str(source).partition(":")
     if isinstance(data, str):
+        if not data.startswith("mteb:"):
+            raise InputError(f"{data!r} is no mteb:TASK; a collection is loaded first, with load_collection")
         return _measure_by_mteb(source, data.removeprefix("mteb:"), progress, options)
     if kind == "bm25" and not colon:
         _refuse_idle(options, OF_BM25, "bm25")

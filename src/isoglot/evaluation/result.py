@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from isoglot.errors import InputError
 from isoglot.files import new_file, read_result_file, write_result_file
-from isoglot.reporting.report import write_report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,6 +137,8 @@ class Result:
         Raises:
             InputError: the file cannot be written.
         """
+        from isoglot.reporting import write_report  # which needs the extra `report`
+
         write_report([self], path, command=command)
 
     def to_frame(self) -> pd.DataFrame:

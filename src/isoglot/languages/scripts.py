@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 import regex
 from numpy.typing import NDArray
 
+from isoglot.files import require
+
 __all__ = [
     "SPACELESS",
     "count_letters",
@@ -56,10 +58,9 @@ NO_LANGUAGE = ("mis", "mul", "und", "zxx")
 @lru_cache(maxsize=1)
 def _scripts_by_language() -> dict[str, set[str]]:
     """Return language -> the scripts it is written in somewhere, by CLDR's likely subtags."""
-    from babel.core import get_global
-
+    core = require("babel.core", "data", "knowing the usual script of a language")
     found: dict[str, set[str]] = {}
-    for key, value in get_global("likely_subtags").items():
+    for key, value in core.get_global("likely_subtags").items():
         parts = key.split("_")
         if len(parts) == 1 or len(parts[1]) != 4:  # a key that names the script would prove nothing
             found.setdefault(parts[0], set()).add(value.split("_")[1])

@@ -52,8 +52,11 @@ def read_tag(tag: str, where: str) -> str:
 
 @lru_cache(maxsize=4096)
 def language_name(tag: str) -> str:
-    """Return the English name of a canonical tag (CLDR, by Babel), or the tag itself if it has none."""
-    from babel import Locale
+    """Return the English name of a canonical tag by CLDR; the tag if it has none, or without Babel."""
+    try:
+        from babel import Locale
+    except ImportError:
+        return tag
 
     parts = langcodes.Language.get(tag)
     english = Locale("en")

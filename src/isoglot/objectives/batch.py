@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -161,6 +162,15 @@ class EmbeddedBatch:
         if not self.paired:
             return torch.zeros(len(self.queries), len(self.documents), dtype=torch.bool, device=self.queries.device)
         return self.relevant().fill_diagonal_(fill_value=False)
+
+    def is_distinct(self) -> bool:
+        """Tell whether a batch on a CPU is paired, without hard negatives, and no two pairs share an id: then there
+        are no known positives, which takes a tenth of the time to find out."""
+        assert self.document_query_ids is not None
+        ids = self.query_ids
+        if ids.device.type != "cpu" or not self.paired or not torch.equal(ids, self.document_query_ids):
+            return False
+        return all(len(np.unique(one.numpy())) == len(one) for one in (ids, self.document_ids))
 
     def query_versions(self) -> Texts:
         """Return the queries with their versions in other languages."""

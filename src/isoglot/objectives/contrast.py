@@ -36,9 +36,9 @@ class _Unit(autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Return what of the gradient is not along the vector, divided by its length."""
         found, length = ctx.saved_tensors
-        along = (found * gradients[0]).sum(dim=-1, keepdim=True)
+        along = torch.linalg.vecdot(found, gradients[0]).unsqueeze(-1)
         along.masked_fill_(length <= SMALLEST_LENGTH, 0.0)  # divided by a constant there
-        return (gradients[0] - found * along) / length.clamp(min=SMALLEST_LENGTH)
+        return torch.addcmul(gradients[0], found, along, value=-1).div_(length.clamp(min=SMALLEST_LENGTH))
 
 
 def unit(embeddings: Tensor) -> Tensor:
@@ -49,11 +49,11 @@ def unit(embeddings: Tensor) -> Tensor:
     return found
 
 
-def cosine_similarity(left: Tensor, right: Tensor) -> Tensor:
-    """Return the cosines (N, M) of embeddings (N, d) and (M, d), at least in single precision: half precision would
-    blur differences that a temperature of 0.05 or less multiplies."""
+def cosine_similarity(left: Tensor, right: Tensor, temperature: Tensor | float = 1.0) -> Tensor:
+    """Return the cosines (N, M) of embeddings (N, d) and (M, d) over a temperature, at least in single precision:
+    half precision would blur differences that a temperature of 0.05 or less multiplies."""
     with torch.autocast(left.device.type, enabled=False):
-        return unit(left) @ unit(right).T
+        return (unit(left) / temperature) @ unit(right).T  # there are more cosines than numbers on the left
 
 
 def log_sum(scores: Tensor, excluded: Tensor) -> Tensor:
@@ -69,15 +69,16 @@ def log_sum(scores: Tensor, excluded: Tensor) -> Tensor:
     return sums.masked_fill(none, -torch.inf)
 
 
-def paired_loss(scores: Tensor, excluded: Tensor) -> Tensor:
+def paired_loss(scores: Tensor, excluded: Tensor | None) -> Tensor:
     """Return `contrastive_loss` where column i, and no other one, is the positive of row i.
 
     Args:
         scores: (N, M), 0 < N ≤ M, similarities over temperature.
-        excluded: (N, M) bool: neither positive nor negative.
+        excluded: (N, M) bool: neither positive nor negative; None for nothing.
     """
-    own = torch.arange(len(scores), device=scores.device)
-    return functional.cross_entropy(scores.masked_fill(excluded, -torch.inf), own)
+    if excluded is not None:
+        scores = scores.masked_fill(excluded, -torch.inf)
+    return functional.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
 def contrastive_loss(scores: Tensor, positives: Tensor, excluded: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ class InfoNCE(Term):
         symmetric: also tell each document's queries from the other queries, and take the mean of both directions.
             Documents without a query, as hard negatives are, have no part in the second direction.
         learn_temperature: learn T from there, at a learning rate of its own (0.001).
-        min_temperature, max_temperature: bounds of a learned T.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
 
     Raises:
         InputError: the temperature is not above 0, or a learned one starts outside its bounds.
@@ -69,12 +70,16 @@ class InfoNCE(Term):
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        scores = cosine_similarity(batch.queries, batch.documents) / self.temperature()
-        excluded = batch.known_positives()
+        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
         if batch.paired and len(scores):
+            excluded = None if batch.is_distinct() else batch.known_positives()
             loss, own = paired_loss(scores, excluded), len(scores)
-            return (loss + paired_loss(scores[:, :own].T, excluded[:, :own].T)) / 2 if self.symmetric else loss
-        positives = batch.positives()
+            if self.symmetric:
+                loss = (
+                    loss + paired_loss(scores[:, :own].T, None if excluded is None else excluded[:, :own].T)
+                ) / 2
+            return loss
+        positives, excluded = batch.positives(), batch.known_positives()
         loss = contrastive_loss(scores, positives, excluded)
         if self.symmetric:
             loss = (loss + contrastive_loss(scores.T, positives.T, excluded.T)) / 2
@@ -97,8 +102,15 @@ class DomainContrast(InfoNCE):
     Relations: applies to `domain` batches alone, where `InfoNCE` on queries and documents does not. Pair it with
     `LanguageAdversary(target="domain")` to make the two domains look alike.
 
-    Args: as of `InfoNCE`, the temperature 0.05 being Contriever's. Crops have no roles, so that the other direction
-    is as good (`symmetric`).
+    Args:
+        temperature: T above 0; 0.05 as Contriever's.
+        symmetric: the mean of both directions. Crops have no roles, so the other direction is as good.
+        learn_temperature: learn T from there.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
+
+    Raises:
+        InputError: as for `InfoNCE`.
 
     Example:
         >>> from isoglot.objectives import DomainContrast, example_batch

@@ -38,7 +38,8 @@ class MultiwayInfoNCE(Term):
         temperature: T above 0.
         symmetric: also let every document find its queries among those of the batch, and take the mean.
         learn_temperature: learn T from there.
-        min_temperature, max_temperature: bounds of a learned T.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
 
     Raises:
         InputError: no such form, or alpha outside [0, 1], or the temperature not above 0.
@@ -80,7 +81,7 @@ class MultiwayInfoNCE(Term):
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar; 0 where no positive has a weight."""
-        scores = cosine_similarity(batch.queries, batch.documents) / self.temperature()
+        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
         positives, relevant = batch.positives(), batch.relevant()
         loss = self._one_way(scores, positives, relevant, batch.query_languages, batch.document_languages)
         if not self.symmetric:

@@ -237,10 +237,11 @@ class ReverseTraining(ParallelTerm):
     Args:
         temperature: T above 0; 0.05 as CLEAR's.
         learn_temperature: learn T from there, at a learning rate of its own (0.001).
-        min_temperature, max_temperature: bounds of a learned T.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
 
     Raises:
-        InputError: the temperature is not above 0, or a learned one starts outside its bounds.
+        InputError: a temperature makes no sense.
 
     Example:
         >>> from isoglot.objectives import ReverseTraining, example_batch
@@ -288,7 +289,8 @@ class SemanticContrast(ParallelTerm):
         temperature: T above 0.
         side: which texts are compared: `queries`, `documents` or `both`.
         learn_temperature: learn T from there, at a learning rate of its own (0.001).
-        min_temperature, max_temperature: bounds of a learned T.
+        min_temperature: lower bound of a learned T.
+        max_temperature: upper bound of a learned T.
 
     Raises:
         InputError: a temperature or the side makes no sense.

@@ -1,5 +1,10 @@
 """Reporting: figures, and self-contained HTML pages that work offline."""
 
+from isoglot.files import require
+
+for _library in ("altair", "jinja2", "vl_convert"):
+    require(_library, "report", "a page or a figure")
+
 from isoglot.reporting.charts import write_figures
 from isoglot.reporting.figures import save_figures
 from isoglot.reporting.inspection import Inspection, RankedDocument, RankedQuery, Space, inspect_result, project

@@ -21,8 +21,8 @@ from isoglot.reporting.figures import (
 )
 from isoglot.reporting.figures.style import FORMATS
 from isoglot.reporting.inspection import Inspection, named_arms
-from isoglot.reporting.prose import pool_shares, value_row
-from isoglot.reporting.result_like import ResultLike
+from isoglot.reporting.prose import pool_shares
+from isoglot.reporting.result_like import ResultLike, value_row
 
 __all__ = ["MAPPED", "Chart", "comparison_charts", "highest_values", "model_charts", "write_figures"]
 

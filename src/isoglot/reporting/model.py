@@ -18,9 +18,9 @@ from isoglot.measures import (
 from isoglot.reporting.charts import MAPPED, model_charts
 from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.page import figure
-from isoglot.reporting.prose import pool_shares, result_sentences, value_row
-from isoglot.reporting.result_like import ResultLike
-from isoglot.reporting.tables import Cell, Head, Table, measured
+from isoglot.reporting.prose import pool_shares, result_sentences
+from isoglot.reporting.result_like import ResultLike, value_row
+from isoglot.reporting.tables import Cell, Head, Table, row_cell
 from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["model_part"]
@@ -93,10 +93,9 @@ def _retrieval(result: ResultLike) -> Table:
     for name in names:
         cells = [Cell(name)]
         for setting in SETTINGS:
-            row = value_row(result, f"{setting}.{name}")
-            cells.append(measured(row["mean"], measure_of(name), (row["low"], row["high"])))
+            cells.append(row_cell(value_row(result, f"{setting}.{name}"), measure_of(name)))
         if macro:
-            cells.append(_macro_cell(result, "multilingual", name, measure_of(name)))
+            cells.append(row_cell(value_row(result, f"multilingual.{name}", macro=True), measure_of(name)))
         rows.append(cells)
     intervals = "Below each value its 95 % interval. " if result.intervals else ""
     note = (
@@ -117,13 +116,13 @@ def _measured_table(result: ResultLike, setting: str, measures: Any, label: str)
         heads.insert(2, Head("macro", "by query language", BY_LANGUAGE))
     rows = []
     for measure in shown:
-        interval = ((result.intervals or {}).get(setting) or {}).get(measure.key)
+        key = f"{setting}.{measure.key}"
         note = measure.note + (" (percentage points)" if measure.form == "points" else "")
         aim = {"high": "high", "low": "low", "zero": "0"}.get(measure.better or "", "")
         cells = [
             Cell(measure.label, note=note),
-            measured(values[measure.key], measure, tuple(interval) if interval else None),
-            *([_macro_cell(result, setting, measure.key, measure)] if macro else []),
+            row_cell(value_row(result, key), measure),
+            *([row_cell(value_row(result, key, macro=True), measure)] if macro else []),
             Cell(aim, aim),
         ]
         rows.append(cells)
@@ -132,18 +131,13 @@ def _measured_table(result: ResultLike, setting: str, measures: Any, label: str)
 
 def _macro_differs(result: ResultLike, setting: str, named: list[tuple[str, Measure]]) -> bool:
     """Tell whether some average over query languages is, as it is written, another than that over queries."""
-    values, plain = (result.macro or {}).get(setting) or {}, getattr(result, setting) or {}
-    return any(
-        format_value(values[name], measure.form) != format_value(plain.get(name), measure.form)
+    rows = [
+        (*(value_row(result, f"{setting}.{name}", macro)["mean"] for macro in (True, False)), measure.form)
         for name, measure in named
-        if values.get(name) is not None
+    ]
+    return any(
+        value is not None and format_value(value, form) != format_value(plain, form) for value, plain, form in rows
     )
-
-
-def _macro_cell(result: ResultLike, setting: str, name: str, measure: Measure) -> Cell:
-    macro = result.macro or {}
-    interval = ((macro.get("intervals") or {}).get(setting) or {}).get(name)
-    return measured((macro.get(setting) or {}).get(name), measure, tuple(interval) if interval else None)
 
 
 def _languages(result: ResultLike) -> Table | None:

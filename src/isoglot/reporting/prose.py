@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from isoglot.measures import count, format_value, measure_of, percent
-from isoglot.reporting.result_like import ResultLike
-from isoglot.reporting.tables import Row, clearly_best
+from isoglot.reporting.result_like import ResultLike, value_row
+from isoglot.reporting.tables import clearly_best
 from isoglot.reporting.words import article, name_of, plural
 
-__all__ = ["comparison_sentences", "pool_shares", "result_sentences", "value_row"]
+__all__ = ["comparison_sentences", "pool_shares", "result_sentences"]
 
 QUESTIONS = (
     ("monolingual.AP", "Within one language"),
@@ -233,21 +233,6 @@ def result_sentences(result: ResultLike, measure: str = "AP") -> list[str]:
         *_unretrieved(result),
         *_geometry(result),
     ]
-
-
-def value_row(result: ResultLike, key: str) -> Row:
-    """Return `mean`, `low`, `high` of a measure of a result; None for what it does not have.
-
-    Args:
-        result: the result.
-        key: `monolingual.AP`, `rank_distance`, ...
-    """
-    setting, dot, name = key.partition(".")
-    if not dot:
-        setting, name = "bias", key
-    values: Mapping[str, Any] = getattr(result, setting) or {}
-    interval = ((result.intervals or {}).get(setting) or {}).get(name) or (None, None)
-    return {"mean": values.get(name), "low": interval[0], "high": interval[1]}
 
 
 def comparison_sentences(results: Mapping[str, ResultLike]) -> list[str]:

@@ -12,9 +12,9 @@ from isoglot.reporting.charts import comparison_charts, highest_values
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
 from isoglot.reporting.page import figure, making, render_page, write_page
-from isoglot.reporting.prose import comparison_sentences, value_row
-from isoglot.reporting.result_like import ResultLike
-from isoglot.reporting.tables import Cell, Head, Table, clearly_best, measured
+from isoglot.reporting.prose import comparison_sentences
+from isoglot.reporting.result_like import ResultLike, value_row
+from isoglot.reporting.tables import Cell, Head, Table, clearly_best, row_cell
 from isoglot.reporting.words import listed, plural
 
 __all__ = ["write_report"]
@@ -111,9 +111,7 @@ def _side_by_side(arms: Mapping[str, Inspection]) -> Table:
         best = clearly_best(rows, measure.better) if same else None
         unit = "percentage points" if measure.form == "points" else ""
         heads.append(Head(measure.label, note=unit, title=measure.note))
-        columns.append(
-            [measured(row["mean"], measure, (row["low"], row["high"]), best == at) for at, row in enumerate(rows)]
-        )
+        columns.append([row_cell(row, measure, best == at) for at, row in enumerate(rows)])
     rows_of_cells = [
         [Cell(name, note="" if same else arm.result.collection), *(column[at] for column in columns)]
         for at, (name, arm) in enumerate(arms.items())

@@ -1,14 +1,17 @@
-"""`ResultLike`: what pages and figures read of the result of an evaluation, which stands above them."""
+"""What pages and figures read of the result of an evaluation, which stands above them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["ResultLike"]
+__all__ = ["ResultLike", "Row", "value_row"]
 
 Values = dict[str, Any]
+Row = Mapping[str, Any]
+"""`mean`, `low`, `high`: a value with its interval, which may be None."""
 
 
 class ResultLike(Protocol):
@@ -28,3 +31,20 @@ class ResultLike(Protocol):
     per_query: dict[str, np.ndarray]
     seconds: dict[str, float]
     versions: dict[str, str]
+
+
+def value_row(result: ResultLike, key: str, macro: bool = False) -> Row:
+    """Return a measure of a result; None for what it does not have.
+
+    Args:
+        result: the result.
+        key: `monolingual.AP`, `geometry.cka`, `bias.rank_distance` or just `rank_distance`.
+        macro: the average over query languages instead.
+    """
+    setting, dot, name = key.partition(".")
+    setting, name = (setting, name) if dot else ("bias", key)
+    averages = result.macro or {}
+    values = averages.get(setting) if macro else getattr(result, setting)
+    intervals = averages.get("intervals") if macro else result.intervals
+    low, high = ((intervals or {}).get(setting) or {}).get(name) or (None, None)
+    return {"mean": (values or {}).get(name), "low": low, "high": high}

@@ -6,16 +6,14 @@ And when a value of a table may be said to be better than others.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from isoglot.measures import Better, Measure, format_value, interval_text
+from isoglot.reporting.result_like import Row
 
-__all__ = ["Cell", "Head", "Row", "Table", "clearly_best", "measured", "overlap"]
-
-Row = Mapping[str, Any]
-"""`mean`, `low`, `high`: a value with its interval, which may be None."""
+__all__ = ["Cell", "Head", "Row", "Table", "clearly_best", "measured", "overlap", "row_cell"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,11 @@ def measured(value: Any, measure: Measure, interval: tuple[Any, Any] | None = No
         value = None
     note = interval_text(interval[0], interval[1], measure.form) if interval else ""
     return Cell(format_value(value, measure.form), value, note, best)
+
+
+def row_cell(row: Row, measure: Measure, best: bool = False) -> Cell:
+    """Return the cell of a value with its interval."""
+    return measured(row["mean"], measure, (row.get("low"), row.get("high")), best)
 
 
 def clearly_best(rows: Sequence[Row], better: Better | None) -> int | None:

@@ -19,9 +19,7 @@ from isoglot.data import load_collection, load_worldfacts
 from isoglot.data.catalogue.loading import copy_of, named
 from isoglot.data.forms.read import holds_collection, read_form
 from isoglot.data.forms.rows import Reading, Splits
-from isoglot.data.lexicons.induction import induce_lexicons
-from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.lexicons import Lexicon, gather_lexicons, induce_lexicons
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import data_folder
 from isoglot.languages.tags import read_tag
@@ -172,7 +170,7 @@ class Library:
         source = self.lexicon_sources[name]
         if source.induce is not None:
             return induce_lexicons(self.load(source.induce), languages)
-        return lexicons_of_files(self.lexicon_files(name))
+        return gather_lexicons(self.lexicon_files(name))
 
     def _read_whole(self, source: DataSource) -> Collection:
         if source.collection == "worldfacts":
@@ -256,13 +254,6 @@ def _mteb(source: DataSource) -> Collection:
         raise
     except IsoglotError as error:
         raise Absent(str(error)) from None
-
-
-def lexicons_of_files(paths: list[str]) -> list[Lexicon]:
-    """Read lexicons: files or folders of word pairs, and wordnets (`.tab`), which are joined."""
-    wordnets = [path for path in paths if Path(path).suffix == ".tab"]
-    found = [one for path in paths if path not in wordnets for one in read_lexicons(path)]
-    return found + (wordnet_lexicons(wordnets) if wordnets else [])
 
 
 def keep_languages(collection: Collection, languages: Sequence[str]) -> Collection:

@@ -5,7 +5,6 @@ Nothing heavy is imported before a value is used: the command line takes its fla
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -182,16 +181,9 @@ class CodeSwitchConfig(Strict):
             InputError: a lexicon cannot be read, or none leads from a language of the collection to another.
         """
         from isoglot.batching import CodeSwitcher
-        from isoglot.data.lexicons.lexicon import Lexicon, read_lexicons
-        from isoglot.data.lexicons.wordnet import wordnet_lexicons
+        from isoglot.data.lexicons import gather_lexicons
 
-        lexicons: list[Lexicon] = []
-        wordnets = [path for path in self.lexicons if Path(path).suffix == ".tab"]
-        for path in self.lexicons:
-            if path not in wordnets:
-                lexicons += read_lexicons(path, lenient=lenient)
-        if wordnets:
-            lexicons += wordnet_lexicons(wordnets, lenient=lenient)
+        lexicons = gather_lexicons(self.lexicons, lenient=lenient)
         switcher = CodeSwitcher(lexicons, self.rate, self.side, seed)
         if not any(switcher.targets(tag) for tag in collection.languages):
             known = ", ".join(sorted({lexicon.source for lexicon in lexicons}))

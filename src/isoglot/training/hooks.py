@@ -24,7 +24,7 @@ from isoglot.batching import StepSampler
 from isoglot.errors import InputError
 from isoglot.training.callbacks import Watch
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove, remove_leftovers
-from isoglot.training.cpu.deferred import DeferredAdamW, catch_up_moments
+from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
 from isoglot.training.execution import Objective
 
 __all__ = ["TrainerHooks"]
@@ -67,17 +67,15 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     On a CPU, in one process, static encoders are trained by `DeferredAdamW` where the optimiser is AdamW, with one
     thread of torch's in training steps where it has two (`torch.set_num_threads` is the whole process's; it is put
-    back for evaluations and at the end). Everywhere else, and with `fast` False, the whole matrix of token vectors
-    has a gradient and is updated, as any parameter, and threads are left as they are.
+    back for evaluations and at the end). Everywhere else, and without `adamw` among the fast ways, the whole matrix
+    of token vectors has a gradient and is updated, as any parameter, and threads are left as they are.
 
     Attributes:
         sampler: of the batches; it must be there before `__init__` is called.
-        fast: whether static encoders are trained in this way on a CPU.
         start_step: the step that training starts from: 0, or that of the checkpoint continued from.
     """
 
     sampler: StepSampler
-    fast: bool = True
     optimizer: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -268,8 +266,8 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     def _quick_vectors(self) -> nn.Parameter | None:
         """Return the token vectors of a static encoder that may be updated where they occur alone."""
-        fits = self.fast and self.args.world_size == 1 and not self.args.fp16 and isinstance(self.loss, Objective)
-        return _token_vectors(self.model) if fits else None
+        fast = isinstance(self.loss, Objective) and "adamw" in self.loss.embedder.fast
+        return _token_vectors(self.model) if fast and self.args.world_size == 1 and not self.args.fp16 else None
 
     @contextmanager
     def _few_threads(self) -> Iterator[None]:
@@ -287,12 +285,12 @@ class TrainerHooks(SentenceTransformerTrainer):
         optimiser of token vectors holds, and the trainer does not know of."""
         if self._deferred is None:
             return super()._clip_grad_norm(model)
-        return _norm(model, self._deferred, self.args.max_grad_norm)
+        return self._deferred.clip(model.parameters(), self.args.max_grad_norm)
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         """Return the norm of all gradients, where they are not clipped."""
         if grad_norm is None and self._deferred is not None:
-            return _norm(model, self._deferred, math.inf)
+            return self._deferred.clip(model.parameters(), math.inf)
         return super()._get_grad_norm(model, grad_norm=grad_norm)
 
 
@@ -313,18 +311,6 @@ def _torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _norm(model: nn.Module, deferred: DeferredAdamW, most: float) -> Tensor:
-    """Clip gradients as the library does, those that the optimiser holds with the others."""
-    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    if deferred.gradient is not None:
-        gradients.append(deferred.gradient)
-    norm = torch.nn.utils.get_total_norm(gradients)
-    if norm > most:
-        for gradient in gradients:
-            gradient.mul_(most / (norm + 1e-6))
-    return norm
 
 
 def _shapes(state: dict[str, Any]) -> dict[str, Any]:

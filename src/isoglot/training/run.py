@@ -40,7 +40,7 @@ from isoglot.training.output import (
     read_record,
 )
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import less_is_better, validation_evaluator
+from isoglot.training.validation import ValidationEvaluator, less_is_better, validation_evaluator
 
 __all__ = ["TrainingRun", "make_encoder", "make_terms", "run_training", "train"]
 
@@ -137,7 +137,7 @@ class TrainingRun:
     @property
     def steps(self) -> int:
         """Steps of the optimiser, with those before the run was resumed."""
-        return int(self.record["steps"])
+        return self.record["steps"]
 
     @property
     def resumed_from(self) -> int:
@@ -147,14 +147,12 @@ class TrainingRun:
     @property
     def tokens(self) -> int | None:
         """Tokens encoded since then, by all processes; None where they are not counted."""
-        encoded = self.record["encoded"]
-        return None if encoded is None else int(encoded["tokens"])
+        return self.record["encoded"] and self.record["encoded"]["tokens"]
 
     @property
     def seconds(self) -> Mapping[str, float]:
         """What `setup` and `train` took since then."""
-        found: Mapping[str, float] = self.record["seconds"]
-        return found
+        return self.record["seconds"]
 
     @property
     def best(self) -> Mapping[str, Any] | None:
@@ -202,7 +200,7 @@ def run_training(
     if resume and is_finished(out):
         logger.info("%s holds a finished run: there is nothing to resume", out)
         return TrainingRun(load_encoder(str(out)), read_record(out))
-    strategy = config.make_strategy()
+    config.make_strategy()  # what is wrong with it or with the terms is told before data are read
     terms = make_terms(config)
     with _one_line_for_small_pairs():
         evaluator = validation_evaluator(config, terms)
@@ -216,45 +214,16 @@ def run_training(
     contents = data_contents(config, collection, target) if first else {}
     if resume:
         check_data(out, contents)
-    switcher: Any = None
-    if config.code_switch is not None:
-        switcher = config.code_switch.make(collection, config.seed, config.lenient)
-    set_seed(config.seed)  # adapters of LoRA draw their weights from here
-    if model is None:
-        model = make_encoder(config, collection)
-    args = _arguments(config, model, progress)
-    weights = [one.weight for one in config.data if one.weight is not None]
-    trainer = HybridTrainer(
-        model,
-        collection,
-        strategy=strategy,
-        objective=terms,
-        args=args,
-        data_weights=weights or None,
-        data_power=config.data_power,
-        target=target,
-        negatives=config.negatives,
-        switcher=switcher,
-        token_cache=default_cache() / "tokens" if config.cache else None,
-        memory=config.memory,
-        chunk_tokens=config.chunk_tokens,
-        evaluator=evaluator,
-    )
-    if first and isinstance(trainer.sampler, JointSampler):
-        drawn = ", ".join(f"{one.name} {one.share:.1%}" for one in trainer.sampler.sets)
-        logger.info("batches come from %d data sets: %s", len(trainer.sampler.sets), drawn)
-    trainer.remove_callback(PrinterCallback)
-    if evaluator is not None:
-        trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
-    early: StopEarly | None = None
-    if config.patience is not None and config.best_measure is not None:
-        early = StopEarly(config.best_measure, config.patience)
-        trainer.add_callback(early)
+    trainer = _trainer(config, collection, model, terms, target, evaluator, progress)
+    early = next((one for one in trainer.callback_handler.callbacks if isinstance(one, StopEarly)), None)
     for make in callbacks:
         trainer.add_callback(make(trainer))
-    checkpoint = last_checkpoint(args.output_dir) if resume else None
+    checkpoint = last_checkpoint(trainer.args.output_dir) if resume else None
     if first:
         begin(config, contents)
+        if isinstance(trainer.sampler, JointSampler):
+            drawn = ", ".join(f"{one.name} {one.share:.1%}" for one in trainer.sampler.sets)
+            logger.info("batches come from %d data sets: %s", len(trainer.sampler.sets), drawn)
     seconds = {"setup": time.perf_counter() - start}
     start = time.perf_counter()
     with StopOnSignal() as stop, _one_line_for_small_pairs():
@@ -276,18 +245,60 @@ def run_training(
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
     trainer.load_best()
-    if not all(bool(torch.isfinite(weights).all()) for weights in model.parameters()):
+    trained: SentenceTransformer = trainer.model
+    if not all(bool(torch.isfinite(weights).all()) for weights in trained.parameters()):
         raise IsoglotError(
             "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "
             "or a higher --temperature"
         )
     encoded = count_encoded(trainer)
-    merge_lora(model)
+    merge_lora(trained)
     record = describe(collection, trainer, seconds, encoded, early)
     if first:
-        finish(out, model, record)
+        finish(out, trained, record)
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
-    return TrainingRun(model, record)
+    return TrainingRun(trained, record)
+
+
+def _trainer(
+    config: TrainConfig,
+    collection: Collection,
+    model: SentenceTransformer | None,
+    terms: dict[nn.Module, float],
+    target: Collection | None,
+    evaluator: ValidationEvaluator | None,
+    progress: bool,
+) -> HybridTrainer:
+    """Return the trainer of a run, with the callbacks that its settings ask for."""
+    switcher: Any = None
+    if config.code_switch is not None:
+        switcher = config.code_switch.make(collection, config.seed, config.lenient)
+    set_seed(config.seed)  # adapters of LoRA draw their weights from here
+    if model is None:
+        model = make_encoder(config, collection)
+    weights = [one.weight for one in config.data if one.weight is not None]
+    trainer = HybridTrainer(
+        model,
+        collection,
+        strategy=config.make_strategy(),
+        objective=terms,
+        args=_arguments(config, model, progress),
+        data_weights=weights or None,
+        data_power=config.data_power,
+        target=target,
+        negatives=config.negatives,
+        switcher=switcher,
+        token_cache=default_cache() / "tokens" if config.cache else None,
+        memory=config.memory,
+        chunk_tokens=config.chunk_tokens,
+        evaluator=evaluator,
+    )
+    trainer.remove_callback(PrinterCallback)
+    if evaluator is not None:
+        trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    if config.patience is not None and config.best_measure is not None:
+        trainer.add_callback(StopEarly(config.best_measure, config.patience))
+    return trainer
 
 
 def _arguments(
@@ -295,7 +306,7 @@ def _arguments(
 ) -> SentenceTransformerTrainingArguments:
     """Return the trainer's arguments for a run."""
     prompts = {key: text for key, text in model.prompts.items() if key in ("query", "document") and text}
-    best = config.best_measure
+    best, warms_up = config.best_measure, config.warmup > 0
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if config.batch_size % processes:
         raise InputError(f"{processes} processes cannot share batches of {config.batch_size}: choose a multiple")
@@ -304,7 +315,7 @@ def _arguments(
         max_steps=config.steps,
         per_device_train_batch_size=config.batch_size // processes,
         learning_rate=config.effective_learning_rate,
-        lr_scheduler_type=config.schedule if not config.warmup else _with_warmup(config.schedule),
+        lr_scheduler_type="constant_with_warmup" if warms_up and config.schedule == "constant" else config.schedule,
         warmup_steps=config.warmup,
         adam_beta1=config.adam_beta1,
         weight_decay=config.weight_decay,
@@ -325,10 +336,6 @@ def _arguments(
         disable_tqdm=not progress,
         prompts=prompts or None,
     )
-
-
-def _with_warmup(schedule: str) -> str:
-    return "constant_with_warmup" if schedule == "constant" else schedule
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
+from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
 
@@ -59,8 +60,9 @@ class HybridTrainer(TrainerHooks):
         memory: bytes that activations may take before they are computed again in the backward pass (gradient
             caching); half of what is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
-        fast: on a CPU, update the token vectors of static encoders only where they occur, and leave torch one
-            of two threads (`torch.set_num_threads`) in training steps; False for torch's AdamW and all threads.
+        fast: which of the fast ways of training on a CPU may be taken: True for all, False for none, or some of
+            `adamw` (moves token vectors of static encoders only where they occur, and leaves torch one of two
+            threads in training steps, by `torch.set_num_threads`; needs `bags`), `bags`, `dropout` and `lookup`.
         **kwargs: passed on: `evaluator`, `callbacks`, `optimizers`, ….
 
     Raises:
@@ -84,7 +86,7 @@ class HybridTrainer(TrainerHooks):
         token_cache: str | Path | None = None,
         memory: int | None = None,
         chunk_tokens: int | None = None,
-        fast: bool = True,
+        fast: bool | Iterable[str] = True,
         **kwargs: Any,
     ) -> None:
         args = copy.copy(args) if args is not None else SentenceTransformerTrainingArguments("tmp_trainer")
@@ -97,7 +99,6 @@ class HybridTrainer(TrainerHooks):
         self.sampler = make_sampler(
             collection, strategy, batch_size, args.seed, target, weights=data_weights, power=data_power
         )
-        self.fast = fast
         self._negatives = negatives
         self._switcher = switcher
         self._token_cache = None if token_cache is None else Path(token_cache)
@@ -122,6 +123,7 @@ class HybridTrainer(TrainerHooks):
                     chunk_tokens=chunk_tokens,
                 )
         if isinstance(loss, Objective):
+            loss.embedder.fast &= fast_ways(fast)
             args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
         super().__init__(model=model, args=args, loss=loss, **kwargs)
         if (self.is_fsdp_enabled or self.is_deepspeed_enabled) and isinstance(self.loss, Objective):

@@ -8,8 +8,10 @@ import pytest
 
 import isoglot as ig
 from isoglot.collections import read_collection, write_collection
+from isoglot.data.catalogue import loading
 from isoglot.data.catalogue.loading import load_splits
 from isoglot.data.convert import convert
+from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError, IsoglotError
 
 
@@ -148,6 +150,18 @@ def test_without_a_network_it_is_said_and_nothing_stays_behind(data_home, elsewh
     assert not (data_home / "xquad").exists()
     site.status = None
     assert ig.load_collection("xquad").queries.num_rows == 3
+
+
+def test_worldfacts_is_a_name_like_others_and_built(data_home, elsewhere, monkeypatch):
+    small = load_worldfacts(("en", "sw"))
+    monkeypatch.setattr(loading, "load_worldfacts", lambda: small)
+    assert ig.load_collection("WorldFacts/train").name == "worldfacts/train"
+    assert ig.load_collection("worldfacts", prefer_split="test").name == "worldfacts/test"
+    assert list(load_splits("worldfacts/test")) == ["test"]
+    for split, said in ((None, "has several splits"), ("dev", "has no split 'dev'")):
+        with pytest.raises(InputError, match=f"worldfacts {said}: choose one of train, test with --split"):
+            ig.load_collection("worldfacts", split=split)
+    assert not data_home.exists()
 
 
 def test_wordnets_are_no_collection(data_home, elsewhere):

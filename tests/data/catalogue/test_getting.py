@@ -150,9 +150,8 @@ def test_notes_name_the_data_set_and_no_passing_folder(published, tmp_path, capl
     assert note.startswith("afriqa: left out 1")
     with caplog.at_level("INFO", logger="isoglot"):
         read_data(find_entry("nfcorpus"), Wanted(source=_put(published("nfcorpus"), tmp_path / "packed")))
-    assert "nfcorpus: left out empty text (corpus.jsonl line 2: 'd2')" in [
-        one.getMessage() for one in caplog.records
-    ]
+    notes = [record.getMessage() for record in caplog.records]
+    assert "nfcorpus: left out empty text (corpus.jsonl line 2: 'd2')" in notes
 
 
 def test_languages_that_share_no_judgment_are_refused(tmp_path):

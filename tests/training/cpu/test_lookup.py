@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from isoglot.encoders import scratch_encoder, static_encoder
-from isoglot.training.cpu.lookup import adding_in_place, word_embedding
+from isoglot.training.cpu.token_vectors import adding_in_place, word_embedding
 
 IDS = torch.tensor([[1, 2, 2, 7], [7, 0, 0, 0]])
 

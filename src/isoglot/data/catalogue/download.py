@@ -15,7 +15,7 @@ from textwrap import shorten
 from typing import Any
 
 from isoglot.errors import InputError, IsoglotError
-from isoglot.files import new_file
+from isoglot.files import new_file, require
 
 __all__ = ["DownloadError", "Notify", "checksum_of", "download", "read_record", "record_path", "why_unreachable"]
 
@@ -134,13 +134,18 @@ class _Resuming:
 
     Args:
         path: where the file will lie.
+        expected: its checksum, if it is known.
         notify: told of progress.
+
+    Attributes:
+        got: the checksum of what came, to tell it beside the one expected.
     """
 
-    def __init__(self, path: Path, notify: Notify | None) -> None:
+    def __init__(self, path: Path, expected: str | None, notify: Notify | None) -> None:
         self.path = path
+        self.expected = expected
         self.notify = notify
-        self.got: dict[str, str] = {}
+        self.got: str | None = None
 
     def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
         import requests
@@ -156,7 +161,8 @@ class _Resuming:
                 left -= 1
                 if left <= 0 or part.size <= before:
                     raise
-        self.got = {kind: checksum_of(part.path, kind) for kind in ("sha256", "md5")}
+        if self.expected:
+            self.got = checksum_of(part.path, self.expected.partition(":")[0])
         part.path.replace(output_file)
         part.discard()
 
@@ -239,12 +245,12 @@ def download(url: str, path: Path, checksum: str | None, notify: Notify | None =
         DownloadError: the server cannot be reached, has no such file, or the file is not what it should be.
         InputError: the recorded checksum cannot be read.
     """
-    import pooch
-    import requests
+    pooch = require("pooch", "data", "downloading")
+    requests = require("requests", "data", "downloading")
 
     recorded = read_record(path) if checksum is None else None
     expected = checksum or recorded
-    downloader = _Resuming(path, notify)
+    downloader = _Resuming(path, expected, notify)
     pooch.get_logger().setLevel("ERROR")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,9 +260,9 @@ def download(url: str, path: Path, checksum: str | None, notify: Notify | None =
     except OSError as error:
         raise DownloadError(f"cannot write {path}: {error.strerror or error}") from error
     except ValueError as error:
-        if not downloader.got or expected is None:  # raised by something else than the comparison
+        got = downloader.got
+        if got is None:  # raised by something else than the comparison
             raise DownloadError(f"the download of {url} failed: {error}") from error
-        got = downloader.got[expected.partition(":")[0]]
         if recorded:
             raise DownloadError(
                 f"{url} has changed since it was first downloaded: its checksum is {got}, recorded is {expected}. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -170,15 +170,14 @@ def _read(entry: Entry, wanted: Wanted, folders: dict[str | None, Path]) -> tupl
 
         return {None: collection_from_mteb(reader.task, reader.split, languages=wanted.languages)}, []
     with laid_out(entry, wanted) as (folder, missing):
-        return read_published(entry, reader, folder, lenient, None if folder == source else entry.name), missing
+        return read_published(reader, folder, lenient, None if folder == source else entry.name), missing
 
 
-def read_published(entry: Entry, reader: FormReader, folder: Path, lenient: bool, label: str | None) -> Splits:
+def read_published(reader: FormReader, folder: Path, lenient: bool, label: str | None) -> Splits:
     """Read the files of a data set, laid out as their publisher has them, by split or by part.
 
     Args:
-        entry: the data set.
-        reader: its form.
+        reader: the form of the data set.
         folder: what holds the files.
         lenient: leave bad rows out and say how many, instead of failing.
         label: what messages call the folder, if it will be gone when they are read.
@@ -186,9 +185,6 @@ def read_published(entry: Entry, reader: FormReader, folder: Path, lenient: bool
     Raises:
         InputError: they are not of the form.
     """
-    unknown = set(reader.options) - {one.name for one in fields(Reading)}
-    if unknown:
-        raise InputError(f"{entry.name} asks for {', '.join(sorted(unknown))}, which readers of forms do not know")
     reading = replace(Reading(**reader.options), lenient=lenient, label=label)
     if not reader.parts:
         source = folder / reader.source

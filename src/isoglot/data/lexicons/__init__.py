@@ -9,10 +9,11 @@ from isoglot.data.lexicons.lexicon import (
     write_lexicon,
     write_lexicons,
 )
-from isoglot.data.lexicons.wordnet import wordnet_lexicons
+from isoglot.data.lexicons.wordnet import gather_lexicons, wordnet_lexicons
 
 __all__ = [
     "Lexicon",
+    "gather_lexicons",
     "induce_lexicons",
     "lexicon_from_pairs",
     "read_lexicon",

@@ -1,4 +1,4 @@
-"""Lexicons from wordnets: words of the same synset translate each other."""
+"""Lexicons from wordnets, in which words of the same synset translate each other, and from files of any kind."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import langcodes
 
 from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
-from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs
+from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs, read_lexicons
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 from isoglot.languages.words import without_vowel_signs, word_pattern
 
-__all__ = ["read_wordnet", "wordnet_lexicons"]
+__all__ = ["gather_lexicons", "read_wordnet", "wordnet_lexicons"]
 
 
 def read_wordnet(path: str | Path, *, lenient: bool = False) -> tuple[str, dict[str, list[str]]]:
@@ -117,3 +117,15 @@ def wordnet_lexicons(
         raise InputError("a lexicon needs the wordnets of two languages: give two tab files or more")
     chosen = sorted(wordnets if languages is None else wordnets.keys() & set(languages))
     return [lexicon for pair in combinations(chosen, 2) for lexicon in _join(wordnets, *pair)]
+
+
+def gather_lexicons(paths: Iterable[str | Path], *, lenient: bool = False) -> list[Lexicon]:
+    """Read lexicons from files or folders of word pairs, and from wordnets (`.tab` files), which are joined.
+
+    Raises:
+        InputError: as for `read_lexicons` and `wordnet_lexicons`.
+    """
+    files = [Path(path) for path in paths]
+    wordnets = [path for path in files if path.suffix == ".tab"]
+    found = [one for path in files if path not in wordnets for one in read_lexicons(path, lenient=lenient)]
+    return found + (wordnet_lexicons(wordnets, lenient=lenient) if wordnets else [])

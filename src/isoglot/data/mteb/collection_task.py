@@ -252,17 +252,13 @@ CITATION = r"""@inproceedings{roy-etal-2020-lareqa,
   year = {2020},
 }"""
 
-XQUAD_R_LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
-MLQA_R_LANGUAGES = ("ar", "de", "en", "es", "hi", "vi", "zh")
 
-
-def _lareqa_metadata(
-    name: str, description: str, folder: str, languages: Sequence[str], licence: str
-) -> TaskMetadata:
+def _lareqa_metadata(title: str, languages: Sequence[str], parallel: str, licence: str) -> TaskMetadata:
     return TaskMetadata(
-        name=name,
-        description=description,
-        dataset={"path": f"google-research-datasets/lareqa/{folder}", "revision": "local"},
+        name=f"{title.replace('-', '')}Retrieval",
+        description=f"{title}: questions and the sentences that answer them, in {len(languages)} languages, "
+        f"{parallel} parallel: {len(languages) ** 2} language pairs and the multilingual pool.",
+        dataset={"path": f"google-research-datasets/lareqa/{title.lower()}", "revision": "local"},
         reference="https://github.com/google-research-datasets/lareqa",
         type="Retrieval",
         category="t2t",
@@ -332,12 +328,7 @@ class XQuADRRetrieval(LAReQARetrieval):
 
     folder = "xquad-r"
     metadata = _lareqa_metadata(
-        "XQuADRRetrieval",
-        "XQuAD-R: questions and the sentences that answer them, in 11 languages, all parallel: 121 language pairs "
-        "and the multilingual pool.",
-        "xquad-r",
-        XQUAD_R_LANGUAGES,
-        "cc-by-sa-4.0",
+        "XQuAD-R", ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"), "all", "cc-by-sa-4.0"
     )
 
 
@@ -345,11 +336,4 @@ class MLQARRetrieval(LAReQARetrieval):
     """MLQA-R: questions and candidate sentences in 7 languages, partly parallel."""
 
     folder = "mlqa-r"
-    metadata = _lareqa_metadata(
-        "MLQARRetrieval",
-        "MLQA-R: questions and the sentences that answer them, in 7 languages, partly parallel: 49 language pairs "
-        "and the multilingual pool.",
-        "mlqa-r",
-        MLQA_R_LANGUAGES,
-        "cc-by-nc-4.0",
-    )
+    metadata = _lareqa_metadata("MLQA-R", ("ar", "de", "en", "es", "hi", "vi", "zh"), "partly", "cc-by-nc-4.0")

@@ -86,8 +86,7 @@ def check_splits(
 def _split_findings(collection: Collection, near: float | None, identify: bool) -> dict[str, Any]:
     texts = Texts(collection, "queries")
     queries = _text_findings(texts, near, identify)
-    unanswered = np.diff(collection.relevance.offsets)[collection.query_index] == 0
-    queries["without_relevant"] = _counted(texts, unanswered)
+    queries["without_relevant"] = _counted(texts, collection.relevant_counts == 0)
     counts = collection.pair_counts
     either = counts.sum(axis=1) + counts.sum(axis=0) - np.diag(counts)
     few = {tag: int(n) for tag, n in zip(collection.languages, either, strict=True) if n < FEW_PAIRS}

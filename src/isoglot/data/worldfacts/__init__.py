@@ -9,7 +9,40 @@ used. The same question exists in every language in which CLDR has the names it 
 - `build`: which questions are asked about which facts; documents, queries and relevance judgments.
 """
 
-from isoglot.data.worldfacts.build import WorldfactsTables, build_worldfacts, load_worldfacts
-from isoglot.data.worldfacts.wordings import worldfacts_languages
+from __future__ import annotations
 
-__all__ = ["WorldfactsTables", "build_worldfacts", "load_worldfacts", "worldfacts_languages"]
+from collections.abc import Sequence
+
+from isoglot.collections.building import collection_from_rows
+from isoglot.collections.collection import Collection
+from isoglot.files import require
+
+__all__ = ["load_worldfacts"]
+
+
+def load_worldfacts(languages: Sequence[str] | None = None) -> dict[str, Collection]:
+    """Build the embedded default collection.
+
+    Args:
+        languages: only these; all if None.
+
+    Returns:
+        Split ("train", "test") -> collection. The splits share their documents; their queries differ.
+
+    Raises:
+        InputError: a language that worldfacts does not have, or Babel is not installed.
+    """
+    require("babel", "data", "worldfacts")
+    from isoglot.data.worldfacts.build import SPLITS, build_worldfacts
+
+    tables = build_worldfacts(languages)
+    return {
+        split: collection_from_rows(
+            tables.documents,
+            tables.queries[split],
+            tables.qrels[split],
+            name=f"worldfacts/{split}",
+            metadata=dict(tables.metadata),
+        )
+        for split in SPLITS
+    }

@@ -10,13 +10,11 @@ from typing import Any
 
 from babel.core import get_cldr_version
 
-from isoglot.collections.building import collection_from_rows
-from isoglot.collections.collection import Collection
 from isoglot.data.worldfacts.facts import REFERENCE_DATE, Territory, load_territories
 from isoglot.data.worldfacts.wordings import Names, load_wordings, worldfacts_languages
 from isoglot.errors import InputError
 
-__all__ = ["MAX_ANSWERS", "RELATIONS", "WorldfactsTables", "build_worldfacts", "load_worldfacts"]
+__all__ = ["MAX_ANSWERS", "RELATIONS", "SPLITS", "WorldfactsTables", "build_worldfacts"]
 
 SPLITS = ("train", "test")
 
@@ -93,31 +91,6 @@ class _Sheet:
     title: str
     text: str
     stated: dict[str, dict[str, str]]
-
-
-def load_worldfacts(languages: Sequence[str] | None = None) -> dict[str, Collection]:
-    """Build the embedded default collection.
-
-    Args:
-        languages: only these; all if None.
-
-    Returns:
-        Split ("train", "test") -> collection. The splits share their documents; their queries differ.
-
-    Raises:
-        InputError: a language that worldfacts does not have.
-    """
-    tables = build_worldfacts(languages)
-    return {
-        split: collection_from_rows(
-            tables.documents,
-            tables.queries[split],
-            tables.qrels[split],
-            name=f"worldfacts/{split}",
-            metadata=dict(tables.metadata),
-        )
-        for split in SPLITS
-    }
 
 
 def build_worldfacts(languages: Sequence[str] | None = None) -> WorldfactsTables:

@@ -1,1 +1,43 @@
-"""Fast paths on a CPU: token vectors updated where they occur, lookups, bags, dropout masks."""
+"""Fast ways of training on a CPU, each of which can be switched off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.util import find_spec
+
+from isoglot.errors import InputError
+
+__all__ = ["FAST_WAYS", "fast_ways"]
+
+logger = logging.getLogger(__name__)
+
+FAST_WAYS = frozenset({"adamw", "bags", "dropout", "lookup"})
+"""`adamw`: AdamW moves the token vectors of static encoders only where they occur (`DeferredAdamW`; needs `bags`).
+`bags`: means of token vectors, and their gradients, in loops of our own. `dropout`: masks from a generator of our
+own. `lookup`: gradients of a transformer's token vectors are added up in place."""
+COMPILED = frozenset({"adamw", "bags", "dropout"})
+
+
+def fast_ways(asked: bool | Iterable[str] = True) -> frozenset[str]:
+    """Return which of the fast ways are open: those asked for, if numba is there for the loops they need.
+
+    Args:
+        asked: names, of `FAST_WAYS`; True for all, False for none.
+
+    Raises:
+        InputError: there is no fast way of this name.
+    """
+    wanted = FAST_WAYS if asked is True else frozenset(asked or ())
+    if unknown := wanted - FAST_WAYS:
+        raise InputError(f"no fast way is called {min(unknown)!r}; there are {', '.join(sorted(FAST_WAYS))}")
+    if wanted & COMPILED and find_spec("numba") is None:
+        _tell_of_numba()
+        wanted -= COMPILED
+    return wanted if "bags" in wanted else wanted - {"adamw"}
+
+
+@lru_cache(maxsize=1)
+def _tell_of_numba() -> None:
+    logger.info("numba is not installed: on a CPU, token vectors and dropout take torch's own, slower ways")

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 from torch import Tensor, nn
 
-from isoglot.training.cpu.bags import TokenVectors, bag_means
+from isoglot.objectives.contrast import unit
+from isoglot.training.cpu import fast_ways
 from isoglot.training.cpu.dropout import quick_dropout
-from isoglot.training.cpu.lookup import adding_in_place, word_embedding
+from isoglot.training.cpu.token_vectors import TokenVectors, adding_in_place, bag_means, word_embedding
 from isoglot.training.execution.chunks import cut_chunks, padded
 from isoglot.training.execution.gather import agreed, gather_embeddings, share_of_process, world_size
 from isoglot.training.execution.gradient_cache import RandomState, embed_chunks, exchanging
@@ -48,6 +49,7 @@ class BatchEmbedder:
         tokens: their tokens, without padding.
         padded_tokens: the tokens computed for them by this process, with padding; recomputation not counted.
         recomputed: chunks whose activations were not kept, so far.
+        fast: which of `cpu.FAST_WAYS` are taken.
         vectors: where the token vectors of a static encoder come from in training; its weights if None.
     """
 
@@ -57,6 +59,7 @@ class BatchEmbedder:
         self.texts = self.tokens = self.padded_tokens = self.recomputed = 0
         self._bytes_a_token = 0.0
         self._budget: float | None = None
+        self.fast = fast_ways()
         self.vectors: TokenVectors | None = None
 
     def __call__(self, model: nn.Module, features: Sequence[Features]) -> Tensor:
@@ -115,15 +118,16 @@ class BatchEmbedder:
             offsets = torch.cumsum(long[rows], 0) - long[rows]
         self.padded_tokens += len(ids)
         features: dict[str, Any] = {"input_ids": ids, "offsets": offsets}
-        if (
-            isinstance(model, SentenceTransformer)
-            and model[0].embedding.mode == "mean"
-            and ids.device.type == "cpu"
-            and torch.is_grad_enabled()
-        ):
-            features["sentence_embedding"] = bag_means(model[0].embedding.weight, ids, offsets, self.vectors)
-            for module in list(model)[1:]:
-                features = module(features)
+        modules = list(model) if isinstance(model, SentenceTransformer) else []
+        bag: Any = modules[0].embedding if modules else None
+        plain = bag is not None and bag.mode == "mean" and bag.weight.dtype == torch.float32
+        if plain and "bags" in self.fast and ids.device.type == "cpu" and torch.is_grad_enabled():
+            features["sentence_embedding"] = bag_means(bag.weight, ids, offsets, self.vectors)
+            for module in modules[1:]:
+                if type(module) is Normalize:  # in a third of the time
+                    features["sentence_embedding"] = unit(features["sentence_embedding"])
+                else:
+                    features = module(features)
         else:
             features = model(features)
         embeddings: Tensor = features["sentence_embedding"]
@@ -143,13 +147,15 @@ class BatchEmbedder:
         limit = self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
         chunks = [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]
 
-        words = word_embedding(model) if isinstance(model, SentenceTransformer) else None
+        quick = quick_dropout if "dropout" in self.fast else nullcontext
+        adds = "lookup" in self.fast and isinstance(model, SentenceTransformer)
+        words = word_embedding(model) if adds else None
 
         def run(chunk: np.ndarray) -> Tensor:
             inputs: dict[str, Any] = padded(ids, offsets, lengths, chunk, pad)
             if prompts[chunk[0]]:
                 inputs["prompt_length"] = int(prompts[chunk[0]])
-            with adding_in_place(words), quick_dropout(model):
+            with adding_in_place(words), quick(model):
                 embeddings: Tensor = model(inputs)["sentence_embedding"]
             return embeddings
 

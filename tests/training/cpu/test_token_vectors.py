@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from isoglot.training.cpu.bags import bag_means
+from isoglot.training.cpu.token_vectors import bag_means
 
 
 def bags(texts):
@@ -25,13 +25,13 @@ class Shifted:
     """Vectors kept elsewhere: those of the weights, plus one."""
 
     def __init__(self, weight):
-        self.weight, self.given = weight.detach() + 1, torch.zeros_like(weight)
+        self.weight, self.given, self.threads = weight.detach() + 1, torch.zeros_like(weight), 1
 
     def take(self, rows):
         assert (np.diff(rows) > 0).all()
         return self.weight[torch.from_numpy(rows)]
 
-    def give(self, rows, gradient):
+    def give(self, rows, gradient, square=None):
         self.given[torch.from_numpy(rows)] += gradient
 
 

@@ -18,15 +18,15 @@ from transformers import TrainerCallback
 from isoglot.encoders import static_encoder
 from isoglot.objectives import InfoNCE, LanguageAdversary
 from isoglot.training import HybridTrainer
-from isoglot.training.cpu import deferred
-from isoglot.training.cpu.deferred import DeferredAdamW, catch_up_moments
+from isoglot.training.cpu import sparse_adamw
+from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
 
 V, D = 40, 3
 
 
 @pytest.fixture(autouse=True)
 def _however_small(monkeypatch):
-    monkeypatch.setattr(deferred, "SMALLEST", 1)
+    monkeypatch.setattr(sparse_adamw, "SMALLEST", 1)
 
 
 def start(dtype=torch.float32, tokens=V):
@@ -288,7 +288,7 @@ def test_a_trainer_ends_with_the_weights_and_norms_of_adamw(toy, tmp_path, monke
     trainer = trainer_of(toy, tmp_path / "ours", **more)
     ours, norms = trained(trainer)
     assert isinstance(trainer.optimizer.optimizer, DeferredAdamW)
-    monkeypatch.setattr(deferred, "SMALLEST", 10**9)
+    monkeypatch.setattr(sparse_adamw, "SMALLEST", 10**9)
     trainer = trainer_of(toy, tmp_path / "plain", **more)
     plain, plain_norms = trained(trainer)
     assert type(trainer.optimizer.optimizer) is AdamW
@@ -299,7 +299,7 @@ def test_a_trainer_ends_with_the_weights_and_norms_of_adamw(toy, tmp_path, monke
 
 def test_other_parameters_are_trained_beside(toy, tmp_path, monkeypatch):
     def run(smallest):
-        monkeypatch.setattr(deferred, "SMALLEST", smallest)
+        monkeypatch.setattr(sparse_adamw, "SMALLEST", smallest)
         trainer = trainer_of(toy, tmp_path, {InfoNCE(): 1.0, LanguageAdversary(): 0.1})
         trainer.train()
         return [parameter.detach().clone() for parameter in trainer.loss.parameters()]

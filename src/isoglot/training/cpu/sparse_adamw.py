@@ -18,15 +18,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
-
-from isoglot.training.cpu.row_kernels import kernels, shared_out
 
 __all__ = ["DeferredAdamW", "catch_up_moments"]
 
@@ -108,6 +106,8 @@ class DeferredAdamW(AdamW):
         self._last = np.zeros(len(weight), np.int64)  # the step that each row is up to date with
         self._steps = _Steps()
         self._given: list[tuple[np.ndarray, Tensor]] = []
+        self._square: float | None = None  # of what was given, if it is known
+        self._scale = 1.0  # of what was given, which it has yet to be multiplied by
         self._taken: tuple[np.ndarray, np.ndarray] | None = None
         self._space = np.empty((0, weight.shape[1]), np.float32)
         self._waiting: np.ndarray | None = None  # the matrix with rows that wait, while all see a settled one
@@ -138,13 +138,20 @@ class DeferredAdamW(AdamW):
         self._taken = rows, vectors
         return torch.from_numpy(vectors)
 
-    def give(self, rows: np.ndarray, gradient: Tensor) -> None:
-        """Add the gradient (U, d) of the vectors of tokens (U,) to what was given since the last step."""
+    def give(self, rows: np.ndarray, gradient: Tensor, square: float | None = None) -> None:
+        """Add the gradient (U, d) of the vectors of tokens (U,) to what was given since the last step.
+
+        Args:
+            rows: (U,).
+            gradient: (U, d).
+            square: the sum of its squares, if it is known.
+        """
+        self._square = None if self._given else square
         self._given.append((rows, gradient))
 
     @property
     def gradient(self) -> Tensor | None:
-        """The gradient (U, d) of the rows that were given one; what is changed in it, is for the step."""
+        """The gradient (U, d) of the rows that were given one, before it is clipped."""
         if not self._given:
             return None
         if len(self._given) > 1:
@@ -156,6 +163,27 @@ class DeferredAdamW(AdamW):
         return self._given[0][1]
 
     @torch.no_grad()
+    def clip(self, parameters: Iterable[nn.Parameter], most: float) -> Tensor:
+        """Make gradients smaller where their norm is above `most`, as the library does, and return the norm.
+
+        Args:
+            parameters: those whose gradients count beside the one that was given.
+            most: infinite to compute the norm alone.
+        """
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        given = self.gradient
+        if given is not None:
+            own = torch.nn.utils.get_total_norm([given]) if self._square is None else math.sqrt(self._square)
+            norm = torch.hypot(norm, self._scale * torch.as_tensor(own))
+        if norm > most:
+            factor = float(most / (norm + 1e-6))
+            self._scale *= factor
+            for gradient in gradients:
+                gradient.mul_(factor)
+        return norm
+
+    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make a step with the gradients there are."""
         if self._weight.grad is not None:  # of somebody who used the matrix as a whole
@@ -164,13 +192,18 @@ class DeferredAdamW(AdamW):
         gradient = self.gradient
         if gradient is not None:
             self._update(self._given[0][0], gradient)
-            self._given.clear()
+            self._forget()
         return super().step(closure)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients there are."""
-        self._given.clear()
+        self._forget()
         super().zero_grad(set_to_none)
+
+    def _forget(self) -> None:
+        """Forget the gradient that was given."""
+        self._given.clear()
+        self._square, self._scale = None, 1.0
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -223,7 +256,7 @@ class DeferredAdamW(AdamW):
         """Take over a state of this optimiser or of AdamW."""
         super().load_state_dict(state_dict)
         self._waiting, self._taken = None, None
-        self._given.clear()
+        self._forget()
         if KEY in state_dict:
             found = state_dict[KEY]
             self._weight.copy_(found["weights"])
@@ -250,19 +283,21 @@ class DeferredAdamW(AdamW):
     def _behind(self) -> np.ndarray:
         return np.flatnonzero(self._last < self._steps.now)
 
-    def _waits(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what waiting does, and which column of it concerns each of the rows (U,)."""
-        return self._steps.table(self._group()["betas"]), self._last[rows] - self._steps.swept
-
     def _look(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
         """Write rows (U,) of the matrix as they are after the last step into places (U,) of `out`."""
-        table, ages = self._waits(rows)
-        shared_out(kernels().look, self.threads, (*self._matrices(), out, table), (rows, places, ages))
+        self._run("look", rows, out, places)
 
     def _decay(self, rows: np.ndarray) -> None:
-        _, first, second = self._matrices()
-        table, ages = self._waits(rows)
-        shared_out(kernels().decay, self.threads, (first, second, table), (rows, ages))
+        """Bring the moments of rows (U,) up to date."""
+        self._run("decay", rows)
+
+    def _run(self, loop: str, rows: np.ndarray, *more: Any) -> None:
+        """Run one of the loops over rows (U,) of the matrix."""
+        from isoglot.training.cpu import row_kernels
+
+        table, ages = self._steps.table(self._group()["betas"]), self._last[rows] - self._steps.swept
+        given = (*self._matrices(), table, rows, ages, *more)
+        row_kernels.share(getattr(row_kernels, loop), self.threads, len(rows), *given)
 
     def _heed_others(self) -> None:
         """If somebody has written other weights, let them be up to date."""
@@ -286,7 +321,7 @@ class DeferredAdamW(AdamW):
         state, group = self.state[self._weight], self._group()
         if not state:
             state["step"] = torch.tensor(0.0)
-            state["exp_avg"], state["exp_avg_sq"] = (torch.zeros_like(self._weight) for _ in range(2))
+            state["exp_avg"], state["exp_avg_sq"] = (_zeros(self._weight) for _ in range(2))
         self._unsettle()
         if self._taken is None or self._taken[0] is not rows:
             self.take(rows)
@@ -296,13 +331,11 @@ class DeferredAdamW(AdamW):
         step = int(state["step"])
         correction = math.sqrt(1 - beta2**step)
         numbers = (
-            *(rate * correction / (1 - beta1**step), beta1, 1 - beta1, beta2, 1 - beta2, epsilon * correction),
-            1 - rate * group["weight_decay"],
+            *(self._scale, rate * correction / (1 - beta1**step), beta1, 1 - beta1, beta2, 1 - beta2),
+            *(epsilon * correction, 1 - rate * group["weight_decay"]),
         )
-        table, ages = self._waits(rows)
-        of_rows = (rows, ages, self._taken[1], gradient.contiguous().numpy())
-        settings = [np.float32(number) for number in numbers]
-        shared_out(kernels().step, self.threads, (*self._matrices(), table), of_rows, settings)
+        settings = tuple(np.float32(number) for number in numbers)
+        self._run("step", rows, self._taken[1], gradient.contiguous().numpy(), settings)
         self._taken = None
         self._steps.add(rate, (beta1, beta2), epsilon, group["weight_decay"])
         self._last[rows] = self._steps.now
@@ -313,6 +346,13 @@ class DeferredAdamW(AdamW):
         group = _group_of(self, self._weight)
         assert group is not None
         return group
+
+
+def _zeros(like: Tensor) -> Tensor:
+    # numpy asks for large pages, torch does not; rows here and there are found in them in three quarters of the
+    # time
+    zeros = torch.from_numpy(np.empty(like.shape, np.float32))
+    return zeros.zero_()
 
 
 def _group_of(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict[str, Any] | None:
