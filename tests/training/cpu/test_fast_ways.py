@@ -98,10 +98,13 @@ def test_without_numba_training_is_slower_and_says_so_once(toy, tmp_path, monkey
     monkeypatch.setitem(sys.modules, "isoglot.training.cpu.row_kernels", None)
     monkeypatch.delattr(cpu, "row_kernels", raising=False)
     dropout._kernel.cache_clear()
-    cpu._tell_of_numba.cache_clear()
-    with caplog.at_level(logging.INFO, "isoglot"):
-        found, trainer = trained(toy, tmp_path, static(toy), True)
-        trained(toy, tmp_path, scratch_encoder(toy, dimensions=64, layers=1, vocabulary=120), True)
+    cpu._has_numba.cache_clear()
+    try:
+        with caplog.at_level(logging.INFO, "isoglot"):
+            found, trainer = trained(toy, tmp_path, static(toy), True)
+            trained(toy, tmp_path, scratch_encoder(toy, dimensions=64, layers=1, vocabulary=120), True)
+    finally:
+        cpu._has_numba.cache_clear()
     assert trainer.loss.embedder.fast == {"lookup"}
     assert torch.equal(found, expected)
     assert [record.message for record in caplog.records if "numba" in record.message] == [
