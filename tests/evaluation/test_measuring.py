@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ from isoglot.evaluation import (
     evaluate_bm25,
     evaluate_embeddings,
     evaluate_run,
-    evaluator,
     measure,
     mine_hard_negatives,
     result,
@@ -177,8 +175,3 @@ def test_a_frame_is_one_of_pandas(embeddings):
     frame = found.to_frame()
     assert isinstance(frame, pd.DataFrame)
     assert frame.to_dict("records") == found.pairs
-
-
-def test_the_example_of_the_evaluator_is_what_comes_out():
-    failed, tried = doctest.testmod(evaluator)
-    assert (failed, tried > 3) == (0, True)

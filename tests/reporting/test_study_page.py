@@ -7,7 +7,7 @@ from reporting_helpers import ATTACK, Page
 from study_example import arm, arms_of, as_read, decisive, make_study, of_tldr
 
 from isoglot.errors import InputError
-from isoglot.reporting.study import write_study_figures, write_study_page
+from isoglot.reporting.study import StudyResult, write_study_figures, write_study_page
 from isoglot.reporting.study.charts import study_figures
 from isoglot.reporting.study.method import (
     alpha_of,
@@ -18,8 +18,8 @@ from isoglot.reporting.study.method import (
     tuned_keys,
     write,
 )
+from isoglot.reporting.study.page import evaluation_tables
 from isoglot.reporting.study.result import Comparison
-from isoglot.reporting.study.tables import evaluation_tables
 from isoglot.reporting.study.verdicts import verdict_card
 
 
@@ -159,6 +159,21 @@ def test_a_result_of_bare_bones_makes_a_page(tmp_path):
     assert write_study_figures(study, tmp_path / "figures") == []
 
 
+def test_a_result_is_written_as_it_was_read():
+    study = make_study()
+    study["zero_shot"][0]["unlabelled"] = []
+    for one in study["arms"]:
+        del one["training_queries"]  # which pages look at where something else has added it
+    result = StudyResult.read(study)
+    assert StudyResult.read(result) is result
+    told = result.to_dict()
+    assert told.pop("published") is None
+    assert list(told) == list(study)
+    evaluations = zip(told.pop("evaluations"), study.pop("evaluations"), strict=True)
+    assert all(one | other == one for one, other in evaluations)  # with what the example leaves out
+    assert told == study
+
+
 @pytest.mark.parametrize("wrong", [{}, {"study": "a", "title": "b"}, [], None])
 def test_what_is_no_study_is_refused(tmp_path, wrong):
     with pytest.raises(InputError, match="not the result of a study"):
@@ -267,6 +282,13 @@ def test_effects_are_drawn_on_the_side_of_the_better_arm():
     ]
     assert low["dot"] < 50
     assert low["left"] == "a better"
+    share = {"setting": "bias", "measure": "own_language_share@10", "better": "zero"}
+    below = verdict_card(compared("a", "b", 0.1, 0.05, **share, first_mean=-0.1, second_mean=-0.2))["drawing"]
+    assert (below["left"], below["right"]) == ("b better", "a better")
+    above = verdict_card(compared("a", "b", 0.1, 0.05, **share, first_mean=0.2, second_mean=0.1))["drawing"]
+    assert (above["left"], above["right"]) == ("a better", "b better")
+    apart = verdict_card(compared("a", "b", 0.3, 0.05, **share, first_mean=0.2, second_mean=-0.1))["drawing"]
+    assert (apart["left"], apart["right"]) == ("b higher", "a higher")
     for drawing in (high, low):
         assert 0 <= drawing["bar"][0] <= drawing["dot"] <= drawing["bar"][1] <= 100
 

@@ -14,11 +14,12 @@ from isoglot.collections import collection_from_rows
 from isoglot.collections.fingerprint import collection_fingerprint, files_fingerprint, hash_of
 from isoglot.data.lexicons.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
-from isoglot.studies.arms import expand_arms
+from isoglot.studies.arms import defaults_of, expand_arms
 from isoglot.studies.library import Library, data_folders, keep_languages, switched_view, translations_view
 from isoglot.studies.plan import make_plan
 from isoglot.studies.recipe import DataSource, Profile
 from isoglot.studies.recipe_files import read_recipe, recipe_names
+from isoglot.training import TrainConfig
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -242,6 +243,16 @@ def test_an_encoder_for_all_arms_takes_settings_it_does_not_have_away(write_reci
     assert stage.encoder == str(pretrained_folders["xlmr"])
     assert not {"dimensions", "vocabulary", "learning_rate"} & stage.model_fields_set
     assert any("dimensions, learning_rate, vocabulary" in note for note in outline.notes)
+
+
+def test_what_a_stage_leaves_to_the_defaults_is_told():
+    def told(**settings):
+        return defaults_of(TrainConfig(data="x", out="", **settings))
+
+    assert told() == {"alpha": 0.5, "objective": [{"term": "InfoNCE", "weight": 1.0}]}
+    both = [{"term": "MultiwayInfoNCE", "weight": 1.0}, {"term": "DomainContrast", "weight": 1.0}]
+    assert told(strategy="multiway", gamma=0.2, target="t") == {"objective": both}
+    assert told(alpha=0.2, objective=["InfoNCE"]) == {}
 
 
 def test_fingerprints_are_of_contents(toy, tmp_path):

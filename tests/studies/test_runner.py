@@ -10,6 +10,7 @@ import pytest
 from study_helpers import outline_of, run
 
 from isoglot.errors import InputError
+from isoglot.reporting.study import StudyResult
 from isoglot.studies import perform
 
 
@@ -39,7 +40,8 @@ def finished(write_recipe, tmp_path):
 
 def test_a_study_runs_every_arm_with_every_seed_and_says_what_came_of_it(finished):
     _, out, study = finished
-    assert json.loads((out / "study.json").read_text()) == study.result
+    written = json.loads((out / "study.json").read_text())
+    assert written == study.result == StudyResult.read(written).to_dict()
     assert not study.failures
     arms = {arm["name"]: arm for arm in study.result["arms"]}
     assert set(arms) == {"mono", "alpha-0.5"}

@@ -11,6 +11,7 @@ import typer
 from isoglot.cli.data import listed
 from isoglot.cli.state import console
 from isoglot.cli.tables import comparison_table
+from isoglot.errors import InputError
 
 __all__ = ["compare"]
 
@@ -41,7 +42,6 @@ def compare(
     ] = None,
 ) -> None:
     """Compare results of the same collection: paired tests of every other one against the first."""
-    from isoglot.errors import InputError
     from isoglot.evaluation import Result, compare_all
     from isoglot.files import write_result_file
 

@@ -11,6 +11,7 @@ from isoglot.amounts import read_size
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.state import console, state
 from isoglot.cli.tables import benchmark_table, result_table
+from isoglot.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
@@ -25,8 +26,6 @@ def parse_memory(text: str) -> int:
     Raises:
         InputError: it is no size.
     """
-    from isoglot.errors import InputError
-
     try:
         size = read_size(text, alone=1024)
     except ValueError:
@@ -39,7 +38,6 @@ def parse_memory(text: str) -> int:
 def _load(data: str, split: str | None, lang: str | None, lenient: bool) -> Collection:
     """Load what is measured; a language for texts that have none is refused where there are no such texts."""
     from isoglot.data import load_collection
-    from isoglot.errors import InputError
     from isoglot.languages.tags import read_tag
 
     def load(language: str | None) -> Collection:
@@ -147,7 +145,6 @@ def evaluate(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
-    from isoglot.errors import InputError
     from isoglot.evaluation import measure
     from isoglot.evaluation.measures import parse_measure
 

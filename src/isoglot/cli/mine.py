@@ -9,6 +9,7 @@ import typer
 
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
 from isoglot.cli.state import state
+from isoglot.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
@@ -20,7 +21,6 @@ def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> 
     """Load what is to be mined, and with it the other splits, if they share its documents."""
     from isoglot.collections.writing import share_documents
     from isoglot.data.catalogue.loading import load_splits
-    from isoglot.errors import InputError
 
     splits = load_splits(source, language=lang, lenient=lenient)
     if len(splits) == 1 and split is None:
@@ -73,7 +73,6 @@ def mine(
     from isoglot.collections import write_collection
     from isoglot.collections.negatives import with_hard_negatives
     from isoglot.encoders import load_encoder
-    from isoglot.errors import InputError
     from isoglot.evaluation.embed import check_device
     from isoglot.evaluation.hard_negatives import Mining, mine_hard_negatives
     from isoglot.files import default_cache

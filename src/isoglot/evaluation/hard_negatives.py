@@ -136,10 +136,14 @@ def mine_hard_negatives(
         >>> pages = [(f"p{n}", "en", "", f"the page of {word}") for n, word in enumerate(("sun", "moon", "sea"))]
         >>> queries = [("q0", "en", "where is the sun"), ("q1", "en", "where is the moon")]
         >>> data = ig.collection_from_rows(pages, queries, [("q0", "p0", 1), ("q1", "p1", 1)])
-        >>> mined = mine_hard_negatives(ig.static_encoder(data, dimensions=8), data, negatives=1)
-        >>> with_negatives = with_hard_negatives(data, mined.offsets, mined.documents)
-        >>> len(mined.documents)
-        2
+        >>> from isoglot import collection_from_rows, static_encoder
+        >>> texts = [("a", "en", "", "red apples"), ("b", "en", "", "green pears")]
+        >>> data = collection_from_rows(texts, [("q", "en", "apples")], [("q", "a", 1)])
+        >>> mined = mine_hard_negatives(static_encoder(data, dimensions=8, vocabulary=60), data, margin=None)
+        >>> [data.document_texts()[row] for row in mined.documents]
+        ['green pears']
+
+        `with_hard_negatives(data, mined.offsets, mined.documents)` keeps them with the queries, to be written.
     """
     of_mining = MiningOptions.__annotations__
     mining = cast("MiningOptions", {key: value for key, value in options.items() if key in of_mining})

@@ -233,8 +233,11 @@ def measure(
         InputError: an option says nothing about this kind of source; or as for the functions named.
 
     Example:
-        >>> measure("intfloat/multilingual-e5-small", collection, query_prompt="query: ")  # doctest: +SKIP
-        >>> measure("bm25", collection).multilingual["AP"]  # doctest: +SKIP
+        >>> from isoglot import collection_from_rows, static_encoder
+        >>> texts, asked = [("d", "en", "", "Ottawa, capital of Canada")], [("q", "en", "capital of Canada")]
+        >>> data = collection_from_rows(texts, asked, [("q", "d", 1)])
+        >>> measure(static_encoder(data, dimensions=8, vocabulary=60), data, bootstrap=0).multilingual["AP"]
+        1.0
     """
     is_model = not isinstance(source, str | Path)
     kind, colon, place = ("", "", "") if is_model else str(source).partition(":")

@@ -17,8 +17,7 @@ from isoglot.data import load_worldfacts
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 from isoglot.training.execution import Objective
-from isoglot.training.execution.chunks import cut_chunks, padded
-from isoglot.training.execution.embedding import BatchEmbedder
+from isoglot.training.execution.embedding import BatchEmbedder, cut_chunks, padded
 from isoglot.training.execution.objective import _batch
 
 

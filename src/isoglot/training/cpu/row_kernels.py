@@ -29,7 +29,11 @@ Loop = Callable[..., Any]
 
 
 def _compiled(loop: Loop) -> Loop:
-    compiled: Loop = njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})(loop)
+    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+    try:
+        compiled: Loop = njit(cache=True, **settings)(loop)
+    except RuntimeError:  # there is no folder that may be written to
+        compiled = njit(**settings)(loop)
     return compiled
 
 
@@ -48,25 +52,18 @@ def _atomic_add(typing: Any, counters: Any, place: Any, amount: Any) -> Any:
 _add: Loop = _atomic_add  # as loops call it
 
 
-def _shared(loop: Loop) -> Loop:
-    """Let a loop over rows `begin` to `end` take them group by group until none is left."""
-    part = _compiled(loop)
-
-    def run(counters: Any, rows: Any, *given: Any) -> None:
-        begin = _add(counters, 0, GROUP)
-        while begin < rows:
-            end = min(begin + GROUP, rows)
-            part(begin, end, *given)
-            _add(counters, 1, end - begin)
-            begin = _add(counters, 0, GROUP)
-
-    return _compiled(run)
+@_compiled
+def _next(counters: Any, done: Any) -> Any:
+    """Say how many rows are done, and return the first of the rows to be done next and the one after the last."""
+    _add(counters, 1, done)
+    begin = _add(counters, 0, GROUP)
+    return begin, min(begin + GROUP, counters[2])
 
 
 @_compiled
-def _finished(counters: Any, rows: Any) -> Any:
+def _finished(counters: Any) -> Any:
     left = SPINS
-    while left and _add(counters, 1, 0) < rows:
+    while left and _add(counters, 1, 0) < counters[2]:
         left -= 1
     return left > 0
 
@@ -84,87 +81,78 @@ def share(loop: Loop, threads: int, rows: int, *given: Any) -> None:
         loop: `look`, `decay`, `step` or `combine`.
         threads: how many.
         rows: how many.
-        *given: the loop's arguments after `begin` and `end`.
+        *given: the loop's arguments after `counters`.
     """
-    counters = np.zeros(2, np.int64)  # rows taken, rows done
+    counters = np.array([0, 0, rows])  # taken, done, all
     for _ in range(min(threads, -(-rows // GROUP)) - 1):
-        _pool(os.getpid()).submit(loop, counters, rows, *given)
-    loop(counters, rows, *given)
-    while not _finished(counters, rows):
+        _pool(os.getpid()).submit(loop, counters, *given)
+    loop(counters, *given)
+    while not _finished(counters):
         time.sleep(0)
 
 
-# -- AdamW, deferred. The matrices `weights`, `first` and `second` (moments) are (V, d), of which `rows` (U,) are
+# -- AdamW, deferred. The matrices are weights, first and second moments, (V, d) each, of which `rows` (U,) are
 # wanted. The age of a row is its column of `table` (6, columns): A, mean, variance and what weight decay leaves, as
 # `DeferredAdamW` explains them, and what is left of the first and of the second moment. --
 
 
-@_shared
-def look(
-    begin: Any,
-    end: Any,
-    weights: Any,
-    first: Any,
-    second: Any,
-    table: Any,
-    rows: Any,
-    ages: Any,
-    out: Any,
-    places: Any,
-) -> None:
+@_compiled
+def look(counters: Any, matrices: Any, table: Any, rows: Any, ages: Any, out: Any, places: Any) -> None:
     """Write rows as they are now into these places of `out`, which may be the weights themselves."""
-    for i in range(begin, end):
-        w, m, v, o = weights[rows[i]], first[rows[i]], second[rows[i]], out[places[i]]
-        age = ages[i]
-        move, mean, variance, keep = table[0, age], table[1, age], table[2, age], table[3, age]
-        if move == 0 and keep == ONE:  # it has not waited
-            o[:] = w
-            continue
-        for j in range(len(w)):
-            part = ONE / (np.sqrt(v[j]) + mean)
-            o[j] = keep * w[j] - move * m[j] * part * (ONE + variance * part * part)
+    weights, first, second = matrices
+    begin, end = _next(counters, 0)
+    while begin < end:
+        for i in range(begin, end):
+            w, m, v, o = weights[rows[i]], first[rows[i]], second[rows[i]], out[places[i]]
+            age = ages[i]
+            move, mean, variance, keep = table[0, age], table[1, age], table[2, age], table[3, age]
+            if move == 0 and keep == ONE:  # it has not waited
+                o[:] = w
+                continue
+            for j in range(len(w)):
+                part = ONE / (np.sqrt(v[j]) + mean)
+                o[j] = keep * w[j] - move * m[j] * part * (ONE + variance * part * part)
+        begin, end = _next(counters, end - begin)
 
 
-@_shared
-def decay(begin: Any, end: Any, weights: Any, first: Any, second: Any, table: Any, rows: Any, ages: Any) -> None:
+@_compiled
+def decay(counters: Any, matrices: Any, table: Any, rows: Any, ages: Any) -> None:
     """Multiply moments by what is left of them."""
-    for i in range(begin, end):
-        m, v = first[rows[i]], second[rows[i]]
-        first_left, second_left = table[4, ages[i]], table[5, ages[i]]
-        for j in range(len(m)):
-            m[j] *= first_left
-            v[j] *= second_left
+    _, first, second = matrices
+    begin, end = _next(counters, 0)
+    while begin < end:
+        for i in range(begin, end):
+            m, v = first[rows[i]], second[rows[i]]
+            first_left, second_left = table[4, ages[i]], table[5, ages[i]]
+            for j in range(len(m)):
+                m[j] *= first_left
+                v[j] *= second_left
+        begin, end = _next(counters, end - begin)
 
 
-@_shared
+@_compiled
 def step(
-    begin: Any,
-    end: Any,
-    weights: Any,
-    first: Any,
-    second: Any,
-    table: Any,
-    rows: Any,
-    ages: Any,
-    vectors: Any,
-    gradient: Any,
-    settings: Any,
+    counters: Any, matrices: Any, table: Any, rows: Any, ages: Any, vectors: Any, gradient: Any, settings: Any
 ) -> None:
     """Decay moments, and make a step of AdamW from `vectors` (U, d) by their `gradient` (U, d).
 
     `settings` are float32: what the gradient is multiplied by, learning rate, β₁, 1 - β₁, β₂, 1 - β₂, ε, and what
     weight decay leaves.
     """
+    weights, first, second = matrices
     scale, rate, beta1, new1, beta2, new2, epsilon, shrink = settings
-    for i in range(begin, end):
-        w, m, v, o, g = weights[rows[i]], first[rows[i]], second[rows[i]], vectors[i], gradient[i]
-        first_factor, second_factor = table[4, ages[i]] * beta1, table[5, ages[i]] * beta2
-        for j in range(len(w)):
-            part = scale * g[j]
-            moment = first_factor * m[j] + new1 * part
-            square = second_factor * v[j] + new2 * part * part
-            m[j], v[j] = moment, square
-            w[j] = shrink * o[j] - rate * moment / (np.sqrt(square) + epsilon)
+    begin, end = _next(counters, 0)
+    while begin < end:
+        for i in range(begin, end):
+            w, m, v, o, g = weights[rows[i]], first[rows[i]], second[rows[i]], vectors[i], gradient[i]
+            first_factor, second_factor = table[4, ages[i]] * beta1, table[5, ages[i]] * beta2
+            for j in range(len(w)):
+                part = scale * g[j]
+                moment = first_factor * m[j] + new1 * part
+                square = second_factor * v[j] + new2 * part * part
+                m[j], v[j] = moment, square
+                w[j] = shrink * o[j] - rate * moment / (np.sqrt(square) + epsilon)
+        begin, end = _next(counters, end - begin)
 
 
 # -- bags of tokens --
@@ -223,30 +211,36 @@ def find_tokens(ids: Any, ends: Any, vocabulary: Any) -> Any:
     return rows, (starts, tokens[:held], shares), (text_starts, holding, text_shares)
 
 
-@_shared
-def combine(
-    begin: Any, end: Any, matrix: Any, starts: Any, members: Any, shares: Any, out: Any, squares: Any
-) -> None:
+@_compiled
+def combine(counters: Any, matrix: Any, starts: Any, members: Any, shares: Any, out: Any, squares: Any) -> None:
     """Write sums of rows into `out`, and the sum of the squares of each into `squares`.
 
     Sum i is that of the rows `members` of `matrix`, from `starts[i]` to `starts[i + 1]`, times their `shares`.
     """
     width = matrix.shape[1]
-    for i in range(begin, end):
-        o, k, last = out[i], starts[i], starts[i + 1]
-        o[:] = 0
-        while k + 4 <= last:  # so that what is written is read again a quarter as often
-            a, b, c, d = matrix[members[k]], matrix[members[k + 1]], matrix[members[k + 2]], matrix[members[k + 3]]
-            p, q, r, s = shares[k], shares[k + 1], shares[k + 2], shares[k + 3]
+    begin, end = _next(counters, 0)
+    while begin < end:
+        for i in range(begin, end):
+            o, k, last = out[i], starts[i], starts[i + 1]
+            o[:] = 0
+            while k + 4 <= last:  # so that what is written is read again a quarter as often
+                a, b, c, d = (
+                    matrix[members[k]],
+                    matrix[members[k + 1]],
+                    matrix[members[k + 2]],
+                    matrix[members[k + 3]],
+                )
+                p, q, r, s = shares[k], shares[k + 1], shares[k + 2], shares[k + 3]
+                for j in range(width):
+                    o[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
+                k += 4
+            while k < last:
+                a, p = matrix[members[k]], shares[k]
+                for j in range(width):
+                    o[j] += p * a[j]
+                k += 1
+            total = np.float32(0)
             for j in range(width):
-                o[j] += (p * a[j] + q * b[j]) + (r * c[j] + s * d[j])
-            k += 4
-        while k < last:
-            a, p = matrix[members[k]], shares[k]
-            for j in range(width):
-                o[j] += p * a[j]
-            k += 1
-        total = np.float32(0)
-        for j in range(width):
-            total += o[j] * o[j]
-        squares[i] = total
+                total += o[j] * o[j]
+            squares[i] = total
+        begin, end = _next(counters, end - begin)

@@ -3,20 +3,25 @@
 After Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup (arXiv 2101.06983). There,
 the loss is back-propagated to the embeddings first and the encoder is run again in a hook. Here the same is one
 node of the graph, so any sum of terms, gradient scaling and accumulation work as without it; and the activations of
-some chunks may be kept, so that only the others are computed twice.
+some chunks may be kept, as many as memory allows, so that only the others are computed twice.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["RandomState", "embed_chunks", "exchanging"]
+__all__ = ["RandomState", "SavedBytes", "available_memory", "count_saved", "embed_chunks", "exchanging"]
+
+CONTAINER = Path("/sys/fs/cgroup")
 
 
 class RandomState:
@@ -113,3 +118,39 @@ def embed_chunks(runs: Sequence[Callable[[], Tensor]], kept: int, model: Any, de
     anchor = torch.zeros((), device=device, requires_grad=torch.is_grad_enabled())
     embeddings: Tensor = _EmbedChunks.apply(anchor, list(runs), kept, model)
     return embeddings
+
+
+def available_memory(device: torch.device) -> int:
+    """Return the bytes of memory that are free on a device now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    free = psutil.virtual_memory().available
+    try:  # a container may have less than its host
+        most, used = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        free = min(free, most - used)
+    except (OSError, ValueError):
+        pass
+    return max(free, 0) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes on one machine share it
+
+
+class SavedBytes:
+    """Bytes that forward passes have kept for their backward passes."""
+
+    total = 0
+
+
+@contextmanager
+def count_saved(model: nn.Module) -> Iterator[SavedBytes]:
+    """Count the bytes of all tensors saved for the backward pass, each once, and without the parameters."""
+    seen = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    found = SavedBytes()
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in seen:
+            seen.add(storage.data_ptr())
+            found.total += storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield found
