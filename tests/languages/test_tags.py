@@ -80,7 +80,9 @@ def test_what_was_joined_is_told_once_and_only_that(caplog: pytest.LogCaptureFix
     tags = Tags()
     assert [tags(tag) for tag in ("ar", "arb_Arab", "arb-Arab", "zh", "zh-Hant", "en")][:2] == ["ar", "ar"]
     tags.tell("here")
-    assert caplog.messages == ["here: ar and arb-Arab are one language, ar (--keep-tags keeps them apart)"]
+    assert caplog.messages == [
+        "here: ar and arb-Arab are one language, ar (`isoglot data convert --keep-tags` keeps them apart)"
+    ]
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ class Tags:
         joined = {tag: sorted(written) for tag, written in sorted(self._written.items()) if len(written) > 1}
         if joined:
             told = "; ".join(f"{' and '.join(written)} are one language, {tag}" for tag, written in joined.items())
-            logger.info("%s: %s (--keep-tags keeps them apart)", source, told)
+            logger.info("%s: %s (`isoglot data convert --keep-tags` keeps them apart)", source, told)
 
 
 def read_tag(tag: str, where: str) -> str:

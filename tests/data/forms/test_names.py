@@ -67,6 +67,7 @@ def test_parts_of_words_are_no_splits(name: str):
     [
         (["a.json", "b.json"], r"the names of several files \(a.json, b.json\) tell no split"),
         (["x/1.json", "y/1.json"], "tell no split"),
+        (["xquad.ar.json", "xquad.arb_Arab.json"], "tell no split"),
         (["train-test.json", "x.json"], "its name tells two splits, train and test"),
         (["dev.json", "val.json"], "both the split dev by their names, one as dev and one as validation"),
         (["train.json", "other.json"], r"some files tell a split \(train\)"),
@@ -75,7 +76,7 @@ def test_parts_of_words_are_no_splits(name: str):
 )
 def test_what_is_told_badly_is_an_error(tmp_path: Path, names: list[str], message: str):
     with pytest.raises(InputError, match=message):
-        read_form(laid_out(tmp_path, *names), "squad", Reading(language="he"))
+        read_form(laid_out(tmp_path, *names), "squad", Reading(language="ar"))
 
 
 def test_numbered_parts_are_one_collection(tmp_path: Path):
@@ -138,3 +139,11 @@ def test_made_up_ids_have_the_name_of_their_file(tmp_path: Path):
     assert {split: len(one.query_ids) for split, one in splits.items()} == {"train": 4 * len(DPR), "dev": len(DPR)}
     assert splits["dev"].query_ids.to_pylist() == ["nq_dev/0", "nq_dev/1"]
     assert {"trivia-train.json/0", "trivia-train.jsonl/0", "a/train/0"} < set(splits["train"].query_ids.to_pylist())
+
+
+def test_codes_in_names_are_kept_where_one_asks_for_it(tmp_path: Path):
+    laid_out(tmp_path, "xquad.arb_Arab.json", "xquad.deu.json")
+    assert read_form(tmp_path, "squad")[None].languages == ("ar", "de")
+    kept = read_form(tmp_path, "squad", Reading(keep_tags=True))[None]
+    assert kept.languages == ("arb-Arab", "deu")
+    assert kept.metadata["keep_tags"] is True

@@ -195,7 +195,7 @@ def _refuse_without_split(source: Path, languages: dict[Path, str | None]) -> No
     """
     together: dict[str | None, list[Path]] = defaultdict(list)
     for path, language in languages.items():
-        together[language].append(path)
+        together[language and canonical_tag(language)].append(path)
     for paths in together.values():
         if len({re.sub(r"\d+", "", str(path)) for path in paths}) > 1:
             names = ", ".join(str(path.relative_to(source)) for path in paths[:3])
