@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,19 @@ def test_what_is_left_out_by_rule_is_logged(tmp_path: Path, caplog: pytest.LogCa
     caplog.set_level("INFO", logger="isoglot")
     read_form(lay_out(tmp_path, SAMPLES["afriqa"]), "afriqa")
     assert "left out 1 × question without a passage" in caplog.text
+
+
+@pytest.mark.parametrize("form", sorted(set(SAMPLES) - {"parquet", "tldr"}))
+@pytest.mark.parametrize("named", [True, False])
+def test_every_file_may_be_gzipped_and_have_a_byte_order_mark(form: str, named: bool, tmp_path: Path):
+    packed = {}
+    for name, content in SAMPLES[form].items():
+        plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        ending = ".gz" if named and not name.endswith((".gz", ".yaml")) else ""
+        packed[name + ending] = gzip.compress(b"\xef\xbb\xbf" + plain.removeprefix(b"\xef\xbb\xbf"))
+    reading = Reading(language=LANGUAGES.get(form))
+    expected = read_form(lay_out(tmp_path / "plain", SAMPLES[form]), form, reading)
+    found = read_form(lay_out(tmp_path / "packed", packed), form, reading)
+    for split, collection in expected.items():
+        assert documents(found[split]) == documents(collection)
+        assert answered(found[split]) == answered(collection)

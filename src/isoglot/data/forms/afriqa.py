@@ -16,7 +16,7 @@ from isoglot.errors import InputError
 
 __all__ = ["read_afriqa"]
 
-NAME = re.compile(r"^gold_span_passages\.afriqa\.([a-z]{2,3})\.([a-z]{2,3})\.(train|dev|test)\.json$")
+NAME = re.compile(r"^gold_span_passages\.afriqa\.([a-z]{2,3})\.([a-z]{2,3})\.(train|dev|test)\.json(?:\.gz)?$")
 
 
 def read_afriqa(source: Path, reading: Reading) -> Splits:

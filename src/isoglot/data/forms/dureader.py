@@ -21,6 +21,7 @@ from isoglot.data.forms.files import (
     identifier,
     json_file,
     json_lines,
+    packed_or_not,
     reporting,
     shown,
     take,
@@ -37,7 +38,7 @@ LANGUAGE = "zh"
 ENDINGS = (".json", ".json.gz")
 
 QUESTIONS = re.compile(r"^(train|dev|test)\.json(\.gz)?$")
-PASSAGES = re.compile(r"^part-\d+$")
+PASSAGES = re.compile(r"^part-\d+(\.gz)?$")
 PAIRS = "dual.train.tsv"
 MAP = "passage2id.map.json"
 
@@ -137,13 +138,15 @@ def read_dureader_retrieval(source: Path, reading: Reading) -> Splits:
     rows = Rows(source, reading)
 
     def wanted(path: Path) -> bool:
-        return bool(QUESTIONS.match(path.name) or PASSAGES.match(path.name)) or path.name == PAIRS
+        return (
+            bool(QUESTIONS.match(path.name) or PASSAGES.match(path.name)) or path.name.removesuffix(".gz") == PAIRS
+        )
 
     files = files_of(source, wanted, "dev.json")
     parts = [path for path in files if path != source and PASSAGES.match(path.name)]
     ids = _add_passages(rows, parts)
     for path in files:
-        if path.name == PAIRS:
+        if path.name.removesuffix(".gz") == PAIRS:
             _add_pairs(rows, None if path == source else "train", path, ids)
         elif path not in parts:
             split = None if path == source else split_of(path)
@@ -161,7 +164,7 @@ def _add_passages(rows: Rows, parts: list[Path]) -> dict[str, str]:
     """
     if not parts:
         return {}
-    map_file = parts[0].parent / MAP
+    map_file = packed_or_not(parts[0].parent / MAP)
     if not map_file.is_file():
         raise InputError(f"{map_file} is missing: it holds the ids of the passages in {parts[0].name}")
     names = json_file(map_file)

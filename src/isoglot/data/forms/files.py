@@ -27,6 +27,7 @@ __all__ = [
     "json_lines",
     "json_records",
     "optional_text",
+    "packed_or_not",
     "reporting",
     "shown",
     "take",
@@ -75,6 +76,12 @@ def files_of(source: Path, wanted: Callable[[Path], bool], expected: str) -> lis
     if twice := next((path for path in paths if path.with_name(f"{path.name}.gz") in paths), None):
         raise InputError(f"{twice} is there twice, also as {twice.name}.gz: remove one of them")
     return paths
+
+
+def packed_or_not(path: Path) -> Path:
+    """Return the file, or, where it is there gzipped, `FILE.gz`."""
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.is_file() and not path.is_file() else path
 
 
 def json_file(path: Path) -> Any:

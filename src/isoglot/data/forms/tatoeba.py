@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
-from isoglot.data.forms.files import Bad, check_text, count_lines, files_of, reporting, text_lines
+from isoglot.data.forms.files import Bad, check_text, count_lines, files_of, packed_or_not, reporting, text_lines
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
 __all__ = ["read_tatoeba"]
 
-NAME = re.compile(r"^tatoeba\.([a-z]{2,3})-([a-z]{2,3})\.([a-z]{2,3})$")
+NAME = re.compile(r"^tatoeba\.([a-z]{2,3})-([a-z]{2,3})\.([a-z]{2,3})(?:\.gz)?$")
 
 
 def read_tatoeba(source: Path, reading: Reading) -> Splits:
@@ -45,12 +45,12 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
     expected = "tatoeba.deu-eng.deu"
     files = files_of(source, lambda path: NAME.match(path.name) is not None, expected)
     versions: dict[tuple[str, str], str] = {}  # (query, language) -> the sentence that is its version
-    for prefix in sorted({path.with_suffix("") for path in files}):
+    for prefix in sorted({path.with_name(path.name.removesuffix(".gz")).with_suffix("") for path in files}):
         found = NAME.match(f"{prefix.name}.eng")
         if found is None:
             raise InputError(f"{source}: its name does not tell the two languages, as {expected} does")
         codes = (found[1], found[2])
-        paths = [prefix.parent / f"{prefix.name}.{code}" for code in codes]
+        paths = [packed_or_not(prefix.parent / f"{prefix.name}.{code}") for code in codes]
         with reporting(rows.problems, prefix.name):
             _add_pair(rows, versions, paths, [rows.tag(code) for code in codes])
     return rows.splits(form="tatoeba", **{TRANSLATIONS: True})
