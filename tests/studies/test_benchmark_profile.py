@@ -170,6 +170,7 @@ def test_what_a_packaged_benchmark_profile_needs_is_known_by_name(name, tmp_path
     for known in ("dream", "mkqa", "afriqa"):
         write_published(tmp_path / known, known)
     monkeypatch.setenv("ISOGLOT_SHARED_DATA", str(tmp_path))
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "none"))  # what other tests have fetched is not here
     outline = outline_of(name, tmp_path / "out", profile="benchmark")
     assert outline.plan.left_out == []
     assert outline.cost.gpu_hours > 0
