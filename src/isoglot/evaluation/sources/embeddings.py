@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
+from isoglot.files import read_text
 
 __all__ = ["read_embeddings"]
 
@@ -104,10 +105,7 @@ def _read_ids(path: Path, kind: Kind) -> pa.Array | None:
     ids = path.with_suffix(".ids")
     if not ids.is_file():
         return None
-    try:
-        lines = ids.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{ids} is not valid UTF-8 (byte {error.start})") from None
+    lines = read_text(ids).split("\n")
     lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
     for number, line in enumerate(lines, 1):
         if not line or line.count("\t") > (kind == "queries"):
