@@ -175,7 +175,12 @@ def leakage_sentences(leakage: Mapping[str, Any]) -> list[str]:
             f"{found['against']:,} of {leakage['train']}, and {found['near']:,} more nearly "
             f"(similarity {leakage['threshold']} or more){where}"
         )
-    for example in (*leakage["queries"]["examples"], *leakage["documents"]["examples"]):
+    if leakage["shared_documents"]:
+        said.append(
+            "both have the same documents, as splits of one collection do: the queries alone tell of a leak"
+        )
+    shown = [] if leakage["shared_documents"] else leakage["documents"]["examples"]
+    for example in (*leakage["queries"]["examples"], *shown):
         one, other = (
             f"{text['id']} ({text['language']}) {text['text']!r}" for text in (example["test"], example["train"])
         )
