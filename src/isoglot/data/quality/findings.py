@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.links import linking
 from isoglot.collections.writing import share_documents
 from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicates, find_same_in_languages
 from isoglot.data.quality.near import refuse_threshold
@@ -45,8 +46,9 @@ def quality_findings(
           texts for each of the `pairs` of languages), `other_scripts`, `other_languages` (None if not identified);
           and `never_relevant`, documents that no query of any split has as relevant: `texts` and `by_language`;
         - `splits`: for each split (`all` where there are none) `queries`, the same of its queries; and with them
-          `without_relevant`; and `few_pairs`: language -> training pairs that it is on either side of, for
-          languages with fewer than 100.
+          `without_relevant`; `few_pairs`: language -> training pairs that it is on either side of, for languages
+          with fewer than 100; and `linked_ids`, None for one language: of the query `ids` with a relevant
+          document, those `linked` by texts in more than one language.
 
     Raises:
         InputError: `near` is not above 0 and at most 1, or py3langid is asked for and not installed.
@@ -90,7 +92,9 @@ def _split_findings(collection: Collection, near: float | None, identify: bool) 
     counts = collection.pair_counts
     either = counts.sum(axis=1) + counts.sum(axis=0) - np.diag(counts)
     few = {tag: int(n) for tag, n in zip(collection.languages, either, strict=True) if n < FEW_PAIRS}
-    return {"queries": queries, "few_pairs": few}
+    linked, ids = collection.linked_ids()
+    links = {"linked": linked, "ids": ids} if len(collection.languages) > 1 else None
+    return {"queries": queries, "few_pairs": few, "linked_ids": links}
 
 
 def _text_findings(texts: Texts, near: float | None, identify: bool) -> dict[str, Any]:
@@ -127,6 +131,8 @@ def finding_sentences(findings: Mapping[str, Any]) -> list[str]:
             sentences.append(f"{_count(without, 'query')} {'has' if without == 1 else 'have'} no relevant document")
         if few := found["few_pairs"]:
             sentences.append(f"fewer than {FEW_PAIRS} training pairs in {_listed(few)}")
+        if found["linked_ids"] and (unlinked := linking(**found["linked_ids"])):
+            sentences.append(unlinked)
         said += sentences if split == "all" else [f"{split}: {sentence}" for sentence in sentences]
     return said
 
