@@ -17,10 +17,12 @@ from torch.utils.data import DataLoader
 from isoglot.batching import Hybrid, Multiway, Strategy
 from isoglot.batching.collate import StepCollator, StepLoader, Switcher
 from isoglot.batching.joint import make_sampler
+from isoglot.batching.relations import Versions
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
+from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
@@ -123,6 +125,11 @@ class HybridTrainer(TrainerHooks):
                     chunk_tokens=chunk_tokens,
                 )
         if isinstance(loss, Objective):
+            if loss.needs_versions and not Versions(self.sampler.collection).any():
+                raise InputError(
+                    f"no query or answer of {self.sampler.collection.name} is in two languages, so there is "
+                    f"nothing for {' and '.join(loss.comparing)} to compare: leave the term out"
+                )
             loss.embedder.fast &= fast_ways(fast)
             args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
         super().__init__(model=model, args=args, loss=loss, **kwargs)
@@ -144,9 +151,15 @@ class HybridTrainer(TrainerHooks):
             remaining.stop,
             collator,
             start=remaining.start,
+            waiting=self._tell_waiting,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
         )
+
+    def _tell_waiting(self) -> None:
+        for one in self.callback_handler.callbacks:
+            if isinstance(one, StopOnSignal):
+                one.waiting()
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Return the loss of a batch; terms with a schedule are told how far training is."""
