@@ -14,10 +14,13 @@ import pytest
 import torch
 import yaml
 from sentence_transformers import SentenceTransformer
+from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from transformers import TrainerCallback
 
 from isoglot.batching import BatchSampler, collate
 from isoglot.cli import main
+from isoglot.collections import collection_from_rows
+from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, callbacks, read_config, run, run_training, train
 from isoglot.training.callbacks import StopOnSignal, TrainingStopped
@@ -199,6 +202,33 @@ def test_a_run_is_resumed_with_the_settings_it_had(data, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"started with temperature 0\.05 \(now 0\.2\), seed 0 \(now 3\)"):
         train(settings(data, tmp_path / "out", temperature=0.2, seed=3), resume=True)
     train(settings(data, tmp_path / "out", save_steps=50, keep_checkpoints=1), resume=True)
+
+
+@pytest.mark.parametrize("encoder", ["static", "scratch"])
+def test_a_run_goes_on_with_the_sub_words_of_its_checkpoint(data, tmp_path, monkeypatch, encoder):
+    """Learned anew, by another version of a library, they might be others, or have other numbers."""
+    own = {"encoder": encoder, "query_prompt": "ask: "} | ({} if encoder == "static" else {"dimensions": 64})
+    train(settings(data, tmp_path / "whole", **own))
+    with monkeypatch.context() as patched:
+        with_callback(patched, terminate, at=9)
+        with pytest.raises(TrainingStopped):
+            train(settings(data, tmp_path / "out", **own))
+    monkeypatch.setattr(run, f"{encoder}_encoder", None)
+    train(settings(data, tmp_path / "out", **own), resume=True)
+    for name in ("model.safetensors", "tokenizer.json", "config_sentence_transformers.json"):
+        whole, out = ((tmp_path / folder / name).read_text("latin-1") for folder in ("whole", "out"))
+        assert out == whole, name
+    assert "checkpoint-" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_model_with_other_sub_words_does_not_go_on_from_a_checkpoint(twelve_pages, tmp_path):
+    args = Arguments(str(tmp_path), max_steps=2, save_steps=1, report_to="none", disable_tqdm=True)
+    model = static_encoder(twelve_pages, dimensions=16, vocabulary=150)
+    HybridTrainer(model, twelve_pages, args=args).train()
+    texts = [("d", "en", "", "quite another alphabet: xyz")]
+    other = static_encoder(collection_from_rows(texts, [], []), dimensions=16, vocabulary=150)
+    with pytest.raises(InputError, match="other sub-words than the model does: continue with"):
+        HybridTrainer(other, twelve_pages, args=args).train(resume_from_checkpoint=True)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,16 @@ if TYPE_CHECKING:
     from isoglot.batching import Strategy
     from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 
-__all__ = ["USED_BY", "TrainConfig", "check_settings", "parse_config", "read_config", "unused", "written_key"]
+__all__ = [
+    "MADE_HERE",
+    "USED_BY",
+    "TrainConfig",
+    "check_settings",
+    "parse_config",
+    "read_config",
+    "unused",
+    "written_key",
+]
 
 
 MADE_HERE, TRANSFORMERS, PRETRAINED = ("static", "scratch"), ("scratch", "pretrained"), ("pretrained",)
