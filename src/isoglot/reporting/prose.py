@@ -83,6 +83,8 @@ def _pairs(result: ResultLike, measure: str) -> list[str]:
     if len(rows) < 2:
         return []
     best, worst = max(rows, key=lambda row: row[measure]), min(rows, key=lambda row: row[measure])
+    if not best[measure]:
+        return [f"Across languages it finds nothing, in none of the {len(rows)} pairs ({measure} 0)."]
     if round(best[measure], 3) == round(worst[measure], 3):
         return [
             f"It crosses all {len(rows)} pairs of languages equally well ({measure} {format_value(best[measure])})."
@@ -137,6 +139,9 @@ def _behind_own(result: ResultLike) -> list[str]:
         return []
     asked, found = max(gaps, key=gaps.__getitem__)
     if gaps[asked, found] < 1:
+        counted = (result.bias.get("unretrieved_documents") or {}).get("multilingual") or {}
+        if counted.get("unretrieved"):  # what is not found stands behind nothing
+            return []
         return ["In no language does the answer stand behind the one in the question's own language, on average."]
     name = name_of(asked)
     who = article(name)
@@ -198,8 +203,15 @@ def _unretrieved(result: ResultLike) -> list[str]:
     return [
         f"The run does not hold {count(pool['unretrieved'])} of the {count(pool['relevant'])} relevant documents "
         f"({missing}): {' and '.join(parts)}. Each counts as last of the pool in rank distance and max rank; the "
-        "more are missing, the less these two say."
-    ]
+        "more are missing, the less these two say. Where nothing is found, rank distance is the largest there is."
+    ] + (
+        [
+            f"For {plural(empty, 'question')} the run ranks nothing: the shares of languages in the top 10 are of "
+            "the others alone."
+        ]
+        if (empty := result.bias.get("unranked_queries"))
+        else []
+    )
 
 
 def _geometry(result: ResultLike) -> list[str]:
