@@ -18,8 +18,8 @@ from isoglot.reporting.study.method import (
     tuned_keys,
     write,
 )
+from isoglot.reporting.study.page import evaluation_tables
 from isoglot.reporting.study.result import Comparison
-from isoglot.reporting.study.tables import evaluation_tables
 from isoglot.reporting.study.verdicts import verdict_card
 
 

@@ -45,5 +45,5 @@ def _has_numba() -> bool:
     except ModuleNotFoundError:
         found = False
     if not found:
-        logger.info("numba is not installed: on a CPU, token vectors and dropout take torch's own, slower ways")
+        logger.info("without numba (pip install 'isoglot[fast]') a CPU trains in torch's own, slower ways")
     return found
