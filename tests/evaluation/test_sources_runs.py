@@ -313,7 +313,7 @@ def test_an_error_in_a_run_ends_the_process_with_status_2(tmp_path):
     write_collection(parallel_collection(languages=2), tmp_path / "c")
     (tmp_path / "bad.run").write_text("".join(f"q{at}@de Q0 nowhere 1 1 x\n" for at in range(12)))
     command = [sys.executable, "-m", "isoglot", "-q", "evaluate", "run:bad.run", "c", "--bootstrap", "0"]
-    for _ in range(int(os.environ.get("ISOGLOT_REPEATS", "5"))):
+    for _ in range(int(os.environ.get("ISOGLOT_REPEATS", "3"))):
         done = subprocess.run(
             command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
         )
