@@ -204,10 +204,16 @@ def test_compare(results, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "cross-lingual AP" in shown
     assert "rank_distance" in shown
-    assert page.stat().st_size > 1000
+    said = page.read_text()
+    assert "What the paired tests show" in said
+    assert "may be chance" not in said
+    assert "minus that of bm25, by language pair" in said
     found = json.loads(to.read_text())
     assert found["first"] == "bm25"
     tests = found["comparisons"]
+    for one in tests:  # the page says what the command says
+        assert (one["verdict"] == "not shown") or one["p_holm"] < 0.05
+        assert f"{one['p_holm']:.4f}" in said
     assert found["tests"] == len(tests)
     assert {(one["model"], one["language"]) for one in tests} == {
         (model, tag) for model in {one["model"] for one in tests} for tag in (None, *TAGS)

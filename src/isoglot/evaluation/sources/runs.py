@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias import TOP
-from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
+from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of, tell_identical
 from isoglot.evaluation.ranks import unit_ranks, version_correlations
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.ids import few, query_names
@@ -132,6 +132,7 @@ def evaluate_run(
     *,
     name: str | None = None,
     rank_correlation: bool = True,
+    ignore_identical_ids: bool = True,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Evaluate the run file of any system: the three settings and language bias; geometry is None.
@@ -147,6 +148,7 @@ def evaluate_run(
         collection: the collection that was searched.
         name: what the result calls the system; None for the run's tag.
         rank_correlation: whether to measure it, where the run ranks the whole pool for every query.
+        ignore_identical_ids: as for `judgments_of`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
@@ -154,7 +156,8 @@ def evaluate_run(
     """
     check_measuring(measuring)
     clock = Clock()
-    judged = judgments_of(collection, collection.judged_query_rows())
+    judged = judgments_of(collection, collection.judged_query_rows(), ignore_identical_ids=ignore_identical_ids)
+    tell_identical(judged, collection.name)
     entries = read_run(path, collection)
     clock.lap("read")
     ranks = ranks_of_run(entries, judged, correlation=rank_correlation and judged.has_versions)
