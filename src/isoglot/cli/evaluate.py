@@ -60,6 +60,21 @@ def _load(data: str, split: str | None, lang: str | None, lenient: bool) -> Coll
     )
 
 
+def _with_all_queries(
+    collection: Collection, data: str, split: str | None, lang: str | None, lenient: bool
+) -> Collection:
+    """Return a split with the queries of all: embeddings are often made of everything in a folder."""
+    from isoglot.data.catalogue.loading import load_splits
+
+    try:
+        splits = load_splits(data, language=lang, lenient=lenient)
+    except InputError:  # of another split, which nobody asked for
+        return collection
+    whole = splits.get(split or ("test" if "test" in splits else next(iter(splits))), collection)
+    same = whole.documents.num_rows == collection.documents.num_rows
+    return whole if same and whole.queries.num_rows > collection.queries.num_rows else collection
+
+
 def _show(result: Result, collection: Collection, page: Path | None, figures: Path | None) -> None:
     """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
     from isoglot.reporting import inspect_result, write_figures, write_report
@@ -150,6 +165,7 @@ def evaluate(
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
     from isoglot.evaluation import measure
     from isoglot.evaluation.measures import parse_measure
+    from isoglot.evaluation.sources.embeddings import count_rows
 
     chosen = None if measures is None else tuple(listed(measures) or ())
     for one in chosen or ():
@@ -202,6 +218,10 @@ def evaluate(
         collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=listed(lang))
     else:
         collection = _load(data, split, lang, lenient)
+        if model.startswith("embeddings:"):
+            rows = count_rows(model.removeprefix("embeddings:").partition(",")[0])
+            if rows > collection.queries.num_rows:
+                collection = _with_all_queries(collection, data, split, lang, lenient)
     shown = html_file is not None or figures is not None
     result = measure(
         model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options
