@@ -6,11 +6,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from isoglot.batching import BatchSampler, Monolingual
 from isoglot.cli import main
 from isoglot.collections import read_collection, splits_of
+from isoglot.collections.negatives import hard_negative_rows
 from isoglot.collections.writing import qrels_table
+from isoglot.encoders import static_encoder
 
 ROOT = Path(__file__).parents[1]
 CASES = Path(os.environ.get("ISOGLOT_SHARED_CASES") or ROOT.parent / "shared" / "cases")
@@ -68,6 +72,29 @@ def _(folder: Path, empty: Path) -> None:
     assert len(read.languages) == 4
     assert (read.pair_counts > 0).sum() == 16
     assert main(["data", "check", str(folder / "tags"), "--no-near"]) == 0
+
+
+@case("09-batch-duplicate-texts")
+def _(folder: Path, empty: Path) -> None:
+    for name in ("dupdoc", "argtrain"):
+        data = read_collection(folder / name)
+        sampler = BatchSampler(data, Monolingual(), 32)
+        for batch in (sampler[step] for step in range(20)):
+            documents = data.document_texts(np.asarray(batch.documents))
+            assert len(set(documents)) == len(documents) >= 16
+            assert not set(data.query_texts(np.asarray(batch.queries))) & set(documents)
+    data = read_collection(folder / "dupdoc")
+    static_encoder(data, dimensions=8, vocabulary=100).save(str(empty / "model"))
+    options = ["--out", str(empty / "mined"), "--negatives", "3", "--no-margin"]
+    assert main(["mine", str(empty / "model"), str(folder / "dupdoc"), *options]) == 0
+    mined = read_collection(empty / "mined")
+    offsets, rows = hard_negative_rows(mined)
+    texts = mined.document_texts()
+    for row, query_id in enumerate(mined.query_index.tolist()):
+        relevant = {texts[at] for at in mined.relevance.of(query_id)}
+        found = [texts[at] for at in rows[offsets[row] : offsets[row + 1]]]
+        assert found
+        assert not relevant & set(found)
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))

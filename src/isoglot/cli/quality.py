@@ -130,7 +130,10 @@ def leakage(
     lenient: Lenient = False,
     json_file: Json = None,
 ) -> int:
-    """Find the queries and documents of TEST that TRAIN has too (exit status 1), or none (exit status 0)."""
+    """Find the queries and documents of TEST that TRAIN has too (exit status 1), or none (exit status 0).
+
+    Of splits of one collection, which share their documents, the queries decide.
+    """
     from isoglot.data import find_leakage
     from isoglot.data.quality.findings import leakage_sentences
     from isoglot.data.quality.near import refuse_threshold
@@ -147,7 +150,7 @@ def leakage(
         typer.echo(sentence)
     if json_file is not None:
         write_result_file(values, json_file)
-    return int(found.found)
+    return int(found.leaks)
 
 
 @app.command()

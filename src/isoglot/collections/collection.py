@@ -233,6 +233,22 @@ class Collection:
             )
         return rows
 
+    def linked_ids(self) -> tuple[int, int]:
+        """Count the query ids that link languages: those with queries or relevant documents in more than one.
+
+        Without any, nothing is to be found across languages.
+
+        Returns:
+            How many there are, and of how many ids with a relevant document.
+        """
+        size = len(self.languages)
+        asked = self.query_index.astype(np.int64) * size + self.query_language
+        relevance = self.relevance
+        answered = relevance.queries.astype(np.int64) * size + self.document_language[relevance.documents]
+        spoken = np.bincount(np.unique(np.concatenate([asked, answered])) // max(size, 1), minlength=1)
+        judged = np.unique(relevance.queries)
+        return int((spoken[judged] > 1).sum()), len(judged)
+
     def query_column(self, rows: IntArray | None = None) -> pa.ChunkedArray:
         """Return the texts of query rows (n,), in their order, as Arrow strings; of all if None."""
         column = self.queries["text"]
