@@ -11,8 +11,9 @@ import pytest
 
 from isoglot.batching import BatchSampler, Monolingual
 from isoglot.cli import main
-from isoglot.collections import read_collection
+from isoglot.collections import read_collection, splits_of
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.writing import qrels_table
 from isoglot.encoders import static_encoder
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +31,47 @@ def case(name: str) -> Callable[[Check], Check]:
         return check
 
     return add
+
+
+def convert(source: Path, form: str, to: Path, *options: str) -> int:
+    return main(["data", "convert", str(source), "--form", form, "--to", str(to), *options])
+
+
+@case("03-train-test-merged")
+def _(folder: Path, empty: Path) -> None:
+    assert convert(folder / "heq", "squad", empty / "out", "--lang", "he") == 0
+    assert splits_of(empty / "out") == ("test", "train")
+
+
+@case("04-val-is-a-language")
+def _(folder: Path, empty: Path) -> None:
+    assert convert(folder / "val.json", "squad", empty / "out") == 2
+    assert convert(folder / "heq", "squad", empty / "out", "--lang", "he") == 0
+    assert splits_of(empty / "out") == ("dev", "test")
+
+
+@case("06-passages-quotes")
+def _(folder: Path, empty: Path) -> None:
+    options = ("--corpus", str(folder / "psgs.tsv"), "--lang", "en")
+    assert convert(folder / "mkqa.jsonl", "mkqa", empty / "out", *options) == 0
+    read = read_collection(empty / "out")
+    assert read.documents["_id"].to_pylist() == ["1", "2", "3", "4", "5"]
+    assert ("2", "3") in {(row["query-id"], row["corpus-id"]) for row in qrels_table(read).to_pylist()}
+
+
+@case("07-dpr-several-sets")
+def _(folder: Path, empty: Path) -> None:
+    assert convert(folder / "retriever", "dpr", empty / "out", "--lang", "en") == 0
+    sizes = {split: len(read_collection(empty / "out", split=split).query_ids) for split in ("train", "dev")}
+    assert sizes == {"train": 7, "dev": 4}
+
+
+@case("08-language-codes")
+def _(folder: Path, empty: Path) -> None:
+    read = read_collection(folder / "tags")
+    assert len(read.languages) == 4
+    assert (read.pair_counts > 0).sum() == 16
+    assert main(["data", "check", str(folder / "tags"), "--no-near"]) == 0
 
 
 @case("09-batch-duplicate-texts")

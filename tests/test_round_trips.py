@@ -21,7 +21,7 @@ ODD = (
     "a,b",
     "tab\there",
     "line\nend",
-    "\u2028",
+    "a\u2028b",
     "é e\u0301",
     "#",
     "\\n",

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from isoglot.collections import join_collections as join_collections
     from isoglot.collections import read_collection as read_collection
     from isoglot.collections import write_collection as write_collection
+    from isoglot.collections.negatives import with_hard_negatives as with_hard_negatives
     from isoglot.data import find_leakage as find_leakage
     from isoglot.data import load_collection as load_collection
     from isoglot.data import sample_collection as sample_collection
+    from isoglot.data.convert import convert as convert
+    from isoglot.data.lexicons import Lexicon as Lexicon
+    from isoglot.data.lexicons import read_lexicons as read_lexicons
     from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
@@ -38,12 +42,15 @@ if TYPE_CHECKING:
     from isoglot.evaluation import MultilingualEvaluator as MultilingualEvaluator
     from isoglot.evaluation import Result as Result
     from isoglot.evaluation import compare_all as compare_all
+    from isoglot.evaluation import compare_results as compare_results
     from isoglot.evaluation import evaluate as evaluate
     from isoglot.evaluation import evaluate_bm25 as evaluate_bm25
     from isoglot.evaluation import evaluate_embeddings as evaluate_embeddings
     from isoglot.evaluation import evaluate_run as evaluate_run
+    from isoglot.evaluation import measure as measure
     from isoglot.evaluation import mine_hard_negatives as mine_hard_negatives
     from isoglot.evaluation import read_embeddings as read_embeddings
+    from isoglot.evaluation.mteb import evaluate_mteb as evaluate_mteb
     from isoglot.objectives import DistributionAlignment as DistributionAlignment
     from isoglot.objectives import DomainContrast as DomainContrast
     from isoglot.objectives import EmbeddedBatch as EmbeddedBatch
@@ -54,6 +61,10 @@ if TYPE_CHECKING:
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
     from isoglot.objectives import ReverseTraining as ReverseTraining
     from isoglot.objectives import SemanticContrast as SemanticContrast
+    from isoglot.objectives import Sum as Sum
+    from isoglot.objectives import Term as Term
+    from isoglot.objectives import Weighted as Weighted
+    from isoglot.reporting import write_report as write_report
     from isoglot.training import HybridTrainer as HybridTrainer
     from isoglot.training.execution import Objective as Objective
 
@@ -68,17 +79,22 @@ _ROOMS = {
         *("Collection", "collection_from_rows", "join_collections", "read_collection", "write_collection"),
     ),
     "data": ("find_leakage", "load_collection", "sample_collection"),
+    "collections.negatives": ("with_hard_negatives",),
+    "data.convert": ("convert",),
+    "data.lexicons": ("Lexicon", "read_lexicons"),
     "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
-        *("MultilingualEvaluator", "Result", "compare_all", "evaluate", "evaluate_bm25", "evaluate_embeddings"),
-        *("evaluate_run", "mine_hard_negatives", "read_embeddings"),
+        *("MultilingualEvaluator", "Result", "compare_all", "compare_results", "evaluate", "evaluate_bm25"),
+        *("evaluate_embeddings", "evaluate_run", "measure", "mine_hard_negatives", "read_embeddings"),
     ),
+    "evaluation.mteb": ("evaluate_mteb",),
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "InfoNCE", "KLAlignment"),
         *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
-        *("ReverseTraining", "SemanticContrast"),
+        *("ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
     ),
+    "reporting": ("write_report",),
     "training": ("HybridTrainer",),
     "training.execution": ("Objective",),
 }

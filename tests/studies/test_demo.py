@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from isoglot.cli import main
-from isoglot.studies import StudyRequest, run_study
+from isoglot.studies import StudyRequest, run_study, runner
 from isoglot.studies.recipe_files import demo_recipe, read_recipe
 
 STRATEGIES = ("monolingual", "cross_lingual", "hybrid", "multiway")
 
 
-def test_the_demo_trains_four_strategies_and_writes_what_it_found(tmp_path, capsys):
+def test_the_demo_trains_four_strategies_and_writes_what_it_found(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runner, "_cores", lambda: 1)  # workers would take longer to start than all else
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), "--seeds", "2", "--steps", "40", "--languages", "en,de,th"]) == 0
     shown = capsys.readouterr().out

@@ -73,6 +73,19 @@ class Versions:
             owners, documents = owners[kept], documents[kept]
         self.documents = Grouped.by(owners, documents, size)
 
+    def any(self) -> bool:
+        """Tell whether any query, or the relevant documents of any, are in two languages."""
+        collection, size = self.collection, len(self.collection.languages)
+        for texts, language in (
+            (self.queries, collection.query_language),
+            (self.documents, collection.document_language),
+        ):
+            owner = np.repeat(np.arange(len(texts.offsets) - 1), np.diff(texts.offsets))
+            owners = np.unique(owner * np.int64(size) + language[texts.values]) // size
+            if np.any(owners[1:] == owners[:-1]):
+                return True
+        return False
+
 
 @dataclass(frozen=True)
 class Conflicts:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from isoglot.amounts import read_budget, read_budgets
-from isoglot.cli.data import Lang, Lenient, Source, Split, To, app, listed
+from isoglot.cli.data import KeepTags, Lang, Lenient, Source, Split, To, app, listed
 from isoglot.cli.state import console
 
 __all__ = ["check", "leakage", "sample", "stats"]
@@ -38,6 +38,7 @@ def check(
     split: Split = None,
     lang: Lang = None,
     lenient: Lenient = False,
+    keep_tags: KeepTags = False,
     near: Near = DEFAULT_NEAR,
     no_near: NoNear = False,
     identify: Identify = False,
@@ -51,7 +52,7 @@ def check(
     from isoglot.files import write_result_file
 
     refuse_threshold(near)
-    splits = load_splits(source, split=split, language=lang, lenient=lenient)
+    splits = load_splits(source, split=split, language=lang, lenient=lenient, keep_tags=keep_tags)
     for name, collection in splits.items():
         if name is not None:
             collection = splits[name] = only_judged(collection)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from isoglot.collections.arrow import take_from
 from isoglot.errors import InputError
 
-__all__ = ["TRANSLATIONS", "Collection", "Relevance"]
+__all__ = ["KEEP_TAGS", "TRANSLATIONS", "Collection", "Relevance"]
 
 IntArray = NDArray[np.integer[Any]]
 
 TRANSLATIONS = "translations"
 """Key of `collection.yaml`: true where queries look for their translations."""
+KEEP_TAGS = "keep_tags"
+"""Key of `collection.yaml`: true where language tags stay as they are written."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import altair as alt
 from isoglot.reporting.figures.style import MATRIX_SCHEME, class_names, data, gradient, names_axis
 from isoglot.reporting.words import name_and_tag, order_of
 
-__all__ = ["POOL", "length_heatmap", "pair_count_heatmap", "pair_heatmap", "share_heatmap"]
+__all__ = ["POOL", "difference_heatmap", "length_heatmap", "pair_count_heatmap", "pair_heatmap", "share_heatmap"]
 
 POOL = "pool"
 """The extra row of `share_heatmap`: what a ranking that is blind to language would show."""
@@ -141,6 +141,39 @@ def pair_heatmap(
     ends = alt.param(name="tops", value={name: value or 1 for name, value in highest.items()})
     return chart.add_params(alt.param(name="measure", value=names[0], **choice), ends).properties(
         title=title or f"{only or 'Retrieval'} of every language pair"
+    )
+
+
+def difference_heatmap(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], measure: str = "AP"
+) -> Any:
+    """Draw by how much a measure of one model is above that of another, in every language pair of both.
+
+    Args:
+        first: rows of the model compared with, as for `pair_heatmap`.
+        second: rows of the other.
+        measure: what is compared.
+
+    Returns:
+        An Altair chart, blue where the second is higher and red where it is lower; None where no pair is in both.
+    """
+    base = {(row["query_lang"], row["doc_lang"]): row.get(measure) for row in first}
+    values = [
+        {"query_lang": pair[0], "doc_lang": pair[1], "value": round(row[measure] - base[pair], 4)}
+        for row in second
+        if base.get(pair := (row["query_lang"], row["doc_lang"])) is not None and row.get(measure) is not None
+    ]
+    if not values:
+        return None
+    largest = max(abs(cell["value"]) for cell in values) or 1
+    return _matrix(
+        values,
+        order_of(cell["query_lang"] for cell in values),
+        order_of(cell["doc_lang"] for cell in values),
+        alt.Scale(scheme="redblue", domain=[-largest, largest]),
+        "+.2f",
+        f"difference in {measure}",
+        [alt.Tooltip("value:Q", title="difference", format="+.3f")],
     )
 
 

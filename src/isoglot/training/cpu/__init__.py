@@ -32,12 +32,18 @@ def fast_ways(asked: bool | Iterable[str] = True) -> frozenset[str]:
     wanted = FAST_WAYS if asked is True else frozenset(asked or ())
     if unknown := wanted - FAST_WAYS:
         raise InputError(f"no fast way is called {min(unknown)!r}; there are {', '.join(sorted(FAST_WAYS))}")
-    if wanted & COMPILED and find_spec("numba") is None:
-        _tell_of_numba()
+    if wanted & COMPILED and not _has_numba():
         wanted -= COMPILED
     return wanted if "bags" in wanted else wanted - {"adamw"}
 
 
 @lru_cache(maxsize=1)
-def _tell_of_numba() -> None:
-    logger.info("numba is not installed: on a CPU, token vectors and dropout take torch's own, slower ways")
+def _has_numba() -> bool:
+    """Tell whether numba is installed, and say once if it is not."""
+    try:
+        found = find_spec("numba") is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        logger.info("without numba (pip install 'isoglot[fast]') a CPU trains in torch's own, slower ways")
+    return found

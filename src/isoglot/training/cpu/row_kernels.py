@@ -91,24 +91,15 @@ def share(loop: Loop, threads: int, rows: int, *given: Any) -> None:
         time.sleep(0)
 
 
-# -- AdamW, deferred. The matrices `weights`, `first` and `second` (moments) are (V, d), of which `rows` (U,) are
+# -- AdamW, deferred. The matrices are weights, first and second moments, (V, d) each, of which `rows` (U,) are
 # wanted. The age of a row is its column of `table` (6, columns): A, mean, variance and what weight decay leaves, as
 # `DeferredAdamW` explains them, and what is left of the first and of the second moment. --
 
 
 @_compiled
-def look(
-    counters: Any,
-    weights: Any,
-    first: Any,
-    second: Any,
-    table: Any,
-    rows: Any,
-    ages: Any,
-    out: Any,
-    places: Any,
-) -> None:
+def look(counters: Any, matrices: Any, table: Any, rows: Any, ages: Any, out: Any, places: Any) -> None:
     """Write rows as they are now into these places of `out`, which may be the weights themselves."""
+    weights, first, second = matrices
     begin, end = _next(counters, 0)
     while begin < end:
         for i in range(begin, end):
@@ -125,8 +116,9 @@ def look(
 
 
 @_compiled
-def decay(counters: Any, weights: Any, first: Any, second: Any, table: Any, rows: Any, ages: Any) -> None:
+def decay(counters: Any, matrices: Any, table: Any, rows: Any, ages: Any) -> None:
     """Multiply moments by what is left of them."""
+    _, first, second = matrices
     begin, end = _next(counters, 0)
     while begin < end:
         for i in range(begin, end):
@@ -140,22 +132,14 @@ def decay(counters: Any, weights: Any, first: Any, second: Any, table: Any, rows
 
 @_compiled
 def step(
-    counters: Any,
-    weights: Any,
-    first: Any,
-    second: Any,
-    table: Any,
-    rows: Any,
-    ages: Any,
-    vectors: Any,
-    gradient: Any,
-    settings: Any,
+    counters: Any, matrices: Any, table: Any, rows: Any, ages: Any, vectors: Any, gradient: Any, settings: Any
 ) -> None:
     """Decay moments, and make a step of AdamW from `vectors` (U, d) by their `gradient` (U, d).
 
     `settings` are float32: what the gradient is multiplied by, learning rate, β₁, 1 - β₁, β₂, 1 - β₂, ε, and what
     weight decay leaves.
     """
+    weights, first, second = matrices
     scale, rate, beta1, new1, beta2, new2, epsilon, shrink = settings
     begin, end = _next(counters, 0)
     while begin < end:

@@ -296,7 +296,7 @@ class DeferredAdamW(AdamW):
         from isoglot.training.cpu import row_kernels
 
         table, ages = self._steps.table(self._group()["betas"]), self._last[rows] - self._steps.swept
-        given = (*self._matrices(), table, rows, ages, *more)
+        given = (self._matrices(), table, rows, ages, *more)
         row_kernels.share(getattr(row_kernels, loop), self.threads, len(rows), *given)
 
     def _heed_others(self) -> None:
