@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from isoglot.batching.relations import Conflicts, Grouped
 __all__ = ["Passes", "pack"]
 
 ROUNDS = 12  # of dealing rows at once to batches that do not hold one of their claims yet
+LOOKS = 32  # at rows to change places with, for each row of a pass: without an end, work would grow by their square
 
 
 class Passes:
@@ -117,8 +120,8 @@ def pack(
         conflicts: which ids may not meet.
         capacity: (K,) number of rows each batch takes.
         rng: decides everything that is left open.
-        thorough: look for a place for each single row that is left after dealing, which may take a loop over all
-            rows for each; else they are left out, and the work is that of a few sorts whatever the rows.
+        thorough: look for a place for each single row that is left after dealing, by looking at other rows
+            `LOOKS` times for each row; else they are left out, and the work is that of a few sorts.
 
     Returns:
         (n,) batch number of each row, -1 for rows that could not be placed; and those rows.
@@ -213,13 +216,19 @@ def _place_one_by_one(
     room = left.tolist()
     open_batches = sum(1 << batch for batch in range(batches) if room[batch])
     pointer = start
+    looks = LOOKS * len(order)
     for row in waiting.tolist():
         used = 0
         for claim in claims_of[row]:
             used |= taken.get(claim, 0)
         free = open_batches & ~used
         if not free:
-            if _exchange(row, claims_of, taken, room, placed, open_batches, everywhere & ~used):
+            others = islice(claims_of.items(), looks)
+            found, looked = _exchange(
+                row, claims_of[row], others, taken, room, placed, open_batches, everywhere & ~used
+            )
+            looks -= looked
+            if found:
                 open_batches = sum(1 << batch for batch in range(batches) if room[batch])
             continue
         ahead = free >> pointer
@@ -236,15 +245,21 @@ def _place_one_by_one(
 
 def _exchange(
     row: int,
-    row_claims: dict[int, list[int]],
+    row_claims: list[int],
+    others: Iterable[tuple[int, list[int]]],
     taken: dict[int, int],
     room: list[int],
     placed: np.ndarray,
     open_batches: int,
     suitable: int,
-) -> bool:
-    """Put `row` in the place of another one that can move to a batch with room; False if there is none."""
-    for other, other_claims in row_claims.items():
+) -> tuple[bool, int]:
+    """Put `row` in the place of another one that can move to a batch with room.
+
+    Returns:
+        Whether there is one; and how many of the others were looked at.
+    """
+    looked = 0
+    for looked, (other, other_claims) in enumerate(others, 1):
         there = int(placed[other])
         if there < 0 or not suitable >> there & 1:
             continue
@@ -257,9 +272,9 @@ def _exchange(
         batch = (free & -free).bit_length() - 1
         for claim in other_claims:
             taken[claim] = taken[claim] & ~(1 << there) | 1 << batch
-        for claim in row_claims[row]:
+        for claim in row_claims:
             taken[claim] = taken.get(claim, 0) | 1 << there
         placed[other], placed[row] = batch, there
         room[batch] -= 1
-        return True
-    return False
+        return True, looked
+    return False, looked

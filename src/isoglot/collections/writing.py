@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
-from isoglot.collections.arrow import take_from, take_rows
+from isoglot.collections.arrow import blank, take_from, take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.jsonl import write_qrels, write_texts
 from isoglot.collections.parquet import write_parquet
+from isoglot.errors import InputError
 from isoglot.files import new_folder
 
 __all__ = ["joined_queries", "qrels_table", "share_documents", "write_collection", "write_splits"]
@@ -58,13 +60,14 @@ def write_collection(
         form: `jsonl` (what people read) or `parquet` (what loads fast). Both hold the same.
 
     Raises:
-        InputError: the folder exists and is not empty.
+        InputError: the folder exists and is not empty; or an id or a text could not be read again.
     """
     splits = {None: collection} if isinstance(collection, Collection) else collection
     first = next(iter(splits.values()))
     with new_folder(folder) as temporary:
         queries = joined_queries([part.queries for part in splits.values()])
         for table, stem in ((first.documents, "corpus"), (queries, "queries")):
+            _refuse_unreadable(table, f"{first.name}: {stem}")
             if form == "parquet":
                 write_parquet(table, temporary / f"{stem}.parquet")
             else:
@@ -79,6 +82,21 @@ def write_collection(
         metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
         text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
         (temporary / "collection.yaml").write_text(text, encoding="utf-8")
+
+
+def _refuse_unreadable(table: pa.Table, what: str) -> None:
+    """Raise `InputError` for what strict reading refuses: ids that are empty or break lines, and empty texts."""
+    torn = pc.match_substring_regex(table["_id"], "[\\t\\n\\r]").to_numpy()
+    empty = blank(table["text"])
+    if "title" in table.column_names:
+        empty &= blank(table["title"])
+    for rows, why in (
+        (blank(table["_id"]) | np.asarray(torn, bool), "an id that is empty or holds a tab or line break"),
+        (empty, "an empty text"),
+    ):
+        if rows.any():
+            shown = table["_id"][int(np.argmax(rows))].as_py()
+            raise InputError(f"{what} cannot be written: {int(rows.sum()):,} rows have {why}, such as {shown!r}")
 
 
 def share_documents(splits: Splits) -> bool:
