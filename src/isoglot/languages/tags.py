@@ -7,6 +7,7 @@ from functools import lru_cache
 import langcodes
 
 from isoglot.errors import InputError
+from isoglot.names import close_names
 
 __all__ = ["canonical_tag", "language_name", "read_tag"]
 
@@ -27,11 +28,23 @@ def canonical_tag(tag: str) -> str:
     try:
         standard = langcodes.standardize_tag(tag.strip())
     except (ValueError, AttributeError):
-        raise ValueError(f"{tag!r} is not a language tag") from None
+        raise ValueError(f"{tag!r} is not a language tag{_meant(tag)}") from None
     # langcodes parses any well-formed subtag, registered or not: "xx" and "foo" are well formed.
     if standard == "und" or not langcodes.Language.get(standard).is_valid():
-        raise ValueError(f"{tag!r} is not a registered language tag")
+        raise ValueError(f"{tag!r} is not a registered language tag{_meant(tag)}")
     return standard
+
+
+@lru_cache(maxsize=4096)
+def _meant(name: object) -> str:
+    """Ask which tag may be meant by the English name of a language, or one nearly so called."""
+    try:
+        from babel import Locale
+    except ImportError:
+        return ""
+    tags = {english: code.replace("_", "-") for code, english in Locale("en").languages.items()}
+    close = " or ".join(tags[english] for english in close_names(str(name), tags))
+    return f" (did you mean {close}?)" if close else ""
 
 
 def read_tag(tag: str, where: str) -> str:
