@@ -387,9 +387,9 @@ def _explain(error: ValidationError) -> str:
 
 
 def _inner_key(location: tuple[int | str, ...]) -> str:
-    """Ask which key may be meant within a key that has some."""
-    within: type[Strict] = {"data": DataSetConfig, "alpha": ScheduleConfig}.get(str(location[0]), CodeSwitchConfig)
-    return did_you_mean(str(location[-1]), within.model_fields)
+    """Ask which key may be meant within another."""
+    kinds: dict[str, type[Strict]] = {"data": DataSetConfig, "alpha": ScheduleConfig}
+    return did_you_mean(str(location[-1]), kinds.get(str(location[0]), CodeSwitchConfig).model_fields)
 
 
 def _path(location: tuple[int | str, ...]) -> str:
