@@ -20,6 +20,7 @@ from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.texts import number_texts
 from isoglot.errors import InputError
 from isoglot.objectives.batch import BatchLabels, Role
 
@@ -77,6 +78,9 @@ class StepCollator:
         self._negatives = negatives
         self._hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives else None
         self._versions = Versions(collection) if versions or negatives else None
+        if self._hard is not None:
+            shown = np.union1d(collection.relevance.documents, self._hard.values)
+            self._texts = number_texts(collection, shown)
         self._adds_versions = versions
         self._translations = _find_translations(collection)
         self._english = is_english(collection.languages)
@@ -165,10 +169,11 @@ class StepCollator:
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
-        """Draw hard negatives of every query, each document once, and say which are relevant to another query.
+        """Draw hard negatives of every query, each text once, and say which are relevant to another query.
 
-        In paired batches those in the document's language come first, as others are told by that alone: the query's
-        own, then those of its versions in other languages.
+        What is in the batch already is left out, and so is the text of a query. In paired batches those in the
+        document's language come first, as others are told by that alone: the query's own, then those of its
+        versions in other languages.
         """
         assert self._hard is not None
         assert self._versions is not None
@@ -179,11 +184,13 @@ class StepCollator:
             later = np.zeros(len(rows), np.int64)
         keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
-        rows = rows[~np.isin(rows, batch.documents)]
-        asked = np.unique(ids)
+        texts, asked = self._texts.documents, np.unique(ids)
+        rows = rows[np.sort(np.unique(texts[rows], return_index=True)[1])]
+        versions = self._versions.queries.of(asked)[0]
+        rows = rows[~np.isin(texts[rows], np.concatenate([texts[batch.documents], self._texts.queries[versions]]))]
         relevant, whose = self._versions.documents.of(asked)
-        answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
-        query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
+        answered = dict(zip(texts[relevant].tolist(), asked[whose].tolist(), strict=True))
+        query_ids = np.array([answered.get(text, -1) for text in texts[rows].tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from isoglot.errors import InputError
+from isoglot.files import read_text
 from isoglot.names import did_you_mean
 from isoglot.training.fields import (
     BATCHES,
@@ -51,7 +52,6 @@ __all__ = [
     "unused",
     "written_key",
 ]
-
 
 MADE_HERE, TRANSFORMERS, PRETRAINED = ("static", "scratch"), ("scratch", "pretrained"), ("pretrained",)
 """The encoders that look at a key, of those that not all look at."""
@@ -333,10 +333,10 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
     if path is not None:
         source = str(path)
         try:
-            loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"the configuration {path} does not exist") from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            if not Path(path).exists():
+                raise InputError(f"the configuration {path} does not exist")
+            loaded = yaml.safe_load(read_text(Path(path)))
+        except yaml.YAMLError as error:
             raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
         if not isinstance(loaded, dict):
             raise InputError(f"{path} must hold keys and values, such as 'strategy: hybrid'")

@@ -18,6 +18,7 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback, set
 
 from isoglot.batching import JointSampler
 from isoglot.collections import Collection
+from isoglot.collections.links import link_sentences
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
@@ -219,6 +220,8 @@ def run_training(
         collection = load_data(config)
     collection = sample_training_data(config, collection, tell=first)  # before anything learns from its texts
     check_negatives(config, collection)
+    for sentence in link_sentences(collection) if first else ():
+        logger.info("%s", sentence)
     target = None
     if config.target is not None:
         target = load_target(config.target, language=config.lang, lenient=config.lenient)
