@@ -97,6 +97,15 @@ def _(folder: Path, empty: Path) -> None:
         assert not relevant & set(found)
 
 
+@case("14-no-negatives")
+def _(folder: Path, empty: Path) -> None:
+    small = ("--vocabulary", "400", "--dimensions", "16", "--steps", "6", "--encoder", "static")
+    one = ("--data", str(folder / "multi"), "--batch-size", "1")
+    assert main(["train", *one, *small, "--out", str(empty / "one")]) == 2
+    hub = ("--data", str(folder / "hub"), "--strategy", "monolingual")
+    assert main(["train", *hub, *small, "--out", str(empty / "hub")]) == 2
+
+
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_case(name: str, tmp_path: Path) -> None:
     if not (CASES / name).is_dir():

@@ -15,10 +15,15 @@ from sentence_transformers import SentenceTransformerTrainingArguments as Argume
 from isoglot.batching import Batch, BatchSampler, GivenSampler, Hybrid, Monolingual, strategy
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows
-from isoglot.encoders import static_encoder
+from isoglot.data import load_collection
+from isoglot.data.translation.gates import check_gates
+from isoglot.encoders import load_encoder, static_encoder
 from isoglot.errors import InputError
+from isoglot.evaluation.measures import parse_measure
+from isoglot.languages.tags import read_tag
 from isoglot.names import did_you_mean
 from isoglot.objectives import term
+from isoglot.studies.recipe_files import recipe_path
 from isoglot.training import HybridTrainer, read_config
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
@@ -157,3 +162,32 @@ def test_what_may_be_meant():
     assert did_you_mean("INFO-NCE", ["InfoNCE", "KLAlignment"]) == " (did you mean InfoNCE?)"
     assert did_you_mean("batch_sise", ["batch_size", "steps"]) == " (did you mean batch_size?)"
     assert did_you_mean("quite another", ["batch_size", "steps"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (lambda folder: parse_measure("ndgc@10"), r"no measure 'ndgc@10' \(did you mean nDCG@k\?\)"),
+        (lambda folder: read_config(None, {"data": "d", "out": "o", "batch-sise": 3}), r"mean batch_size\?"),
+        (
+            lambda folder: read_config(None, {"data": {"name": "d", "wieght": 2}, "out": "o"}),
+            r"unknown key 'data\[0\].wieght' \(did you mean weight\?\)",
+        ),
+        (lambda folder: read_tag("Turkish", "--lang"), r"--lang: 'Turkish' .* \(did you mean tr\?\)"),
+        (lambda folder: read_tag("Norwegan", "--lang"), r"\(did you mean no\?\)"),
+        (lambda folder: load_collection("xqaud-r"), r"xqaud-r is missing \(did you mean xquad-r\?\)"),
+        (lambda folder: load_collection("runs/facst"), r"\(did you mean runs/facts\?\)"),
+        (
+            lambda folder: load_encoder("runs/my-modle"),
+            r"model folder runs/my-modle does not exist .*runs/my-model\?",
+        ),
+        (lambda folder: recipe_path("ratoi"), r"no study 'ratoi' \(did you mean ratio\?\)"),
+        (lambda folder: check_gates(["lenght"]), r"\(did you mean length"),
+    ],
+)
+def test_what_is_mistyped_is_answered_with_what_may_be_meant(folder, asked, said):
+    Path("runs/facts").mkdir(parents=True)
+    Path("runs/my-model").mkdir()
+    Path("runs/my-model/modules.json").write_text("[]")
+    with pytest.raises(InputError, match=said):
+        asked(folder)

@@ -11,11 +11,11 @@ from typing import Any
 
 from isoglot.errors import InputError
 
-__all__ = ["did_you_mean", "is_path", "own_class"]
+__all__ = ["close_names", "did_you_mean", "is_path", "own_class"]
 
 MOST = 3
 ALIKE = 0.6  # of difflib's ratio
-FURTHER = 0.1  # than the best one: no longer named beside it
+FURTHER = 0.15  # than the best one: no longer named beside it
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -26,11 +26,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         >>> f"no term 'infonce'{did_you_mean('infonce', ['InfoNCE', 'KLAlignment'])}"
         "no term 'infonce' (did you mean InfoNCE?)"
     """
+    close = close_names(word, known)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
+
+
+def close_names(word: str, known: Iterable[str]) -> list[str]:
+    """Return the known names that are most like a word, the best one first; none where none is like it."""
     folded = {_folded(one): one for one in known}
     close = difflib.get_close_matches(_folded(word), folded, MOST, ALIKE)
     alike = [difflib.SequenceMatcher(None, one, _folded(word)).ratio() for one in close]
-    close = [one for one, ratio in zip(close, alike, strict=True) if ratio > alike[0] - FURTHER]
-    return f" (did you mean {' or '.join(folded[one] for one in close)}?)" if close else ""
+    return [folded[one] for one, ratio in zip(close, alike, strict=True) if ratio > alike[0] - FURTHER]
 
 
 def _folded(name: str) -> str:

@@ -227,7 +227,10 @@ def mistakes(data, tmp_path):
     [
         ("objective: []", "'objective' is []: list should have at least 1 item"),
         ("objective: InfoNCE", "'objective' is 'InfoNCE': input should be a valid list"),
-        ("objective: [Infonce]", "no term 'Infonce': choose one of InfoNCE, MultiwayInfoNCE"),
+        (
+            "objective: [Infonce]",
+            "no term 'Infonce' (did you mean InfoNCE?): choose one of InfoNCE, MultiwayInfoNCE",
+        ),
         ("objective: ['InfoNCE:much']", "'objective[0].weight' is 'much': input should be a valid number"),
         ("objective: [{term: InfoNCE, weight: 0}]", "'objective[0].weight' is 0: input should be greater than 0"),
         ("objective: [InfoNCE, {weight: 1}]", "'objective[1].term' is missing"),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.arrow import take_from
 from isoglot.errors import InputError
+from isoglot.names import did_you_mean
 
 __all__ = ["KEEP_TAGS", "TRANSLATIONS", "Collection", "Relevance"]
 
@@ -111,7 +112,10 @@ class Collection:
         try:
             return self.languages.index(tag)
         except ValueError:
-            raise InputError(f"{self.name} has no language {tag!r}; it has {', '.join(self.languages)}") from None
+            meant = did_you_mean(tag, self.languages)
+            raise InputError(
+                f"{self.name} has no language {tag!r}{meant}; it has {', '.join(self.languages)}"
+            ) from None
 
     def _language_column(self, table: pa.Table) -> IntArray:
         codes = pc.index_in(table["lang"], value_set=pa.array(self.languages, pa.string()))

@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from isoglot.encoders.tuning import Attention, add_lora, check_attention, checkpoint_gradients, freeze_weights
 from isoglot.errors import InputError
+from isoglot.names import did_you_mean
 
 __all__ = ["POOLINGS", "check_encoder", "load_encoder", "model_name"]
 
@@ -22,6 +23,7 @@ GIVE = (
     "Give the name of a model on the Hugging Face hub (when connected to it) or a folder that "
     "sentence-transformers or transformers saved"
 )
+MODEL_FILES = ("modules.json", "config.json")
 ORGANISATION = "sentence-transformers"
 """On the hub, of the names that have none."""
 
@@ -40,8 +42,8 @@ def check_encoder(name: str, *, hub: bool = True) -> None:
     if not hub or Path(name).exists():
         return
     names = [name] if "/" in name else [name, f"{ORGANISATION}/{name}"]
-    files = [(one, file) for one in names for file in ("modules.json", "config.json")]
-    if any(isinstance(try_to_load_from_cache(*each), str) for each in files):
+    files = [(one, file) for one in names for file in MODEL_FILES]
+    if _is_cached(name):
         return
     reason = "it has neither modules.json nor config.json"
     for each in files:
@@ -56,7 +58,10 @@ def check_encoder(name: str, *, hub: bool = True) -> None:
         except Exception as error:
             reason = str(error)
     said = " ".join(reason.split())[:300].rstrip(".")
-    raise InputError(f"the model {name} is no folder and cannot be had from the Hugging Face hub: {said}. {GIVE}")
+    meant = did_you_mean(name, _models_beside(Path(name)))
+    raise InputError(
+        f"the model {name} is no folder{meant} and cannot be had from the Hugging Face hub: {said}. {GIVE}"
+    )
 
 
 def _check_local(source: str) -> None:
@@ -65,8 +70,22 @@ def _check_local(source: str) -> None:
     looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1
     if folder.exists():
         _check_folder(folder)
-    elif looks_local and "/" in source:
-        raise InputError(f"the model folder {source} does not exist")
+    elif "/" in source and (looks_local or (folder.parent.is_dir() and not _is_cached(source))):
+        meant = did_you_mean(source, _models_beside(folder))
+        raise InputError(f"the model folder {source} does not exist{meant}")
+
+
+def _models_beside(folder: Path) -> list[str]:
+    """Return the folders with models where a folder should be."""
+    parent = folder.parent
+    beside = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [str(one) for one in beside if any((one / file).is_file() for file in MODEL_FILES)]
+
+
+def _is_cached(name: str) -> bool:
+    """Tell whether a model was downloaded from the hub before."""
+    names = [name] if "/" in name else [name, f"{ORGANISATION}/{name}"]
+    return any(isinstance(try_to_load_from_cache(one, file), str) for one in names for file in MODEL_FILES)
 
 
 def load_encoder(
@@ -139,7 +158,8 @@ def load_encoder(
         raise
     except Exception as error:
         first = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"the model {source} cannot be loaded: {first[:300]}. {GIVE}") from error
+        meant = did_you_mean(source, _models_beside(Path(source))) if not Path(source).exists() else ""
+        raise InputError(f"the model {source} cannot be loaded{meant}: {first[:300]}. {GIVE}") from error
     if max_length is not None:
         if max_length < 1:
             raise InputError(f"max_length must be at least 1, not {max_length}")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.errors import InputError
+from isoglot.names import did_you_mean
 
 __all__ = ["DEFAULT_MEASURES", "RankedRelevance", "compute_measures", "parse_measure"]
 
@@ -162,8 +163,9 @@ def parse_measure(name: str) -> Callable[[RankedRelevance], FloatArray]:
     base, at, cutoff = name.partition("@")
     table = WITH_CUTOFF if at else WITHOUT_CUTOFF
     if base not in table or (at and not re.fullmatch("[1-9][0-9]*", cutoff)):
-        known = ", ".join([*WITHOUT_CUTOFF, *(f"{base}@k" for base in WITH_CUTOFF)])
-        raise InputError(f"there is no measure {name!r}; known are {known} (k = 1, 2, ...)")
+        known = [*WITHOUT_CUTOFF, *(f"{base}@k" for base in WITH_CUTOFF)]
+        meant = did_you_mean(f"{base}@k" if at else base, known)
+        raise InputError(f"there is no measure {name!r}{meant}; known are {', '.join(known)} (k = 1, 2, ...)")
     function = table[base]
     if not at:
         return function

@@ -9,6 +9,7 @@ from functools import lru_cache
 import langcodes
 
 from isoglot.errors import InputError
+from isoglot.names import close_names
 
 __all__ = ["Tags", "canonical_tag", "language_name", "read_tag", "written_tag"]
 
@@ -54,10 +55,10 @@ def written_tag(tag: str) -> str:
         standard = langcodes.standardize_tag(tag.strip())
         written = langcodes.Language.get(tag.strip(), normalize=False).to_tag()
     except (ValueError, AttributeError):
-        raise ValueError(f"{tag!r} is not a language tag") from None
+        raise ValueError(f"{tag!r} is not a language tag{_meant(tag)}") from None
     # langcodes parses any well-formed subtag, registered or not: "xx" and "foo" are well formed.
     if standard == "und" or not langcodes.Language.get(standard).is_valid():
-        raise ValueError(f"{tag!r} is not a registered language tag")
+        raise ValueError(f"{tag!r} is not a registered language tag{_meant(tag)}")
     return written
 
 
@@ -114,6 +115,18 @@ class Tags:
         if joined:
             told = "; ".join(f"{' and '.join(written)} are one language, {tag}" for tag, written in joined.items())
             logger.info("%s: %s (`isoglot data convert --keep-tags` keeps them apart)", source, told)
+
+
+@lru_cache(maxsize=4096)
+def _meant(name: object) -> str:
+    """Ask which tag may be meant by the English name of a language, or one nearly so called."""
+    try:
+        from babel import Locale
+    except ImportError:
+        return ""
+    tags = {english: code.replace("_", "-") for code, english in Locale("en").languages.items()}
+    close = " or ".join(tags[english] for english in close_names(str(name), tags))
+    return f" (did you mean {close}?)" if close else ""
 
 
 def read_tag(tag: str, where: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from isoglot.errors import InputError
 from isoglot.evaluation.measures import parse_measure
 from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of
+from isoglot.names import did_you_mean
 from isoglot.studies.arms import ArmPlan, expand_arms, plan_arm
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, PublishedFigures, Recipe
 
@@ -78,7 +79,8 @@ def make_plan(
             an arm is bad.
     """
     if profile_name not in recipe.profiles:
-        raise InputError(f"{where} has no profile {profile_name!r}; it has {', '.join(recipe.profiles)}")
+        meant, have = did_you_mean(profile_name, recipe.profiles), ", ".join(recipe.profiles)
+        raise InputError(f"{where} has no profile {profile_name!r}{meant}; it has {have}")
     profile = recipe.profiles[profile_name]
     place = f"{where}: profiles.{profile_name}"
     given = encoder is not None and profile_name == "pretrained" and "encoder" not in profile.train
@@ -98,7 +100,9 @@ def make_plan(
         raise InputError("--seeds must be different numbers from 0 on, such as 0,1,2")
     unknown = [name for name in arms or () if name not in known]
     if unknown:
-        raise InputError(f"{where} has no arm {unknown[0]!r} in {profile_name}; its arms are {', '.join(known)}")
+        meant = did_you_mean(unknown[0], known)
+        have = ", ".join(known)
+        raise InputError(f"{where} has no arm {unknown[0]!r}{meant} in {profile_name}; its arms are {have}")
     plan = Plan(recipe, profile_name, profile, {}, list(seeds or profile.seeds), list(profile.evaluate))
     dropped: set[str] = set()
     for name, arm in known.items():
@@ -154,7 +158,9 @@ def _check_names(profile: Profile, arms: Mapping[str, Any], place: str) -> None:
 
     def known(what: str, name: str | None, names: Mapping[str, Any], at: str) -> None:
         if name is not None and name not in names:
-            raise InputError(f"{place}.{at}: no {what} {name!r}; there is {', '.join(names)}")
+            raise InputError(
+                f"{place}.{at}: no {what} {name!r}{did_you_mean(name, names)}; there is {', '.join(names)}"
+            )
 
     for name, source in profile.data.items():
         known("data source", source.fallback, profile.data, f"data.{name}.fallback")
@@ -250,7 +256,9 @@ def _check_published(recipe: Recipe, profile: Profile, arms: Mapping[str, Any], 
     there = {arm for one in published.figures for arm in one.arms}
     for ours, theirs in (beside.arms or {}).items():
         if ours not in arms:
-            raise InputError(f"{place}.published.arms: no arm {ours!r}; there is {', '.join(arms)}")
+            raise InputError(
+                f"{place}.published.arms: no arm {ours!r}{did_you_mean(ours, arms)}; there is {', '.join(arms)}"
+            )
         if theirs not in there:
             raise InputError(f"{place}.published.arms: the source has no arm {theirs!r}; it has {', '.join(there)}")
     measured = {one.name: one.measures for one in profile.evaluate}

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from isoglot.errors import InputError
 from isoglot.files import read_text
+from isoglot.names import did_you_mean
 from isoglot.studies.recipe import Recipe
 
 __all__ = ["demo_recipe", "read_recipe", "recipe_names", "recipe_path", "recipe_text"]
@@ -64,7 +65,9 @@ def recipe_path(name: str) -> Path:
         return path
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise InputError(f"the recipe {name} does not exist")
-    raise InputError(f"no study {name!r}: choose one of {', '.join(recipe_names())}, or give the path of a recipe")
+    known = recipe_names()
+    meant = did_you_mean(name, known)
+    raise InputError(f"no study {name!r}{meant}: choose one of {', '.join(known)}, or give the path of a recipe")
 
 
 def read_recipe(name: str) -> Recipe:

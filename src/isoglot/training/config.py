@@ -25,6 +25,7 @@ from isoglot.training.fields import (
     Budgets,
     Bytes,
     CodeSwitchConfig,
+    DataSetConfig,
     DataSets,
     Freeze,
     LoraTargets,
@@ -51,7 +52,6 @@ __all__ = [
     "unused",
     "written_key",
 ]
-
 
 MADE_HERE, TRANSFORMERS, PRETRAINED = ("static", "scratch"), ("scratch", "pretrained"), ("pretrained",)
 """The encoders that look at a key, of those that not all look at."""
@@ -379,11 +379,17 @@ def _explain(error: ValidationError) -> str:
         elif problem["type"] == "missing":
             parts.setdefault(key, f"{name!r} is missing")
         elif problem["type"] == "extra_forbidden":
-            parts.setdefault(key, f"unknown key {name!r}")
+            parts.setdefault(key, f"unknown key {name!r}{_inner_key(problem['loc'])}")
         else:
             message = str(problem.get("ctx", {}).get("error") or problem["msg"].lower())
             parts.setdefault(key, f"{name!r} is {problem.get('input')!r}: {message}")
     return "; ".join(parts.values())
+
+
+def _inner_key(location: tuple[int | str, ...]) -> str:
+    """Ask which key may be meant within another."""
+    kinds: dict[str, type[Strict]] = {"data": DataSetConfig, "alpha": ScheduleConfig}
+    return did_you_mean(str(location[-1]), kinds.get(str(location[0]), CodeSwitchConfig).model_fields)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

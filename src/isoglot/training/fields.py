@@ -33,6 +33,7 @@ __all__ = [
     "Budgets",
     "Bytes",
     "CodeSwitchConfig",
+    "DataSetConfig",
     "DataSets",
     "Freeze",
     "LoraTargets",
@@ -125,7 +126,7 @@ class TermConfig(Strict):
     def _in_one_word(cls, value: Any) -> Any:
         if isinstance(value, str):
             name, colon, weight = value.rpartition(":")
-            if not colon or (is_path(value) and not _is_number(weight)):
+            if not colon or (is_path(value) and weight[:1].isupper() and not _is_number(weight)):  # a class
                 return {"term": value}
             return {"term": name, "weight": weight}
         if not isinstance(value, dict):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from torch import nn
-from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback, set_seed
 
 from isoglot.batching import JointSampler
 from isoglot.collections import Collection
@@ -40,6 +40,7 @@ from isoglot.training.output import (
     is_finished,
     read_record,
 )
+from isoglot.training.telling import ProgressInRows, TellDuration
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import ValidationEvaluator, less_is_better, validation_evaluator
 
@@ -257,7 +258,8 @@ def run_training(
     if small and first:
         logger.info(
             "%d language pairs have too few training pairs without common relevant documents to fill "
-            "batches of %d; %s lists them",
+            "batches of %d, and have smaller ones; %s lists them. A smaller --batch-size, or "
+            "rows of many pairs in a batch (--pairing row, --strategy mixed), fills them",
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
     trainer.load_best()
@@ -310,6 +312,10 @@ def _trainer(
         evaluator=evaluator,
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(TellDuration())
+    if progress:
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(ProgressInRows())
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
     if config.patience is not None and config.best_measure is not None:

@@ -86,7 +86,7 @@ def test_get_without_a_folder_puts_it_where_its_name_is_looked_for(capsys, serve
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["get", "xquadr", "--to", "x"], 2, "no data set 'xquadr'; did you mean"),
+        (["get", "xquadr", "--to", "x"], 2, "no data set 'xquadr' (did you mean"),
         (["info", "nothing"], 2, "`isoglot data list` shows all"),
         (["get", "tldr/train", "--to", "x"], 2, "tldr/train is a part of tldr, and comes with it"),
         (["get", "xquad", "--languages", "sw", "--to", "x"], 2, "has no language 'sw'"),

@@ -83,7 +83,7 @@ def test_every_beir_file_has_the_checksum_that_its_publisher_states():
 
 
 def test_a_name_that_is_not_there_is_answered_with_close_ones():
-    with pytest.raises(InputError, match=r"no data set 'xquadr'; did you mean .*xquad-r"):
+    with pytest.raises(InputError, match=r"no data set 'xquadr' \(did you mean .*xquad-r"):
         find_entry("xquadr")
     with pytest.raises(InputError, match=r"no data set 'nothing'; `isoglot data list` shows all"):
         find_entry("nothing")

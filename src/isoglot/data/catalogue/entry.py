@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
+from isoglot.names import did_you_mean
 
 __all__ = [
     "Built",
@@ -294,9 +294,8 @@ def find_entry(name: str) -> Entry:
                 f"{name} is a part of {whole}, and comes with it: `isoglot data get {whole}` gets all parts, and "
                 f"then {whole}/{part} names this one wherever a collection is asked for"
             )
-        close = difflib.get_close_matches(name.lower(), entry_names(), n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
-        raise InputError(f"the catalogue has no data set {name!r}; {hint}`isoglot data list` shows all")
+        meant = did_you_mean(name, entry_names())
+        raise InputError(f"the catalogue has no data set {name!r}{meant}; `isoglot data list` shows all")
     return Entry.model_validate(yaml.load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_Loader))
 
 

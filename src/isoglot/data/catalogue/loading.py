@@ -18,9 +18,11 @@ from isoglot.data.forms.rows import Splits
 from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError
 from isoglot.files import data_folder
+from isoglot.names import did_you_mean
 
 __all__ = ["copy_of", "is_here", "load_collection", "load_splits", "named", "refuse_missing"]
 
+MOST_NEARBY = 1_000
 logger = logging.getLogger(__name__)
 
 
@@ -49,7 +51,17 @@ def refuse_missing(name: str | Path) -> None:
         InputError: there is no such collection.
     """
     if not Path(name).exists() and named(str(name)) is None:
-        raise InputError(f"the collection {name} is missing")
+        raise InputError(f"the collection {name} is missing{did_you_mean(str(name), _nearby(Path(name)))}")
+
+
+def _nearby(path: Path) -> list[str]:
+    """Return what a collection that is not there may be: names of the catalogue, and folders beside it."""
+    beside = (
+        [str(one) for one in sorted(path.parent.iterdir())[:MOST_NEARBY] if one.is_dir()]
+        if path.parent.is_dir()
+        else []
+    )
+    return [*entry_names(), *beside]
 
 
 def load_collection(
@@ -80,6 +92,7 @@ def load_collection(
         IsoglotError: a data set of the catalogue cannot be downloaded.
     """
     folder = Path(name)
+    refuse_missing(name)
     found = None if folder.exists() else named(str(name))
     if found is None:
         return load_folder(folder, split, prefer_split, language, lenient, keep_tags)

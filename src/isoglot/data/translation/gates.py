@@ -21,6 +21,7 @@ from isoglot.languages.identify import NO_LANGUAGE, language_identifier
 from isoglot.languages.matching import macrolanguage, match_tag, script_of
 from isoglot.languages.scripts import is_spaceless, letters_of, script_share
 from isoglot.languages.tags import canonical_tag
+from isoglot.names import did_you_mean
 
 __all__ = ["GATES", "Pair", "Verdict", "check_gates", "judge", "length_ratio", "load_chrf", "reject"]
 
@@ -245,7 +246,9 @@ def check_gates(names: Collection[str]) -> None:
     """
     for name in names:
         if name not in GATES:
-            raise InputError(f"there is no gate {name!r}; the gates are {', '.join(GATES)}")
+            raise InputError(
+                f"there is no gate {name!r}{did_you_mean(name, GATES)}; the gates are {', '.join(GATES)}"
+            )
 
 
 def reject(source: str, translation: str, pair: Pair, without: Collection[str] = ()) -> str | None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 
 from isoglot.errors import InputError
+from isoglot.names import did_you_mean
 
 __all__ = ["FAST_WAYS", "fast_ways"]
 
@@ -31,7 +32,8 @@ def fast_ways(asked: bool | Iterable[str] = True) -> frozenset[str]:
     """
     wanted = FAST_WAYS if asked is True else frozenset(asked or ())
     if unknown := wanted - FAST_WAYS:
-        raise InputError(f"no fast way is called {min(unknown)!r}; there are {', '.join(sorted(FAST_WAYS))}")
+        meant = did_you_mean(min(unknown), FAST_WAYS)
+        raise InputError(f"no fast way is called {min(unknown)!r}{meant}; there are {', '.join(sorted(FAST_WAYS))}")
     if wanted & COMPILED and not _has_numba():
         wanted -= COMPILED
     return wanted if "bags" in wanted else wanted - {"adamw"}
