@@ -14,6 +14,7 @@ __all__ = [
     "BIAS",
     "GEOMETRY",
     "OF_SEEDS",
+    "OTHERS",
     "PER_QUERY_BIAS",
     "SETTINGS",
     "Better",
@@ -42,6 +43,10 @@ SETTINGS = {
     "multilingual": "one pool of all languages",
 }
 """Setting -> what it is, in plain words."""
+
+OTHERS = "others_"
+"""How columns of `Result.per_query` begin that hold what the other queries of a query's language pairs have, which
+is what to expect of it."""
 
 SPACE = " "  # no-break space between a number and its unit
 MINUS = "−"

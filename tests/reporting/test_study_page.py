@@ -354,7 +354,8 @@ def leads(*arms: dict[str, float]) -> str | None:
 def test_who_leads_is_said_as_the_tables_show_it():
     two = leads({"AP": 0.5, "R@10": 0.5, "max_rank": 3.0}, {"AP": 0.4, "R@10": 0.6, "max_rank": 2.0})
     assert two == (
-        "Of 3 measures on tldr, arm-1 has the best mean in 2 and arm-0 has the best mean in 1; that alone is no test."
+        "Of 3 measures on tldr, arm-1 has the best mean in 2 and arm-0 has the best mean in 1; that alone is no "
+        "test."
     )
     assert leads({"AP": 0.0, "R@10": 0.0}, {"AP": 0.0, "R@10": 0.0}) is None  # nothing was found
     assert leads({"AP": 0.5}) is None  # alone
