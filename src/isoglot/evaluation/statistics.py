@@ -180,7 +180,7 @@ def _calibrated(averages: Averages, name: str, ends: FloatArray) -> list[float]:
     if averages.reduce == "gap" or len(np.unique(averages.columns)) < 2:
         return [float(end) for end in ends]
     applies = ~np.isnan(averages.values[name])
-    values, ids, columns = (one[applies] for one in (averages.values[name], averages.query_ids, averages.columns))
+    values, ids, columns = averages.values[name][applies], averages.query_ids[applies], averages.columns[applies]
     _, column, sizes = np.unique(columns, return_inverse=True, return_counts=True)
     weights, means = 1 / (sizes[column] * len(sizes)), np.bincount(column, values) / sizes
     mean, count = float(means.mean()), len(np.unique(ids))
