@@ -32,6 +32,7 @@ __all__ = [
     "percent",
     "setting_name",
     "signed_value",
+    "verdict_of",
 ]
 
 Better = Literal["high", "low", "zero"]
@@ -47,6 +48,9 @@ SETTINGS = {
 OTHERS = "others_"
 """How columns of `Result.per_query` begin that hold what the other queries of a query's language pairs have, which
 is what to expect of it."""
+
+LEVEL = 0.05
+"""Of tests: a corrected p-value below it shows a difference."""
 
 SPACE = " "  # no-break space between a number and its unit
 MINUS = "−"
@@ -117,7 +121,13 @@ BIAS = (
         "beyond the language's share of the pool; 0 is no preference",
         least=-1,
     ),
-    Measure("peer@10", "PEER@10", "high", "score", "probability of equal expected rank of all languages"),
+    Measure(
+        "peer@10",
+        "PEER@10",
+        "high",
+        "score",
+        "probability of equal expected rank of all languages; 0 where none is in the top 10",
+    ),
     Measure("peer@100", "PEER@100", "high", "score", "the same, over the top 100"),
     Measure(
         "rank_correlation",
@@ -215,6 +225,25 @@ def better_of(setting: str, measure: str) -> Better | None:
 def goodness(value: float, better: Better | None) -> float:
     """Return a number that is the higher the better a value is."""
     return {"low": -value, "zero": -abs(value)}.get(better or "high", value)
+
+
+def verdict_of(measure: str, first: float, second: float, p: float) -> Literal["better", "worse", "not shown"]:
+    """Say what a paired test shows of a second system beside the first.
+
+    Args:
+        measure: its name, alone or with its setting.
+        first: average of the first system.
+        second: average of the second.
+        p: p-value of the difference, corrected for the number of tests.
+
+    Returns:
+        `not shown` where p is not below 0.05, and for a measure of which 0 is best where the systems lie on
+        different sides of it: the test is of their difference, not of their distance from 0.
+    """
+    better = _KNOWN[measure].better if measure in _KNOWN else "high"
+    if p >= LEVEL or (better == "zero" and first * second < 0):
+        return "not shown"
+    return "better" if goodness(second, better) > goodness(first, better) else "worse"
 
 
 def column_of(setting: str, measure: str) -> str:
