@@ -14,6 +14,7 @@ __all__ = [
     "BIAS",
     "GEOMETRY",
     "OF_SEEDS",
+    "OTHERS",
     "PER_QUERY_BIAS",
     "SETTINGS",
     "Better",
@@ -43,6 +44,10 @@ SETTINGS = {
     "multilingual": "one pool of all languages",
 }
 """Setting -> what it is, in plain words."""
+
+OTHERS = "others_"
+"""How columns of `Result.per_query` begin that hold what the other queries of a query's language pairs have, which
+is what to expect of it."""
 
 LEVEL = 0.05
 """Of tests: a corrected p-value below it shows a difference."""

@@ -353,12 +353,37 @@ def leads(*arms: dict[str, float]) -> str | None:
 
 def test_who_leads_is_said_as_the_tables_show_it():
     two = leads({"AP": 0.5, "R@10": 0.5, "max_rank": 3.0}, {"AP": 0.4, "R@10": 0.6, "max_rank": 2.0})
-    assert two == (
-        "Of 3 measures on tldr, arm-1 has the best mean in 2 and arm-0 has the best mean in 1; "
-        "that alone is no test."
-    )
+    assert two == ("Of 3 measures on tldr, arm-1 has the best mean in 2 and arm-0 in 1; that alone is no test.")
     assert leads({"AP": 0.0, "R@10": 0.0}, {"AP": 0.0, "R@10": 0.0}) is None  # nothing was found
     assert leads({"AP": 0.5}) is None  # alone
     tied = leads({"AP": 0.5, "R@10": 0.1}, {"AP": 0.5, "R@10": 0.0})
     assert tied is not None
     assert tied.startswith("Of 2 measures on tldr, arm-0 has the best mean in 1;")
+
+
+def test_of_one_seed_nothing_is_said_of_seeds(tmp_path):
+    study = of_tldr()
+    for one in study["arms"]:
+        one["seeds"] = one["seeds"][:1]
+        one["failures"] = []
+        for key in ("runs", "steps", "tokens"):
+            one[key] = dict([*one[key].items()][:1])
+        _one_seed(one["estimates"])
+        _one_seed(one["along"])
+    text = read(write_study_page(study, tmp_path / "study.html")).text
+    assert "over queries alone, since there is one seed" in text
+    for wrong in ("queries and seeds", "Means over seeds", "mean over seeds", "gain of a seed", "1 seeds"):
+        assert wrong not in text
+
+
+def _one_seed(values):
+    """Keep the value of the first seed, all the way down."""
+    if isinstance(values, list):
+        for one in values:
+            _one_seed(one)
+    elif isinstance(values, dict):
+        if "seeds" in values:
+            values["seeds"] = values["seeds"][:1]
+        for one in values.values():
+            if isinstance(one, dict | list):
+                _one_seed(one)

@@ -210,6 +210,7 @@ def test_the_answer_says_how_far_the_hypothesis_holds():
     assert answer_of([wrong, wrong])[0].startswith("The hypothesis does not hold here. None of the decisive")
     assert answer_of([open_one]) == [sentence_of(open_one)]
     assert answer_of([right, missing])[1] == "1 of the comparisons that it is about could not be made."
+    assert answer_of([right, missing])[0].startswith("The hypothesis holds here, as far as it could be compared. ")
     assert "gone was left out: it is absent" in answer_of([missing])[-1]
 
 
@@ -219,6 +220,10 @@ def test_arms_are_the_same_as_themselves():
         [Decisive(first="a", second="b", on="test", expect="no difference")], arms, {"test": FRAME}, {}
     )
     assert (same.difference, same.p, same.verdict, same.as_expected) == (0.0, 1.0, "no difference shown", True)
+    assert "a difference of 0.000 [0.000, 0.000], p = 1.000" in sentence_of(same)
+    hoped = same.model_copy(update={"expect": "first", "as_expected": False, "difference": -0.0001})
+    assert answer_of([hoped])[0].startswith("The hypothesis is not shown to hold here. ")
+    assert "-0.000" not in sentence_of(hoped)
 
 
 def runs(**tokens):

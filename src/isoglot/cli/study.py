@@ -61,12 +61,16 @@ def _seeds(text: str | None) -> list[int] | None:
 
 def _announce(outline: Outline) -> None:
     """Say what will be run, and what it takes."""
+    from isoglot.reporting.words import plural
+
     plan = outline.plan
+    measured = ", ".join(one.name for one in plan.evaluations)
     open_ones = sum(not run.finished for run in outline.runs)
     finished = f", {len(outline.runs) - open_ones} of them finished" if open_ones < len(outline.runs) else ""
     typer.echo(
-        f"{plan.recipe.name}, {plan.profile_name}: {len(plan.arms)} arms, seeds {', '.join(map(str, plan.seeds))}, "
-        f"{len(outline.runs)} runs{finished}, measured on {', '.join(one.name for one in plan.evaluations)}"
+        f"{plan.recipe.name}, {plan.profile_name}: {plural(len(plan.arms), 'arm')}, "
+        f"{'seed' if len(plan.seeds) == 1 else 'seeds'} {', '.join(map(str, plan.seeds))}, "
+        f"{plural(len(outline.runs), 'run')}{finished}, measured on {measured}"
     )
     if outline.minutes is not None:
         unit = "minute" if outline.minutes == 1 else "minutes"

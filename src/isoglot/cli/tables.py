@@ -31,8 +31,10 @@ def estimates_table(study: StudyResult, evaluation: str, measures: Sequence[str]
         evaluation: one of its evaluations.
         measures: `SETTING.MEASURE` of each row.
     """
-    seeds = max(len(arm.seeds) for arm in study.arms)
-    table = Table(title=f"mean of {seeds} seeds [95 % interval]", title_justify="left")
+    sizes = sorted({len(arm.seeds) for arm in study.arms if arm.seeds})
+    number = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1])))) if sizes else "no"
+    title = "one seed" if sizes == [1] else f"mean of {number} seeds"
+    table = Table(title=f"{title} [95 % interval]", title_justify="left")
     table.add_column("measure")
     for arm in study.arms:
         table.add_column(setting_name(arm.name), justify="right")

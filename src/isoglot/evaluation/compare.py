@@ -11,7 +11,7 @@ import numpy as np
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.statistics import FloatArray, holm, sign_flip_test
-from isoglot.measures import SETTINGS, verdict_of
+from isoglot.measures import OTHERS, SETTINGS, verdict_of
 
 __all__ = ["DEFAULT_COMPARED", "Compared", "Comparison", "compare_all", "compare_results", "row_weights"]
 
@@ -81,7 +81,7 @@ def _split(column: str) -> tuple[str, str]:
 def _measured(per_query: Mapping[str, Any]) -> list[str]:
     """Return the columns of values per query that hold measures."""
     others = {"row", "query_id", "lang", *(f"{name}_weight" for name in SETTINGS)}
-    return [name for name in per_query if name not in others]
+    return [name for name in per_query if name not in others and not name.startswith(OTHERS)]
 
 
 def row_weights(per_query: dict[str, Any], measure: str, macro: bool = False) -> FloatArray:

@@ -15,8 +15,9 @@ from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
-from isoglot.evaluation.statistics import Averages, FloatArray, IntArray, bootstrap_intervals
+from isoglot.evaluation.statistics import Averages, FloatArray, IntArray, averages_of_others, bootstrap_intervals
 from isoglot.files import versions
+from isoglot.measures import OTHERS
 
 __all__ = ["Clock", "Measuring", "check_measuring", "result_of_ranks"]
 
@@ -63,10 +64,11 @@ def _setting(averages: Averages) -> dict[str, Any] | None:
 
 
 def _row_values(cells: Cells, averages: Averages, kept: IntArray, name: str, queries: int) -> dict[str, FloatArray]:
-    """Spread a macro average over query rows: `name_weight` and `name_MEASURE`, (q,) each.
+    """Spread a macro average over query rows: `name_weight`, `name_MEASURE` and `others_name_MEASURE`, (q,) each.
 
     A row's weight is what it contributes to the macro average, its value the weighted mean over its pairs;
-    so the sum of weight × value over rows is the macro average, which paired tests between models rely on.
+    so the sum of weight × value over rows is the macro average, which paired tests between models rely on. What the
+    other queries of its pairs have is kept beside it, for the error of averages over several runs.
     """
     _, column, sizes = np.unique(averages.columns, return_inverse=True, return_counts=True)
     weight = 1 / (sizes[column] * len(sizes))
@@ -77,6 +79,8 @@ def _row_values(cells: Cells, averages: Averages, kept: IntArray, name: str, que
     for measure, values in averages.values.items():
         mean = np.bincount(rows, weight * values, minlength=queries) / safe
         found[f"{name}_{measure}"] = np.where(total > 0, mean, np.nan)
+        others = averages_of_others(values, weight, averages.query_ids, column)
+        found[f"{OTHERS}{name}_{measure}"] = np.bincount(rows, weight * others, minlength=queries) / safe
     return found
 
 

@@ -21,7 +21,7 @@ from isoglot.collections import Collection, join_collections
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.files import default_cache, new_file, new_folder, versions
-from isoglot.measures import PER_QUERY_BIAS, SETTINGS
+from isoglot.measures import OTHERS, PER_QUERY_BIAS, SETTINGS
 from isoglot.studies.arms import effective, training_sets
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
@@ -235,7 +235,8 @@ def _measure(model: SentenceTransformer, job: Job, evaluation: Evaluation, colle
     result = measure_model(model, evaluation, collection, cache=cache, name=job.label)
     wanted = ["row", "query_id", "lang", *PER_QUERY_BIAS]
     for setting in SETTINGS:
-        wanted += [f"{setting}_weight", *(f"{setting}_{measure}" for measure in evaluation.measures)]
+        columns = [f"{setting}_{measure}" for measure in evaluation.measures]
+        wanted += [f"{setting}_weight", *columns, *(OTHERS + column for column in columns)]
     kept = {name: values for name, values in result.per_query.items() if name in wanted}
     return replace(result, per_query=kept)
 

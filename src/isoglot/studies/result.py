@@ -305,7 +305,8 @@ def published_beside(
     differs = beside.differs.rstrip(".")
     if beside.comparable:
         known = [one.within for one in figures if one.within is not None]
-        held = f"Our 95 % intervals hold {sum(known)} of {len(known)} published figures. " if known else ""
+        of_all = f"{len(known)} published {'figure' if len(known) == 1 else 'figures'}"
+        held = f"Our 95 % intervals hold {sum(known)} of {of_all}. " if known else ""
         sentence = f"{held}Set-ups differ: {differs}."
     else:
         sentence = f"The published figures are no yardstick for these: {differs}."

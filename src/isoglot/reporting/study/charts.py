@@ -40,6 +40,7 @@ class FigurePart:
 
 def study_figures(result: StudyResult) -> list[FigurePart]:
     """Return the figures of a study, in parts; parts without figures are left out."""
+    several = any(len(arm.seeds) > 1 for arm in result.arms)
     parts = [
         FigurePart(
             "The share of monolingual batches",
@@ -60,12 +61,18 @@ def study_figures(result: StudyResult) -> list[FigurePart]:
         ),
         FigurePart(
             "Language by language",
-            "Each dot is a language of the queries: what one arm has more than the other, in the mean over seeds.",
+            "Each dot is a language of the queries: what one arm has more than the other"
+            + (", in the mean over seeds." if several else ", with one seed."),
             _gains(result),
         ),
         FigurePart(
             "Along the training",
-            "Means over seeds at steps of the training, with 95 % intervals. A dashed line stands where sequential "
+            (
+                "Means over seeds at steps of the training, with 95 % intervals. "
+                if several
+                else "At steps of the training. "
+            )
+            + "A dashed line stands where sequential "
             "training goes from one stage to the next.",
             _along(result),
         ),
@@ -284,7 +291,9 @@ def _gains(result: StudyResult) -> dict[str, Chart]:
             chart = language_gains(rows, axis=axis, number=number, title=title)
             side = {"low": "Below", "high": "Above"}.get(one.better)
             caption = f"{side} the line is better. " if side else ""
-            caption += "The line through a dot goes from the least to the largest gain of a seed."
+            if any(row["low"] < row["high"] for row in rows):
+                caption += "The line through a dot goes from the least to the largest gain of a seed."
+            caption = caption.strip()
         else:
             dots = [{"lang": row["lang"], "arm": "", "value": row["gain"], "reference": 0.0} for row in rows]
             chart = language_dots(dots, axis=axis, number=number, reference="no difference", title=title)

@@ -197,7 +197,7 @@ def arms_table(result: StudyResult) -> Words:
         note = "" if said == before else said  # the arms of a grid have one note
         before = said
         rows.append((arm.name, note if arm.trained else "; ".join(filter(None, (note, "not trained"))), cells))
-    note = "Tokens are those encoded in training, a mean over seeds; they differ with what the batches hold."
+    note = "Tokens are those encoded in training, a mean where seeds differ; they vary with what the batches hold."
     return Words("Arms", heads, rows, note)
 
 

@@ -140,7 +140,8 @@ def _lead(study: StudyResult) -> str:
 def _evaluation(study: StudyResult, one: Evaluated) -> dict[str, Any]:
     """Return an evaluation's tables, and what it is: a claim of zero-shot that was struck is shown as such."""
     text = (
-        f"{one.collection}: {one.queries:,} queries, {one.documents:,} documents, "
+        f"{one.collection}: {one.queries:,} {'query' if one.queries == 1 else 'queries'}, "
+        f"{one.documents:,} {'document' if one.documents == 1 else 'documents'}, "
         f"{plural(len(one.languages), 'language')}."
     )
     return {
@@ -162,10 +163,11 @@ def _facts(study: StudyResult, command: str | None) -> list[Fact]:
         versions=study.versions,
         metadata=None,
     )
+    over = "queries and seeds" if len(_seeds(study)) > 1 else "queries alone, since there is one seed"
     facts.append(
         Fact(
             "Comparisons",
-            "Effects and intervals are over queries and seeds; p is of a paired randomisation test over queries "
+            f"Effects and intervals are over {over}; p is of a paired randomisation test over queries "
             "(of geometry, a paired t-test over seeds), corrected after Holm over all decisive comparisons. An "
             "arm is called better where p < 0.05 and the interval leaves out 0.",
         )
@@ -209,7 +211,7 @@ def _table(result: StudyResult, evaluation: str, group: str, columns: list[tuple
         for arm, row in zip(arms, rows, strict=True):
             cell = _cell(arm, evaluation, setting, name)
             row.append(replace(cell, best=True) if arm.name == best else cell)
-    note = "Below each value its 95 % interval. Click a column's head to sort."
+    note = "Below each value its 95 % interval, where it has one. Click a column's head to sort."
     if marked:
         note += " A value is marked as best only where decisive tests found its arm better than every other."
     return Table(f"{evaluation}: {group}", heads, rows, caption=group.capitalize(), note=note, sortable=True)
@@ -242,7 +244,9 @@ def language_table(result: StudyResult, evaluation: str) -> Table | None:
         ]
         heads = [Head("language of the query"), *(Head(arm.name) for arm in arms)]
         label = f"{evaluation}: {measure_of(key_of(setting, name)).label} by language"
-        return Table(label, heads, rows, note="Below each value its 95 % interval.", sortable=True)
+        return Table(
+            label, heads, rows, note="Below each value its 95 % interval, where it has one.", sortable=True
+        )
     return None
 
 

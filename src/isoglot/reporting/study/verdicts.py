@@ -31,7 +31,8 @@ KINDS = {True: "good", False: "bad", None: "plain"}
 
 
 def _number(value: float, measure: str, sign: bool = False) -> str:
-    return f"{value:{'+' if sign else ''}.{digits_of(measure)}f}"
+    rounded = round(value, digits_of(measure)) + 0.0  # no minus before a zero
+    return f"{rounded:{'+' if sign and rounded else ''}.{digits_of(measure)}f}"
 
 
 def _measured(one: Comparison) -> str:
@@ -73,8 +74,10 @@ def answer_of(weighed: Sequence[Comparison]) -> list[str]:
     missing = sum(one.expect is not None and one.as_expected is None for one in weighed)
     sentences = []
     if expected and right == len(expected):
-        all_of = f"All {len(expected)} decisive comparisons" if several else "The decisive comparison"
-        sentences.append(f"The hypothesis holds here. {all_of} came out as it says.")
+        made = " that could be made" if missing else ""
+        all_of = f"All {len(expected)} decisive comparisons{made}" if several else f"The decisive comparison{made}"
+        far = ", as far as it could be compared" if missing else ""
+        sentences.append(f"The hypothesis holds here{far}. {all_of} came out as it says.")
     elif right:
         some = f"{right} of {len(expected)} decisive comparisons"
         sentences.append(f"The hypothesis holds in part. {some} came out as it says.")
@@ -82,7 +85,9 @@ def answer_of(weighed: Sequence[Comparison]) -> list[str]:
         none = (
             "None of the decisive comparisons came out" if several else "The decisive comparison did not come out"
         )
-        sentences.append(f"The hypothesis does not hold here. {none} as it says.")
+        against = any(one.verdict != "no difference shown" for one in weighed if one.as_expected is False)
+        said = "does not hold here" if against else "is not shown to hold here"
+        sentences.append(f"The hypothesis {said}. {none} as it says.")
     if missing:
         sentences.append(f"{missing} of the comparisons that it is about could not be made.")
     return sentences + [one.sentence or sentence_of(one) for one in weighed]
@@ -206,6 +211,7 @@ def lead_sentence(result: StudyResult, evaluation: str) -> str | None:
             leads[best[0]] += 1
     if not leads:
         return None
-    told = [f"{name} has the best mean in {count}" for name, count in leads.most_common()]
+    (first, most), *others = leads.most_common()
+    told = [f"{first} has the best mean in {most}", *(f"{name} in {count}" for name, count in others)]
     values_of = "one measure" if columns == 1 else f"{columns} measures"
     return f"Of {values_of} on {evaluation}, {listed(told)}; that alone is no test."

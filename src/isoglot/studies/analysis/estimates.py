@@ -14,8 +14,8 @@ from scipy import stats
 
 from isoglot.evaluation import Result
 from isoglot.evaluation.compare import row_weights
-from isoglot.evaluation.statistics import draw_counts, sign_flip_test
-from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of, column_of, goodness, measure_of
+from isoglot.evaluation.statistics import NORMAL_95, averages_of_others, error_of_average, sign_flip_test
+from isoglot.measures import OF_SEEDS, OTHERS, PER_QUERY_BIAS, SETTINGS, better_of, column_of, goodness, measure_of
 from isoglot.reporting.study.result import Estimates, Figure, Trial, Tuned
 from isoglot.studies.job import TRIAL, Job, Workshop, read_run
 from isoglot.studies.plan import Plan
@@ -35,9 +35,7 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-DRAWS = 1000
 LEVEL = 0.95
-NORMAL_95 = 1.959964  # a normal variable lies within so many standard errors with probability 0.95
 
 
 @dataclass
@@ -120,7 +118,8 @@ class Frame:
     def __init__(self, result: Result) -> None:
         self.per_query = result.per_query
         self.labels, self.ids = np.unique(result.per_query["query_id"], return_inverse=True)
-        self.languages = sorted(set(result.per_query["lang"].tolist()))
+        tags, self.language = np.unique(result.per_query["lang"].astype(str), return_inverse=True)
+        self.languages = [str(tag) for tag in tags]
 
     def has(self, column: str) -> bool:
         """Tell whether there are values per query of a column, of some query."""
@@ -142,7 +141,7 @@ class Frame:
     ) -> list[Figure | None]:
         """Estimate averages over queries and seeds.
 
-        The standard error has two parts: that over queries, from a bootstrap of the values averaged over seeds
+        The standard error has two parts: that over queries, by `error_of_average` of the values averaged over seeds
         (queries are the same for all seeds, so that more seeds do not lessen it), and that of the mean over seeds.
         The interval is the mean ± 1.96 standard errors. Of three seeds the spread is known only roughly.
 
@@ -154,32 +153,35 @@ class Frame:
         Returns:
             A figure for each column; None where it applies to no query.
         """
-        size = len(self.labels)
-        parts, totals, means = [], [], []
+        figures: list[Figure | None] = []
         for column, language in columns:
             weights = self.weights(column, language, macro)
-            values = np.stack([np.nan_to_num(seed[column]) for seed in seeds])
-            means.append(values @ weights)
-            parts.append(np.bincount(self.ids, values.mean(axis=0) * weights, minlength=size))
-            totals.append(np.bincount(self.ids, weights, minlength=size))
-        sums, sizes = np.stack(parts, axis=1), np.stack(totals, axis=1)
-        drawn = []
-        for counts in draw_counts(size, DRAWS, seed=0):
-            drawn_size = counts @ sizes
-            with np.errstate(invalid="ignore", divide="ignore"):
-                drawn.append(counts @ sums / drawn_size)
-        errors = np.nanstd(np.concatenate(drawn), axis=0, ddof=1) if sizes.any() else np.zeros(len(columns))
-        figures: list[Figure | None] = []
-        for at, of_seeds in enumerate(means):
-            if not totals[at].any():
+            if not weights.any():
                 figures.append(None)
                 continue
-            mean = float(of_seeds.mean())
+            of_seeds = np.stack([np.nan_to_num(seed[column]) for seed in seeds]) @ weights
+            mean, told = float(of_seeds.mean()), tuple(float(value) for value in of_seeds)
+            error = self._error(column, weights, seeds, macro)
+            if error is None:
+                figures.append(Figure(mean=mean, seeds=told))
+                continue
             seed_error = float(np.std(of_seeds, ddof=1)) / math.sqrt(len(of_seeds)) if len(of_seeds) > 1 else 0.0
-            spread = NORMAL_95 * math.hypot(float(np.nan_to_num(errors[at])), seed_error)
-            seeds_told = tuple(float(value) for value in of_seeds)
-            figures.append(Figure(mean=mean, low=mean - spread, high=mean + spread, seeds=seeds_told))
+            spread = NORMAL_95 * math.hypot(error, seed_error)
+            figures.append(Figure(mean=mean, low=mean - spread, high=mean + spread, seeds=told))
         return figures
+
+    def _error(
+        self, column: str, weights: FloatArray, seeds: Sequence[dict[str, Any]], macro: bool
+    ) -> float | None:
+        """Return the standard error over queries of the mean over seeds; None of a single query."""
+        kept = weights > 0
+        values = np.nan_to_num(np.stack([seed[column][kept] for seed in seeds])).mean(axis=0)
+        if all(OTHERS + column in seed for seed in seeds):
+            others = np.stack([seed[OTHERS + column][kept] for seed in seeds]).mean(axis=0)
+        else:
+            groups = self.language[kept] if macro else np.zeros(int(kept.sum()), np.int64)
+            others = averages_of_others(values, weights[kept], self.ids[kept], groups)
+        return error_of_average(values, others, weights[kept], self.ids[kept])
 
     def difference(
         self, column: str, language: str | None, first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]]
@@ -199,7 +201,8 @@ class Frame:
         weights = self.weights(column, language)
         if not weights.any():
             return None
-        pairs = [{column: a[column] - b[column]} for a, b in zip(first, second, strict=True)]
+        held = [name for name in (column, OTHERS + column) if all(name in one for one in (*first, *second))]
+        pairs = [{name: a[name] - b[name] for name in held} for a, b in zip(first, second, strict=True)]
         (figure,) = self.estimate([(column, language)], pairs)
         assert figure is not None  # some query has weight
         mean = np.nan_to_num(np.stack([pair[column] for pair in pairs])).mean(axis=0)
