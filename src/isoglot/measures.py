@@ -63,7 +63,8 @@ class Measure:
             shares), a percentage or a plain number.
         note: what it says, in one clause.
         per_query: whether it is a mean over queries, and so can be tested by queries.
-        negative: whether it may be below 0.
+        least: the smallest value there can be.
+        most: the greatest; None where that depends on the collection.
     """
 
     key: str
@@ -72,7 +73,8 @@ class Measure:
     form: Form = "score"
     note: str = ""
     per_query: bool = True
-    negative: bool = False
+    least: float = 0.0
+    most: float | None = 1.0
 
 
 BIAS = (
@@ -82,8 +84,17 @@ BIAS = (
         "low",
         "rank",
         "places between the best- and the worst-placed language of the answer; with n languages n − 1 at best",
+        most=None,
     ),
-    Measure("max_rank", "max rank", "low", "rank", "place of the answer in its worst-placed language"),
+    Measure(
+        "max_rank",
+        "max rank",
+        "low",
+        "rank",
+        "place of the answer in its worst-placed language",
+        least=1,
+        most=None,
+    ),
     Measure(
         "max_rank_log", "max rank, log-normalised", "low", "score", "0: first place, 1: last place of the pool"
     ),
@@ -103,7 +114,7 @@ BIAS = (
         "zero",
         "points",
         "beyond the language's share of the pool; 0 is no preference",
-        negative=True,
+        least=-1,
     ),
     Measure(
         "peer@10",
@@ -117,7 +128,7 @@ BIAS = (
         "rank_correlation",
         "rank correlation",
         note="of the rankings of one question in two languages",
-        negative=True,
+        least=-1,
     ),
     Measure(
         "recall_gap@10",
@@ -138,8 +149,8 @@ BIAS = (
 )
 
 GEOMETRY = (
-    Measure("alignment", "alignment", "low", "number", "mean squared distance between language versions"),
-    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere", negative=True),
+    Measure("alignment", "alignment", "low", "number", "mean squared distance between language versions", most=4),
+    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere", least=-8, most=0),
     Measure(
         "parallel_accuracy",
         "parallel accuracy",

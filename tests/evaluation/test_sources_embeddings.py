@@ -99,7 +99,7 @@ def test_ids_that_are_missing_unknown_or_repeated(files):
         np.save(files[1], rows)
         assert message in refused(files)
     ids.write_bytes(b"d\xff\n")
-    assert "d.ids is not valid UTF-8" in refused(files)
+    assert "d.ids: invalid UTF-8" in refused(files)
 
 
 def test_queries_need_their_language_where_they_have_versions(tmp_path, files):

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import vl_convert
 from reporting_helpers import ATTACK, make_result
 
 from isoglot.errors import InputError
@@ -12,6 +13,7 @@ from isoglot.reporting.figures import (
     distance_histogram,
     interval_dots,
     language_dots,
+    pair_count_heatmap,
     pair_heatmap,
     share_heatmap,
     space_scatter,
@@ -119,6 +121,13 @@ def test_many_points_are_thinned_but_every_language_keeps_its_tag():
     spec = space_scatter(np.random.default_rng(0).normal(size=(4001, 2)), languages).to_dict()
     assert sorted(len(layer["data"]["values"]) for layer in spec["layer"]) == [2, 1500]
     assert json.dumps(spec)
+
+
+def test_counts_of_training_pairs_are_written_exactly():
+    pairs = {"de": {"de": 112, "en": 23_105}, "en": {"de": 1_234_567, "en": 7}}
+    svg = vl_convert.vegalite_to_svg(pair_count_heatmap(pairs).to_dict())
+    for written in (">112<", ">23,105<", ">1,234,567<", ">7<"):
+        assert written in svg
 
 
 def test_differences_are_of_the_pairs_that_both_have_on_a_scale_around_0():

@@ -179,6 +179,7 @@ def evaluate(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
+    from isoglot.collections.links import link_sentences
     from isoglot.evaluation import measure
     from isoglot.evaluation.losers import who_loses
     from isoglot.evaluation.measures import parse_measure
@@ -239,6 +240,8 @@ def evaluate(
             rows = count_rows(model.removeprefix("embeddings:").partition(",")[0])
             if rows > collection.queries.num_rows:
                 collection = _with_all_queries(collection, data, split, lang, lenient)
+    for sentence in link_sentences(collection):
+        typer.echo(f"note: {sentence}", err=True)
     shown = html_file is not None or figures is not None
     result = measure(
         model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import refuse_bytes
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
+from isoglot.files import read_text
 
 __all__ = ["count_rows", "read_embeddings"]
 
@@ -139,14 +138,7 @@ def _read_ids(path: Path, kind: Kind, rows: int) -> pa.Array | None:
     ids = plain if plain.is_file() else plain.with_suffix(".ids.gz")
     if not ids.is_file():
         return None
-    try:
-        content = ids.read_bytes()
-        content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-        lines = content.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{ids} is not valid UTF-8 (byte {error.start})") from None
-    except (OSError, EOFError, zlib.error):
-        raise InputError(f"{ids} cannot be read, or is a damaged gzip file") from None
+    lines = read_text(ids).split("\n")
     lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
     head = len(lines) == rows + 1 and lines[0].partition("\t")[0].lower() in ID_NAMES
     for number, line in enumerate(lines[head:], 1 + head):

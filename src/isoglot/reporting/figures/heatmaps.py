@@ -17,6 +17,7 @@ POOL = "pool"
 
 MOST_LABELLED = 12
 """Languages up to which values are written into the cells."""
+DIGIT = 6  # pixels of a digit in a cell
 
 BLACK_OR_WHITE = "luminance(scale('color', datum.value)) > 0.3 ? '#111' : '#fff'"
 
@@ -234,15 +235,18 @@ def pair_count_heatmap(pairs: Mapping[str, Mapping[str, int]], *, title: str | N
         for answered, count in row.items()
     ]
     largest = max((count for row in pairs.values() for count in row.values()), default=1)
-    return _matrix(
+    chart = _matrix(
         values,
         rows,
         columns,
         alt.Scale(scheme=MATRIX_SCHEME, type="log", domain=[1, max(largest, 2)]),
-        ".2~s",
+        ",",
         "training pairs",
         [alt.Tooltip("value:Q", title="training pairs", format=",")],
-    ).properties(title=title or "Training pairs of every language pair")
+    )
+    if max(len(rows), len(columns)) <= MOST_LABELLED:
+        chart = chart.properties(width=alt.Step(max(_cell_size(len(columns)), DIGIT * len(f"{largest:,}"))))
+    return chart.properties(title=title or "Training pairs of every language pair")
 
 
 def length_heatmap(edges: Sequence[int], counts: Mapping[str, Sequence[int]], *, title: str = "") -> Any:
