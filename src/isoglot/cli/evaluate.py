@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +101,8 @@ def _next(model: str, data: str, result: Result, page: Path | None) -> list[str]
             f"--encoder {encoder} --strategy hybrid --out DIR"
         )
     if page is None:
-        told.append(f"Figures and the worst questions: isoglot evaluate {model} {data} --html report.html")
+        command = own_command() or shlex.join(["isoglot", "evaluate", model, data])
+        told.append(f"Figures and the worst questions: {command} --html report.html")
     return told
 
 

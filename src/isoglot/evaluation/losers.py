@@ -82,8 +82,8 @@ def who_loses(result: Result) -> list[str]:
     if distance is not None:
         preferred = ""
         if own is not None and abs(own) >= 0.01:
-            more = "more" if own > 0 else "less"
-            preferred = f"; the top 10 are {percent(abs(own))} {more} of the question's own language than the pool"
+            points = format_value(own, "points")
+            preferred = f"; the question's own language has {points} percentage points in the top 10 over the pool"
         told.append(
             f"The worst-placed language of an answer stands {format_value(distance, 'rank')} places after the best "
             f"of {count((result.multilingual or {}).get('documents', 0))} (lower is better){preferred}."
