@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +107,45 @@ def _(folder: Path, empty: Path) -> None:
     assert main(["train", *one, *small, "--out", str(empty / "one")]) == 2
     hub = ("--data", str(folder / "hub"), "--strategy", "monolingual")
     assert main(["train", *hub, *small, "--out", str(empty / "hub")]) == 2
+
+
+@case("01-self-retrieval")
+def _(folder: Path, empty: Path) -> None:
+    written, options = empty / "r.json", ["--lang", "en", "--measures", "RR,nDCG@10", "--bootstrap", "0"]
+    assert main(["evaluate", "bm25", str(folder / "arg"), "--json", str(written), *options]) == 0
+    found = json.loads(written.read_text())["multilingual"]
+    assert (round(found["nDCG@10"], 4), round(found["RR"], 4)) == (0.2229, 0.1767)
+    assert (
+        main(["evaluate", "bm25", str(folder / "arg"), "--json", str(written), "--keep-identical-ids", *options])
+        == 0
+    )
+    found = json.loads(written.read_text())["multilingual"]
+    assert (round(found["nDCG@10"], 4), round(found["RR"], 4)) == (0.1841, 0.1259)
+
+
+@case("02-run-abort")
+def _(folder: Path, empty: Path) -> None:
+    command = [sys.executable, "-m", "isoglot", "-q", "evaluate", f"run:{folder / 'bad.run'}", str(folder / "c")]
+    done = subprocess.run(
+        [*command, "--bootstrap", "0"], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+@case("13-binary-embeddings")
+def _(folder: Path, empty: Path) -> None:
+    for names, status in (("q.npy,{0}/d.npy", 2), ("q-signs.npy,{0}/d-signs.npy", 0)):
+        source = f"embeddings:{folder}/{names.format(folder)}"
+        assert main(["evaluate", source, str(folder / "c"), "--bootstrap", "0", "--measures", "AP"]) == status
+
+
+@case("15-run-tag")
+def _(folder: Path, empty: Path) -> None:
+    written, source = empty / "r.json", f"run:{folder / 'tag.run'}"
+    options = ["--lang", "en", "--bootstrap", "0", "--json", str(written)]
+    assert main(["evaluate", source, str(folder / "c"), *options]) == 0
+    assert json.loads(written.read_text())["multilingual"]["AP"] == 0.5
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))

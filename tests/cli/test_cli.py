@@ -49,8 +49,15 @@ def test_train_then_evaluate(data, tmp_path, capsys):
     found = json.loads(result.read_text())
     assert list(found) == [
         *("collection", "model", "languages", "monolingual", "cross_lingual", "multilingual", "bias"),
-        *("macro", "geometry", "intervals", "pairs", "seconds", "versions"),
+        *("macro", "geometry", "intervals", "pairs", "seconds", "versions", "made"),
     ]
+    made = found["made"]
+    assert made["dtype"] == "float32"
+    assert made["date"].endswith("+00:00")
+    assert len(made["collection_hash"]) == 32
+    assert "Questions in" in shown
+    assert "questions by language, worst first" in shown
+    assert "--html report.html" in shown
     assert found["monolingual"]["pairs"] == 3
     assert found["cross_lingual"]["pairs"] == 6
     for key in ("rank_distance", "max_rank", "complete@10", "own_language_share@10"):

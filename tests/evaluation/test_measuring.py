@@ -42,7 +42,8 @@ def embeddings():
 
 def same(one: Result, other: Result) -> None:
     """Equal but for time."""
-    assert {**one.to_dict(), "seconds": None} == {**other.to_dict(), "seconds": None}
+    changing = {"seconds": None, "made": None}
+    assert {**one.to_dict(), **changing} == {**other.to_dict(), **changing}
 
 
 def test_every_source_is_measured_as_by_its_own_function(model, embeddings, tmp_path, monkeypatch):

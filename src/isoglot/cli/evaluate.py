@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from isoglot.amounts import read_size
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.state import console, own_command, state
-from isoglot.cli.tables import benchmark_table, result_table
+from isoglot.cli.tables import benchmark_table, losers_table, result_table
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,23 @@ def _show(result: Result, collection: Collection, page: Path | None, figures: Pa
         write_report([shown], page, command=own_command(), metadata=collection.metadata)
     if figures is not None:
         write_figures(shown, figures)
+
+
+def _next(model: str, data: str, result: Result, page: Path | None) -> list[str]:
+    """Say what to try next, with the command."""
+    mono, cross = ((part or {}).get("AP") for part in (result.monolingual, result.cross_lingual))
+    told = []
+    if mono is not None and cross is not None and cross < mono:
+        given = model.partition(":")[0] in ("run", "embeddings", "bm25")
+        encoder = "intfloat/multilingual-e5-small" if given else model
+        told.append(
+            "To close the gap between languages, train on hybrid batches: isoglot train --data TRAINING_DATA "
+            f"--encoder {encoder} --strategy hybrid --out DIR"
+        )
+    if page is None:
+        command = own_command() or shlex.join(["isoglot", "evaluate", model, data])
+        told.append(f"Figures and the worst questions: {command} --html report.html")
+    return told
 
 
 def evaluate(
@@ -165,6 +183,7 @@ def evaluate(
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
     from isoglot.collections.links import link_sentences
     from isoglot.evaluation import measure
+    from isoglot.evaluation.losers import who_loses
     from isoglot.evaluation.measures import parse_measure
     from isoglot.evaluation.sources.embeddings import count_rows
 
@@ -233,4 +252,11 @@ def evaluate(
         result.save(json_file)
     if shown:
         _show(result, collection, html_file, figures)
-    return console().print(result_table(result))
+    shell = console()
+    shell.print(result_table(result))
+    losers = losers_table(result)
+    if losers is not None:
+        shell.print(losers)
+    if not state.quiet:
+        for sentence in (*who_loses(result), *_next(model, data, result, html_file)):
+            shell.print(sentence, highlight=False, markup=False, soft_wrap=True)

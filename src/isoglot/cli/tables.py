@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from isoglot.measures import SETTINGS, digits_of, measure_of, setting_name
+from isoglot.measures import SETTINGS, digits_of, format_value, measure_of, setting_name
 
 if TYPE_CHECKING:
     from isoglot.evaluation import Compared, Result
     from isoglot.evaluation.mteb import BenchmarkResult
     from isoglot.reporting.study import StudyResult
 
-__all__ = ["benchmark_table", "comparison_table", "estimates_table", "result_table"]
+__all__ = ["benchmark_table", "comparison_table", "estimates_table", "losers_table", "result_table"]
 
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
 
@@ -82,7 +82,8 @@ def result_table(result: Result) -> Table:
         table.add_row(measure, *(_cell(result, setting, measure) for setting in SETTINGS))
     table.add_section()
     for measure in BIAS:
-        table.add_row(measure, "", "", _cell(result, "bias", measure))
+        lower = " (lower is better)" if measure_of(measure).better == "low" else ""
+        table.add_row(measure + lower, "", "", _cell(result, "bias", measure))
     if result.macro:
         table.add_section()
         for setting, names in (("multilingual", measures), ("bias", BIAS)):
@@ -91,6 +92,23 @@ def result_table(result: Result) -> Table:
                 if own.partition(" ")[0] != _cell(result, setting, measure).partition(" ")[0]:
                     table.add_row(f"{measure}, macro", "", "", own)
                     table.caption = "macro: the mean of each query language, then the mean of these"
+    return table
+
+
+def losers_table(result: Result) -> Table | None:
+    """Return one row a language of questions, worst first; None of a collection in one language."""
+    from isoglot.evaluation.losers import language_rows, shown_measure
+
+    rows, measure = language_rows(result), shown_measure(result)
+    if len(rows) < 2:
+        return None
+    table = Table(title="questions by language, worst first", title_justify="left")
+    table.add_column("questions in")
+    for head in (f"{measure} in the pool", "in own language", "in each other", "rank distance\n(lower is better)"):
+        table.add_column(head, justify="right")
+    for row in rows:
+        values = (format_value(value) for value in (row.pool, row.own, row.others))
+        table.add_row(row.language, *values, format_value(row.rank_distance, "rank"))
     return table
 
 

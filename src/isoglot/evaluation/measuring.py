@@ -24,6 +24,7 @@ from isoglot.evaluation.embed import (
 )
 from isoglot.evaluation.geometry import measure_geometry
 from isoglot.evaluation.judgments import judgments_of, tell_identical
+from isoglot.evaluation.made import model_settings
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
@@ -85,6 +86,7 @@ def _result(
     trec_run: str | Path | None = None,
     trec_depth: int = DEPTH,
     keep_embeddings: bool = False,
+    made: dict[str, Any] | None = None,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Measure embeddings of unit length, of query rows (q,) and of all documents; keywords are those of `evaluate`.
@@ -118,7 +120,7 @@ def _result(
         ids = np.unique(judged.query_ids, return_inverse=True)[1]
         space = measure_geometry(queries, ids, collection.query_language[rows].astype(np.int64))
         clock.lap("geometry")
-    result = result_of_ranks(ranks, collection, name=name, geometry=space, clock=clock, **measuring)
+    result = result_of_ranks(ranks, collection, name=name, geometry=space, made=made, clock=clock, **measuring)
     result.embeddings = (queries, documents) if keep_embeddings else None
     return result
 
@@ -206,7 +208,8 @@ def evaluate(
     rows, queries, documents = embed_collection(model, collection, **encoding)
     clock.lap("encode")
     name = name or model_name(model)
-    return _result(rows, queries, documents, collection, clock, name=name, device=device, **measured)
+    made = model_settings(model, encoding, device)
+    return _result(rows, queries, documents, collection, clock, name=name, device=device, made=made, **measured)
 
 
 @overload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isoglot.errors import InputError
+from isoglot.evaluation.plots import Plots
 from isoglot.files import new_file, read_result_file, write_result_file
+from isoglot.measures import SETTINGS, format_value, measure_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +30,9 @@ def sidecar_of(path: str | Path) -> Path:
     return path.with_name(path.name.removesuffix(".json") + ".queries.parquet")
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
-    """What one evaluation found. The attributes up to `versions` are the keys of the result file.
+    """What one evaluation found. The attributes up to `versions`, and `made`, are the keys of the result file.
 
     Attributes:
         collection: name of the collection.
@@ -52,6 +55,10 @@ class Result:
         pairs: one row per language pair: query_lang, doc_lang, queries and every measure.
         seconds: what took how long.
         versions: of isoglot, Python and the libraries.
+        made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
+            documents and are not ranked against themselves); of models also `query_prompt`, `document_prompt`,
+            `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`. None in a file written before there was
+            such a key.
         per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
             and bias value per query; NaN where a value does not apply. Not in the result file; `save` puts
             it next to it.
@@ -72,6 +79,7 @@ class Result:
     pairs: list[Values]
     seconds: dict[str, float]
     versions: dict[str, str]
+    made: Values | None = field(default=None, kw_only=True)
     per_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     embeddings: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
 
@@ -116,7 +124,7 @@ class Result:
             InputError: the file is missing or not a result file.
         """
         content = read_result_file(
-            path, cls._keys(), "a result file", "; write one with --json", optional=("macro",)
+            path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made")
         )
         result = cls(**content)
         if sidecar_of(path).is_file():
@@ -141,6 +149,31 @@ class Result:
 
         write_report([self], path, command=command)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return `pairs` as a pandas data frame: one row a language pair."""
-        return pa.Table.from_pylist(self.pairs).to_pandas(use_threads=False)
+    def to_frame(self, *, per_query: bool = False) -> pd.DataFrame:
+        """Return a pandas data frame: `pairs`, one row a language pair; or `per_query`, one row a query."""
+        table = pa.table(self.per_query) if per_query else pa.Table.from_pylist(self.pairs)
+        return table.to_pandas(use_threads=False)
+
+    @property
+    def plot(self) -> Plots:
+        """The figures of the report, one by one: `result.plot.pairs()`."""
+        return Plots(self)
+
+    def _main(self) -> list[tuple[str, str]]:
+        """Return the main figures by name, as they are written."""
+        keys = (*(f"{setting}.AP" for setting in SETTINGS), "rank_distance", "own_language_share@10")
+        found = []
+        for key in keys:
+            setting, _, name = key.rpartition(".")
+            value = (getattr(self, setting or "bias") or {}).get(name)
+            if value is not None:
+                found.append((measure_of(key).label, format_value(value, measure_of(key).form)))
+        return found
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name} {value}" for name, value in self._main())
+        return f"<Result of {self.model} on {self.collection} ({len(self.languages)} languages): {figures}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._main())
+        return f"<table><caption>{escape(self.model)} on {escape(self.collection)}</caption>{rows}</table>"

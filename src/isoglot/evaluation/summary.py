@@ -11,6 +11,7 @@ import numpy as np
 from isoglot.collections.collection import Collection
 from isoglot.evaluation.bias import measure_bias
 from isoglot.evaluation.judgments import Ranks
+from isoglot.evaluation.made import made_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
@@ -107,6 +108,7 @@ def result_of_ranks(
     seed: int = 0,
     name: str = "ranks",
     geometry: dict[str, float | None] | None = None,
+    made: dict[str, Any] | None = None,
     clock: Clock | None = None,
 ) -> Result:
     """Compute all measures, their intervals and the values per query from ranks.
@@ -119,6 +121,7 @@ def result_of_ranks(
         seed: of the bootstrap.
         name: what the result calls the system.
         geometry: of its embeddings, where there are any.
+        made: what is known of how a model encodes, for `Result.made`.
         clock: of the evaluation so far; goes on.
 
     Returns:
@@ -179,5 +182,6 @@ def result_of_ranks(
         pairs=pair_table(cells, collection.languages),
         seconds=clock.seconds,
         versions=versions(),
+        made=made_of(collection, ranks.judgments, made),
         per_query=per_query,
     )

@@ -12,7 +12,7 @@ from isoglot.reporting.charts import comparison_charts, highest_values
 from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
-from isoglot.reporting.page import figure, making, render_page, write_page
+from isoglot.reporting.page import Fact, figure, making, render_page, write_page
 from isoglot.reporting.result_like import ComparedLike, ResultLike
 from isoglot.reporting.words import listed, plural
 
@@ -62,7 +62,7 @@ def write_report(
             versions=arm.result.versions,
             metadata=metadata,
         )
-        models.append({**model_part(name, arm, tops), "facts": facts})
+        models.append({**model_part(name, arm, tops), "facts": [*facts, *_settings(arm.result)]})
     together = comparison_charts(arms) if len(arms) > 1 and len(collections) == 1 else {}
     context = {
         "title": f"isoglot: {headline}",
@@ -80,6 +80,13 @@ def write_report(
         ],
     }
     return write_page(path, render_page("report.html", context))
+
+
+def _settings(result: ResultLike) -> list[Fact]:
+    """Return what the result says of how it was made."""
+    made = getattr(result, "made", None) or {}
+    told = ", ".join(f"{key.replace('_', ' ')} {value!r}" for key, value in made.items() if value not in (None, ""))
+    return [Fact("Settings", told)] if told else []
 
 
 def _lead(result: ResultLike) -> str:
