@@ -207,8 +207,9 @@ def read_result_file(
     Raises:
         InputError: the file is missing, not JSON, or lacks a key.
     """
+    text = read_text(Path(path))
     try:
-        content = json.loads(read_text(Path(path)))
+        content = json.loads(text)
     except ValueError:
         raise InputError(f"{path} is not {kind}: it is not JSON{remedy}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in {*content, *optional}]

@@ -268,7 +268,7 @@ def test_what_compare_refuses(results, tmp_path, capsys, model):
         (results[0],): "needs two results",
         (results[0], results[0]): "is named twice",
         (results[0], lone): "lone.json has no values per query beside it: keep lone.queries.parquet there",
-        (results[0], tmp_path / "gone.json"): "cannot read the result",
+        (results[0], tmp_path / "gone.json"): "cannot read",
         (results[0], tmp_path / "note.json"): "is not a result file",
         (results[0], tmp_path / "larger.json"): "were evaluated on different collections",
         (results[0], tmp_path / "other.json"): "were evaluated on different collections",

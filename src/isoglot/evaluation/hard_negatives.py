@@ -15,7 +15,7 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.texts import known_texts, number_texts
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import Encoding, embed_collection, scoring_device
-from isoglot.evaluation.judgments import Judgments, judgments_of, tell_identical
+from isoglot.evaluation.judgments import Judgments, judgments_of
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, block_rows, exact_products
 from isoglot.evaluation.renamed import renamed
 
@@ -107,7 +107,6 @@ def mine_hard_negatives(
     collection: Collection,
     *,
     memory: int = DEFAULT_MEMORY,
-    ignore_identical_ids: bool = True,
     **options: Unpack[ModelMining],
 ) -> HardNegatives:
     """Mine hard negatives with a model: the one in training, or a better one.
@@ -124,8 +123,6 @@ def mine_hard_negatives(
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document get no hard negatives.
         memory: bytes that a block of scores may take.
-        ignore_identical_ids: whether a query that is itself a document is no hard negative of itself, as for
-            `judgments_of`.
         **options: `negatives` (5), `where` (`language`), `margin` (0.05), `depth` (100) and `range_min` (0), as for
             `Mining`; and how texts are encoded, as for `embed_collection`: `batch_size`, `query_prompt`, `device`
             (where scores are computed as well), `cache`, ...
@@ -157,8 +154,7 @@ def mine_hard_negatives(
     Mining(**mining)  # to refuse it before encoding, which may take long
     rows, queries, documents = embed_collection(model, collection, **encoding)
     device = scoring_device(model, encoding.get("device"))
-    judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
-    tell_identical(judged, collection.name)
+    judged = judgments_of(collection, rows)
     return mine_embeddings(queries, documents, judged, collection, device=device, memory=memory, **mining)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isoglot.errors import InputError
-
-if TYPE_CHECKING:
-    from isoglot.evaluation.result import Result
 
 __all__ = ["Plots"]
 
@@ -18,10 +15,10 @@ class Plots:
     Every method raises `InputError` where the result has nothing to draw.
 
     Args:
-        result: what is drawn.
+        result: a `Result`, which is drawn.
     """
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Any) -> None:
         self.result = result
 
     def _chart(self, name: str) -> Any:
