@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from isoglot.files import (
     new_file,
     new_folder,
     read_result_file,
+    read_text,
     require,
     write_result_file,
 )
@@ -98,3 +100,19 @@ def test_what_is_missing_is_told_with_what_installs_it() -> None:
     with pytest.raises(InputError, match=r"reading benchmarks needs nowhere_found: pip install 'isoglot\[mteb\]'"):
         require("nowhere_found.inside", "mteb", "reading benchmarks")
     assert require("json", "mteb", "reading benchmarks") is json
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_text_is_read_packed_or_not_and_without_its_mark(tmp_path: Path, pack):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(pack("\ufeffé: 1\n".encode()))
+    assert read_text(path) == "é: 1\n"
+    path.write_bytes(pack(b"\xe9"))
+    with pytest.raises(InputError, match="invalid UTF-8 at byte 1"):
+        read_text(path)
+
+
+def test_a_damaged_archive_is_said(tmp_path: Path):
+    (tmp_path / "x").write_bytes(gzip.compress(b"abc")[:-3])
+    with pytest.raises(InputError, match=r"x is damaged: .*get it again"):
+        read_text(tmp_path / "x")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import platform
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -27,7 +29,9 @@ __all__ = [
     "held_alone",
     "new_file",
     "new_folder",
+    "opened",
     "read_result_file",
+    "read_text",
     "refuse_taken",
     "require",
     "versions",
@@ -115,6 +119,42 @@ def held_alone(path: str | Path, told: str) -> Iterator[None]:
 
 
 @contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, unpacking it if it is gzipped, whatever its name.
+
+    Raises:
+        InputError: it cannot be read, or what is packed in it is damaged: also while it is read in the block.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if packed:
+                with gzip.open(file, "rb") as unpacked:
+                    yield unpacked  # type: ignore[misc]
+            else:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is damaged: {error}; get it again") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Return what a text file holds, without a byte order mark; it may be gzipped.
+
+    Raises:
+        InputError: it cannot be read, is damaged, or is not UTF-8.
+    """
+    with opened(path) as file:
+        raw = file.read()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
+
+
+@contextmanager
 def new_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Yield a file that becomes `path` when the block ends well: what is read is whole, be it old or new.
 
@@ -168,9 +208,7 @@ def read_result_file(
         InputError: the file is missing, not JSON, or lacks a key.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the result {path}: {error.strerror}") from None
+        content = json.loads(read_text(Path(path)))
     except ValueError:
         raise InputError(f"{path} is not {kind}: it is not JSON{remedy}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in {*content, *optional}]

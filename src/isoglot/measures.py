@@ -31,6 +31,7 @@ __all__ = [
     "percent",
     "setting_name",
     "signed_value",
+    "verdict_of",
 ]
 
 Better = Literal["high", "low", "zero"]
@@ -42,6 +43,9 @@ SETTINGS = {
     "multilingual": "one pool of all languages",
 }
 """Setting -> what it is, in plain words."""
+
+LEVEL = 0.05
+"""Of tests: a corrected p-value below it shows a difference."""
 
 SPACE = " "  # no-break space between a number and its unit
 MINUS = "−"
@@ -59,7 +63,8 @@ class Measure:
             shares), a percentage or a plain number.
         note: what it says, in one clause.
         per_query: whether it is a mean over queries, and so can be tested by queries.
-        negative: whether it may be below 0.
+        least: the smallest value there can be.
+        most: the greatest; None where that depends on the collection.
     """
 
     key: str
@@ -68,7 +73,8 @@ class Measure:
     form: Form = "score"
     note: str = ""
     per_query: bool = True
-    negative: bool = False
+    least: float = 0.0
+    most: float | None = 1.0
 
 
 BIAS = (
@@ -78,8 +84,17 @@ BIAS = (
         "low",
         "rank",
         "places between the best- and the worst-placed language of the answer; with n languages n − 1 at best",
+        most=None,
     ),
-    Measure("max_rank", "max rank", "low", "rank", "place of the answer in its worst-placed language"),
+    Measure(
+        "max_rank",
+        "max rank",
+        "low",
+        "rank",
+        "place of the answer in its worst-placed language",
+        least=1,
+        most=None,
+    ),
     Measure(
         "max_rank_log", "max rank, log-normalised", "low", "score", "0: first place, 1: last place of the pool"
     ),
@@ -99,15 +114,21 @@ BIAS = (
         "zero",
         "points",
         "beyond the language's share of the pool; 0 is no preference",
-        negative=True,
+        least=-1,
     ),
-    Measure("peer@10", "PEER@10", "high", "score", "probability of equal expected rank of all languages"),
+    Measure(
+        "peer@10",
+        "PEER@10",
+        "high",
+        "score",
+        "probability of equal expected rank of all languages; 0 where none is in the top 10",
+    ),
     Measure("peer@100", "PEER@100", "high", "score", "the same, over the top 100"),
     Measure(
         "rank_correlation",
         "rank correlation",
         note="of the rankings of one question in two languages",
-        negative=True,
+        least=-1,
     ),
     Measure(
         "recall_gap@10",
@@ -128,8 +149,8 @@ BIAS = (
 )
 
 GEOMETRY = (
-    Measure("alignment", "alignment", "low", "number", "mean squared distance between language versions"),
-    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere", negative=True),
+    Measure("alignment", "alignment", "low", "number", "mean squared distance between language versions", most=4),
+    Measure("uniformity", "uniformity", "low", "number", "how evenly questions fill the sphere", least=-8, most=0),
     Measure(
         "parallel_accuracy",
         "parallel accuracy",
@@ -199,6 +220,25 @@ def better_of(setting: str, measure: str) -> Better | None:
 def goodness(value: float, better: Better | None) -> float:
     """Return a number that is the higher the better a value is."""
     return {"low": -value, "zero": -abs(value)}.get(better or "high", value)
+
+
+def verdict_of(measure: str, first: float, second: float, p: float) -> Literal["better", "worse", "not shown"]:
+    """Say what a paired test shows of a second system beside the first.
+
+    Args:
+        measure: its name, alone or with its setting.
+        first: average of the first system.
+        second: average of the second.
+        p: p-value of the difference, corrected for the number of tests.
+
+    Returns:
+        `not shown` where p is not below 0.05, and for a measure of which 0 is best where the systems lie on
+        different sides of it: the test is of their difference, not of their distance from 0.
+    """
+    better = _KNOWN[measure].better if measure in _KNOWN else "high"
+    if p >= LEVEL or (better == "zero" and first * second < 0):
+        return "not shown"
+    return "better" if goodness(second, better) > goodness(first, better) else "worse"
 
 
 def column_of(setting: str, measure: str) -> str:

@@ -111,7 +111,7 @@ def test_a_query_is_dealt_within_one_of_its_share_after_any_number_of_passes(col
 def test_no_query_or_document_is_due_more_than_once_a_batch(collection, rule, batch_size):
     draws = next(iter(BatchSampler(collection, rule(), batch_size)._pairs.values()))
     assert isinstance(draws, RowDraws)
-    conflicts = Conflicts.of(collection.relevance)
+    conflicts = Conflicts.of(collection)
     claims = conflicts.of_rows(draws.ids)
     load = np.bincount(claims.values, np.repeat(draws.rates, np.diff(claims.offsets)))
     assert load.max() <= draws.batches * (1 + 1e-6)

@@ -269,6 +269,8 @@ def test_help_names_the_catalogue_wherever_a_collection_is_asked_for(capsys):
         "import isoglot",
         "from isoglot.cli import main; main(['--help'])",
         "from isoglot.cli import main; main(['evaluate', '--help'])",
+        "from isoglot.cli import main; main(['study', 'list'])",
+        "from isoglot.cli import main; main(['study', 'show', 'ratio'])",
     ],
 )
 def test_help_and_import_are_quick(code):

@@ -204,10 +204,16 @@ def test_compare(results, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "cross-lingual AP" in shown
     assert "rank_distance" in shown
-    assert page.stat().st_size > 1000
+    said = page.read_text()
+    assert "What the paired tests show" in said
+    assert "may be chance" not in said
+    assert "minus that of bm25, by language pair" in said
     found = json.loads(to.read_text())
     assert found["first"] == "bm25"
     tests = found["comparisons"]
+    for one in tests:  # the page says what the command says
+        assert (one["verdict"] == "not shown") or one["p_holm"] < 0.05
+        assert f"{one['p_holm']:.4f}" in said
     assert found["tests"] == len(tests)
     assert {(one["model"], one["language"]) for one in tests} == {
         (model, tag) for model in {one["model"] for one in tests} for tag in (None, *TAGS)
@@ -272,3 +278,19 @@ def test_what_compare_refuses(results, tmp_path, capsys, model):
     }
     for arguments, message in cases.items():
         assert message in complaint(capsys, "compare", *arguments), arguments
+
+
+def test_embeddings_of_all_queries_of_a_folder_of_which_a_split_judges_some(tmp_path):
+    texts = [f'{{"_id": "{kind}{at}", "lang": "en", "text": "{kind} {at}"}}' for kind in "dq" for at in range(6)]
+    (tmp_path / "c" / "qrels").mkdir(parents=True)
+    for name, part in (("corpus", texts[:6]), ("queries", texts[6:])):
+        (tmp_path / "c" / f"{name}.jsonl").write_text("\n".join(part) + "\n")
+    for split, rows in (("train", range(4)), ("test", range(4, 6))):
+        lines = ["query-id\tcorpus-id\tscore", *(f"q{at}\td{at}\t1" for at in rows)]
+        (tmp_path / "c" / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    np.save(tmp_path / "d.npy", np.eye(6))
+    for rows in (np.eye(6), np.eye(6)[4:]):
+        np.save(tmp_path / "q.npy", rows)
+        found = evaluate(tmp_path / "r.json", f"embeddings:{tmp_path}/q.npy,{tmp_path}/d.npy", tmp_path / "c")
+        assert found["multilingual"]["queries"] == 2
+        assert found["multilingual"]["AP"] == 1

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.collections import Collection, collection_from_rows
+from isoglot.collections import Collection, collection_from_rows, join_collections
+from isoglot.collections.links import link_sentences
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag, language_name
 
@@ -35,6 +36,44 @@ def rows(draw):
         st.integers(-1, 3),
     )
     return documents, queries, draw(st.lists(judged, unique_by=lambda row: row[:2], max_size=25))
+
+
+@given(rows())
+@settings(max_examples=60, deadline=None)
+def test_ids_that_link_languages_are_counted(given_rows):
+    documents, queries, qrels = given_rows
+    spoken: dict[str, set[str]] = {}
+    for query, tag, _ in queries:
+        spoken.setdefault(query, set()).add(tag)
+    tags = {document[0]: document[1] for document in documents}
+    for query, document, score in qrels:
+        if score > 0:
+            spoken[query].add(tags[document])
+    judged = {query for query, _, score in qrels if score > 0}
+    collection = collection_from_rows(documents, queries, qrels)
+    assert collection.linked_ids() == (sum(len(spoken[query]) > 1 for query in judged), len(judged))
+    mono = int(collection.pair_counts.trace())
+    assert (collection.linked_ids()[0] > 0) or int(collection.pair_counts.sum()) == mono
+
+
+def test_ids_that_do_not_link_languages_are_told_of():
+    def of(ids: int, linked: int, *, tags=("en", "de")) -> Collection:
+        names = {tag: [f"q{n}" if n < linked else f"{tag}{n}" for n in range(ids)] for tag in tags}
+        return collection_from_rows(
+            [(f"{tag}/{n}", tag, "", f"page {n}") for tag in tags for n in range(ids)],
+            [(name, tag, f"question {name}") for tag in tags for name in names[tag]],
+            [(name, f"{tag}/{n}", 1) for tag in tags for n, name in enumerate(names[tag])],
+            name="mine",
+        )
+
+    (sentence,) = link_sentences(of(4, 0))
+    assert sentence.startswith("mine: no query id has texts in two languages: nothing cross-lingual can be")
+    assert '{"_id": "q1", "lang": "de", …}' in sentence
+    (sentence,) = link_sentences(of(4, 2))
+    assert "2 of 6 query ids (33.3%) have texts in more than one language" in sentence
+    assert link_sentences(of(4, 4)) == link_sentences(of(4, 0, tags=("en",))) == []
+    joined = join_collections([of(4, 4), of(4, 0, tags=("en",)), of(4, 0)])
+    assert [sentence.split(":")[0] for sentence in link_sentences(joined)] == ["mine (3)"]
 
 
 @given(rows())

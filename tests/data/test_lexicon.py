@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,17 @@ from hypothesis import strategies as st
 
 from isoglot.collections import collection_from_rows
 from isoglot.data.lexicons.induction import induce_lexicons
-from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs, read_lexicon, read_lexicons, write_lexicon
+from isoglot.data.lexicons.lexicon import (
+    Lexicon,
+    lexicon_from_pairs,
+    read_lexicon,
+    read_lexicons,
+    write_lexicon,
+    write_lexicons,
+)
 from isoglot.data.lexicons.wordnet import gather_lexicons, wordnet_lexicons
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 from isoglot.languages.words import fold_word, words_of
 
 words = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=6)
@@ -26,6 +35,39 @@ def test_what_is_written_is_read(tmp_path_factory, pairs):
     if len(lexicon):
         assert read_lexicon(path) == lexicon
         assert read_lexicons(path.parent) == [lexicon]
+
+
+anything = st.text(st.characters(exclude_categories=("Cs",)), max_size=4)
+
+
+@given(st.lists(st.tuples(anything, anything), min_size=1, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_words_are_what_is_written_is_read(tmp_path_factory, pairs):
+    lexicon = lexicon_from_pairs("en", "de", [*pairs, ("house", "Haus")])
+    assert read_lexicon(write_lexicon(lexicon, tmp_path_factory.mktemp("lexicon"))) == lexicon
+
+
+TAGS = [
+    *("ar", "br", "de", "en", "gsw", "pt", "pt-BR", "sr-Latn", "sr-Latn-RS", "tw", "yue", "zh", "zh-Hant-TW"),
+    *("be", "be-tarask", "ca", "ca-valencia", "es-419", "de-CH-1996", "en-u-co-phonebk", "in-x-home", "sl-rozaj"),
+]
+
+
+def test_lexicons_of_any_two_languages_are_read_by_their_names(tmp_path):
+    tags = {canonical_tag(tag) for tag in TAGS}
+    made = [lexicon_from_pairs(*pair, [("a", "b")]) for pair in permutations(tags, 2)]
+    made.append(lexicon_from_pairs("ar-PT", "br", [("a", "c")]))  # the other reading of ar-pt-BR
+    write_lexicons([*made, lexicon_from_pairs("it", "fr", [])], tmp_path / "all")
+    key = repr
+    assert sorted(read_lexicons(tmp_path / "all"), key=key) == sorted(made, key=key)
+    with pytest.raises(InputError, match="none has a word"):
+        write_lexicons([lexicon_from_pairs("it", "fr", [])], tmp_path / "none")
+
+
+def test_a_name_of_two_readings_is_refused_if_its_spelling_does_not_tell(tmp_path):
+    (tmp_path / "ar-pt-br.tsv").write_text("a\tb\n")
+    with pytest.raises(InputError, match="two readings"):
+        read_lexicon(tmp_path / "ar-pt-br.tsv")
 
 
 def test_muse_and_tab_separated_lines_are_read(tmp_path):

@@ -97,6 +97,32 @@ def test_it_is_what_the_definition_says(seed, k, where, margin, range_min, deepe
     hard_negative_rows(with_hard_negatives(collection, mined.offsets, mined.documents))  # none is relevant
 
 
+@given(st.integers(0, 10**6), st.sampled_from(WHERE))
+@settings(max_examples=40, deadline=None)
+def test_no_negative_has_the_text_of_a_relevant_document_or_of_the_query(seed, where):
+    rng = np.random.default_rng(seed)
+    pages = [
+        (f"d{at}", TAGS[at % 3], "a" * int(rng.integers(2)), str(rng.choice(list("abcdef")))) for at in range(40)
+    ]
+    queries = [(f"q{at}", TAGS[at % 3], str(rng.choice(list("abcdef")))) for at in range(8)]
+    qrels = [(f"q{at}", f"d{rng.integers(40)}", 1) for at in range(8) for _ in range(2)]
+    collection = collection_from_rows(pages, queries, list(dict.fromkeys(qrels)))
+    rows = collection.judged_query_rows()
+    judged = judgments_of(collection, rows)
+    embedded = unit(rng, len(rows)), unit(rng, 40)
+    mined = mine_embeddings(*embedded, judged, collection, where=where, margin=None, negatives=40)
+    texts, bare = collection.document_texts(), collection.documents["text"].to_pylist()
+    some = mine_embeddings(*embedded, judged, collection, where=where, margin=None, negatives=40, memory=1000)
+    assert np.array_equal(some.documents, mined.documents)
+    for row, query in enumerate(collection.query_texts()):
+        known = {query, *(texts[at] for at in collection.relevance.of(int(collection.query_index[row])))}
+        found = mined.documents[mined.offsets[row] : mined.offsets[row + 1]].tolist()
+        assert not any(texts[at] in known or bare[at] == query for at in found)
+        if where == "any":
+            asked = set(collection.query_texts())  # a copy of some query counts as the same with any title
+            assert {at for at in range(40) if texts[at] not in known and bare[at] not in asked} <= set(found)
+
+
 @pytest.mark.parametrize("range_min", [0, 3])
 @pytest.mark.parametrize("margin", [None, 0.05, 0.3])
 def test_in_one_language_it_is_what_sentence_transformers_mines(margin, range_min):

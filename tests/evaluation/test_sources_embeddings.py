@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from evaluation_helpers import make_collection
+from evaluation_helpers import judge, make_collection
 
 from isoglot.errors import InputError
-from isoglot.evaluation import evaluate_embeddings, read_embeddings
+from isoglot.evaluation import evaluate_embeddings, rank_scores, read_embeddings, result_of_ranks
+from isoglot.evaluation.embed import unit_rows
 
 COLLECTION = make_collection(0, ids=10, documents=25)
 IDS, TAGS = (COLLECTION.queries[name].to_pylist() for name in ("_id", "lang"))
@@ -96,7 +99,7 @@ def test_ids_that_are_missing_unknown_or_repeated(files):
         np.save(files[1], rows)
         assert message in refused(files)
     ids.write_bytes(b"d\xff\n")
-    assert "d.ids is not valid UTF-8" in refused(files)
+    assert "d.ids: invalid UTF-8" in refused(files)
 
 
 def test_queries_need_their_language_where_they_have_versions(tmp_path, files):
@@ -146,3 +149,68 @@ def test_parquet_that_is_refused(tmp_path, files):
     for message, columns in cases.items():
         pq.write_table(pa.table(columns), path)
         assert message in refused((files[0], path))
+
+
+def test_packed_bits_are_refused_with_the_way_out_which_ranks_by_hamming_distance(files, caplog):
+    signs = np.random.default_rng(3).standard_normal((2, 64, 64))
+    q, d = (np.packbits(rows > 0, axis=1) for rows in (signs[0][: len(Q)], signs[1][:25]))
+    np.save(files[0], q)
+    np.save(files[1], d)
+    assert "q.npy are uint8: packed bits" in refused(files)
+    with pytest.raises(InputError, match="queries are uint8"):
+        evaluate_embeddings(q, d, COLLECTION)
+    unpacked = [np.unpackbits(e, axis=1) * 2.0 - 1 for e in (q, d)]  # as the message says
+    scores = -(unpacked[0][:, None] != unpacked[1][None]).sum(-1).astype(np.float32)
+    found = evaluate_embeddings(*unpacked, COLLECTION, bootstrap=0).multilingual
+    judged = judge(COLLECTION)
+    ranks = rank_scores(scores[judged.query_rows], judged)
+    assert found["AP"] == pytest.approx(result_of_ranks(ranks, COLLECTION, bootstrap=0).multilingual["AP"])
+
+    binary = [(e - 128).astype(np.int8) for e in (q, d)]
+    for path, table in zip(files, binary, strict=True):
+        np.save(path, table)
+    read_embeddings(*files, COLLECTION)
+    assert "precision='binary'" in caplog.text
+    again = np.unpackbits((binary[0].astype(int) + 128).astype("uint8"), axis=1) * 2.0 - 1  # as the warning says
+    np.testing.assert_array_equal(again, unpacked[0])
+
+
+@pytest.mark.parametrize("form", ["int8", "float16", "bfloat16", "float64"])
+def test_numbers_of_every_precision_are_measured_as_they_are(files, form):
+    wide = [np.round(table * 20) for table in (Q, D)]  # which int8, bfloat16 and float16 hold exactly
+    for path, table in zip(files, wide, strict=True):
+        if form == "bfloat16":
+            upper = (table.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+            np.save(path, upper.view("V2"))
+        else:
+            np.save(path, table.astype(form))
+    found = evaluate_embeddings(*read_embeddings(*files, COLLECTION), COLLECTION, bootstrap=0)
+    assert found.multilingual == evaluate_embeddings(*wide, COLLECTION, bootstrap=0).multilingual
+
+
+@pytest.mark.parametrize(("scale", "form"), [(1e-25, "float32"), (1e-200, "float64"), (1e25, "float32")])
+def test_lengths_that_fp32_cannot_square_are_lengths_all_the_same(scale, form):
+    expected = evaluate_embeddings(Q, D, COLLECTION, bootstrap=0)
+    small = evaluate_embeddings((Q * np.array(scale, form)).astype(form), D, COLLECTION, bootstrap=0)
+    assert small.multilingual["AP"] == pytest.approx(expected.multilingual["AP"])
+    shuffled = unit_rows((D * np.array(scale, form)).astype(form), "documents", 25, np.arange(25)[::-1])
+    np.testing.assert_allclose(shuffled[::-1], unit_rows(D, "documents", 25), rtol=1e-5)
+
+
+def test_embeddings_that_are_zero_are_told_of(caplog):
+    rows = D.copy()
+    rows[[4, 9]] = 0
+    evaluate_embeddings(Q, rows, COLLECTION, bootstrap=0)
+    assert "2 of 25 embeddings of documents are zero (first: row 4)" in caplog.text
+
+
+@pytest.mark.parametrize("head", ["", "\ufeff", "docid\n", "\ufeff_id\n"])
+def test_ids_as_others_write_them(files, head):
+    content = (head + "".join(f"{name}\n" for name in DOCUMENTS)).encode()
+    for ending, written in (
+        (".ids.gz", gzip.compress(content)),
+        (".ids", gzip.compress(content)),
+        (".ids", content),
+    ):
+        files[1].with_suffix(ending).write_bytes(written)
+        assert_right(files)

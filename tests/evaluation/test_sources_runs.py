@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +17,15 @@ from evaluation_helpers import judge, make_collection, parallel_collection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.collections import Collection, collection_from_rows
+from isoglot.collections import Collection, collection_from_rows, write_collection
 from isoglot.errors import InputError
-from isoglot.evaluation import DEFAULT_MEASURES, evaluate_embeddings, evaluate_run
+from isoglot.evaluation import DEFAULT_MEASURES, compare_results, evaluate_embeddings, evaluate_run
 from isoglot.evaluation.keys import order_keys
-from isoglot.evaluation.sources import runs
+from isoglot.evaluation.sources import run_reading
+from isoglot.evaluation.sources.run_reading import RunEntries, read_run
 from isoglot.evaluation.sources.run_writing import falling_scores
-from isoglot.evaluation.sources.runs import RunEntries, ranks_of_run, read_run
+from isoglot.evaluation.sources.runs import ranks_of_run
+from isoglot.reporting.prose import result_sentences
 
 MEASURES = [ir_measures.parse_measure(name) for name in DEFAULT_MEASURES]
 
@@ -89,6 +95,7 @@ def test_a_run_of_full_depth_is_the_model_that_wrote_it(tmp_path, ties):
     assert run.intervals["bias"].pop("unretrieved") == [0, 0]
     for values in run.bias["by_query_language"].values():
         assert values.pop("unretrieved") == 0
+    assert run.bias.pop("unranked_queries") == 0
     counted = run.bias.pop("unretrieved_documents")
     assert counted["multilingual"] == {"relevant": len(judge(collection).documents), "unretrieved": 0}
     for part in ("monolingual", "cross_lingual", "multilingual", "bias", "pairs", "intervals"):
@@ -143,7 +150,7 @@ def test_documents_that_are_not_retrieved_count_as_last_of_the_pool(tmp_path, ca
         (name, tag): at for at, (name, tag) in enumerate(zip(per_query["query_id"], per_query["lang"], strict=True))
     }
     first, second, other = row["q0", "de"], row["q1", "de"], row["q4", "en"]
-    assert per_query["rank_distance"][[first, second, other]].tolist() == [1, 10, 0]
+    assert per_query["rank_distance"][[first, second, other]].tolist() == [1, 10, 11]
     assert per_query["max_rank"][[first, second, other]].tolist() == [2, 12, 12]
     assert per_query["complete@100"][[first, second, other]].tolist() == [1, 0, 0]  # 100 is beyond the pool of 12
     assert per_query["unretrieved"][[first, second, other]].tolist() == [0, 0.5, 1]
@@ -161,6 +168,44 @@ def test_documents_that_are_not_retrieved_count_as_last_of_the_pool(tmp_path, ca
     said = [record.getMessage() for record in caplog.records]
     assert any("nothing for 10 of 12 judged queries" in text for text in said)
     assert any("87.5 % of the relevant documents" in text for text in said)
+
+
+@pytest.mark.parametrize("depth", [0, 3])
+def test_a_run_that_finds_nothing_is_never_the_fairest(tmp_path, depth):
+    collection = parallel_collection(languages=3, ids=12)
+    worst = ["q0@de Q0 de11 1 3 x", "q0@de Q0 en11 2 2 x"]
+    if depth:  # every query gets documents, none of them relevant
+        versions = list(zip(*(collection.queries[name].to_pylist() for name in ("_id", "lang")), strict=True))
+        worst = [
+            f"{query}@{tag} Q0 {to}{(int(query[1:]) + 1) % 12} {place} {-place} x"
+            for query, tag in versions
+            for place, to in enumerate(("de", "en", "fr"))
+        ]
+    path = tmp_path / "nothing.run"
+    path.write_text("\n".join(worst) + "\n")
+    result = evaluate_run(path, collection, bootstrap=20)
+    assert result.multilingual["AP"] == 0
+    assert result.bias["rank_distance"] == 35
+    assert result.bias["max_rank"] == 36
+    assert result.bias["complete@10"] == result.bias["peer@10"] == result.bias["peer@100"] == 0
+    assert result.bias["recall_gap@10"] is result.bias["recall_gap@100"] is None
+    assert result.intervals["bias"]["recall_gap@10"] is None
+    assert result.bias["rank_correlation"] is None
+    assert result.bias["unranked_queries"] == (0 if depth else 35)
+    assert result.macro["bias"]["rank_distance"] == 35
+
+    fair = evaluate_embeddings(*[np.tile(np.eye(12), (3, 1))] * 2, collection, bootstrap=0)
+    measures = ["rank_distance", "max_rank", "complete@10", "peer@10", "own_language_share@10"]
+    found = {row.measure: row for row in compare_results(fair, result, measures, draws=200)}
+    assert {found[name].verdict for name in measures[:4]} == {"worse"}
+    # what a run shows may be of all languages alike, though none of it is an answer
+    assert found["own_language_share@10"].verdict == ("better" if depth else "not shown")
+    assert found["own_language_share@10"].left_out == (0 if depth else 35)
+    said = " ".join(result_sentences(result))
+    for praise in ("equally well", "In no language does", "is best"):
+        assert praise not in said
+    assert "Across languages it finds nothing" in said
+    assert ("For 35 questions the run ranks nothing" in said) == (not depth)
 
 
 def test_equal_scores_rank_by_the_place_of_the_document_in_the_collection():
@@ -220,7 +265,7 @@ def test_separators_compression_and_small_blocks_do_not_matter(tmp_path, monkeyp
     )
     zipped = tmp_path / "zipped.run"
     zipped.write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
-    monkeypatch.setattr(runs, "BLOCK", 1000)
+    monkeypatch.setattr(run_reading, "BLOCK", 1000)
     plus = write(tmp_path / "plus", [[*line[:4], "+" + line[4].removeprefix("-"), line[5]] for line in lines])
     assert len(read_run(plus, collection).scores) == len(lines)
     for path in (odd, zipped, tmp_path / "plain"):
@@ -228,6 +273,61 @@ def test_separators_compression_and_small_blocks_do_not_matter(tmp_path, monkeyp
         for name in ("queries", "documents", "scores"):
             np.testing.assert_array_equal(getattr(found, name), getattr(plain, name))
         assert found.tag == "some-system"
+
+
+TRUNCATED = "STANDARD more junk at end of lines."
+
+
+@pytest.mark.parametrize("block", [1 << 20, 70])
+@pytest.mark.parametrize(
+    ("before", "tag", "written"),
+    [
+        ("", TRUNCATED, str.encode),
+        ("", "BM25 k1=0.9 b=0.4\t", lambda text: gzip.compress(text.encode())),
+        ("\ufeff", "x", str.encode),
+        ("\ufeff", "x", lambda text: gzip.compress(text.encode())),
+        ("\ufeffquery-id\tQ0\tcorpus-id\trank\tscore\ttag\n", "x", str.encode),
+        ("qid Q0 docno rank Sim run_id\n", TRUNCATED, str.encode),
+    ],
+)
+def test_runs_as_others_write_them(tmp_path, monkeypatch, before, tag, written, block):
+    monkeypatch.setattr(run_reading, "BLOCK", block)
+    collection = parallel_collection(languages=2)
+    lines = [
+        f"q{at}@de Q0 {to}{at} {rank} {2.5 - rank} " for at in range(6) for rank, to in enumerate(("de", "en"))
+    ]
+    path = tmp_path / "r.run"
+    path.write_bytes(written(before + "".join(f"{line}{tag}\n" for line in lines)))
+    found = read_run(path, collection)
+    assert found.queries.tolist() == [query for query in range(0, 6) for _ in "ab"]
+    assert found.scores.tolist() == [2.5, 1.5] * 6
+    assert found.tag == tag.split()[0]
+    path.write_bytes(written(before + "".join(f"{line}{tag}\n" for line in lines).replace("2.5", "inf")))
+    first = 1 + before.count("\n")
+    with pytest.raises(InputError, match=rf"line {first}: the score inf is not finite \(6 such"):
+        read_run(path, collection)
+
+
+@pytest.mark.slow
+def test_an_error_in_a_run_ends_the_process_with_status_2(tmp_path):
+    write_collection(parallel_collection(languages=2), tmp_path / "c")
+    (tmp_path / "bad.run").write_text("".join(f"q{at}@de Q0 nowhere 1 1 x\n" for at in range(12)))
+    command = [sys.executable, "-m", "isoglot", "-q", "evaluate", "run:bad.run", "c", "--bootstrap", "0"]
+    for _ in range(int(os.environ.get("ISOGLOT_REPEATS", "3"))):
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+        )
+        assert (done.returncode, "terminate called" in done.stderr) == (2, False), done.stderr
+
+
+def test_nothing_of_ours_is_read_by_threads_that_may_outlive_an_error():
+    # pyarrow's pool starts its threads when it is first asked; a process that ends meanwhile is aborted
+    source = Path(run_reading.__file__).parents[1]
+    for path in source.rglob("*.py"):
+        for at, call in enumerate(
+            re.findall(r"(?:pq\.read_table|csv\.ReadOptions|to_pandas)\([^\n]*", path.read_text())
+        ):
+            assert "use_threads=False" in call, (path, at, call)
 
 
 GOOD = ["q0@de Q0 de0 1 2 x", "q0@en Q0 de1 1 2 x"]
@@ -239,7 +339,9 @@ GOOD = ["q0@de Q0 de0 1 2 x", "q0@en Q0 de1 1 2 x"]
         ([], "is empty"),
         (["", "  "], "is empty"),
         ([*GOOD, "q0@de Q0 de1 1 2"], "line 3: expected 6 columns"),
-        ([*GOOD, "q 0@de Q0 de1 1 2 x"], "line 3: expected 6 columns .* white space"),
+        ([*GOOD, "q 0@de Q0 de1 1 2 x"], "line 3: .* no query 'q'"),
+        ([*GOOD, "q0@de Q0 d e 1 2 x"], "line 3: .*no document 'd'"),
+        ([*GOOD, "q0@de Q0 d e one 2 x"], "line 3: the score 'one' is not a number: .* 7 columns; .* white space"),
         ([*GOOD, "", "q0@de Q0 de1 1 high x"], "line 4: the score 'high' is not a number"),
         ([*GOOD, "q0@de Q0 de1 1 nan x"], r"line 3: the score nan is not finite \(1 such"),
         (["q0@de Q0 de1 1 -inf x", *GOOD], "line 1: the score -inf is not finite"),

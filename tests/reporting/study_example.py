@@ -336,6 +336,7 @@ def make_study(**changes: Any) -> dict[str, Any]:
             },
         ],
         "comparable": {
+            "stated": True,
             "same": "steps",
             "tolerance": 0.1,
             "holds": True,
@@ -345,6 +346,7 @@ def make_study(**changes: Any) -> dict[str, Any]:
         "left_out": [{"what": "evaluation", "name": "miracl", "reason": "mteb is not installed"}],
         "notes": ["train is absent; facts (worldfacts) stands in for it"],
         "limits": ["The static encoder knows no word that it was not trained on."],
+        "command": "isoglot study run ratio --profile embedded --out DIR",
         "full_command": "isoglot study run ratio --profile benchmark --out DIR",
         "versions": {"python": "3.11.7", "isoglot": "0.1.0"},
     }

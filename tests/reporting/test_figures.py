@@ -2,15 +2,18 @@ import json
 
 import numpy as np
 import pytest
+import vl_convert
 from reporting_helpers import ATTACK, make_result
 
 from isoglot.errors import InputError
 from isoglot.reporting import Inspection, Space, save_figures, write_figures
 from isoglot.reporting.figures import (
+    difference_heatmap,
     distance_counts,
     distance_histogram,
     interval_dots,
     language_dots,
+    pair_count_heatmap,
     pair_heatmap,
     share_heatmap,
     space_scatter,
@@ -59,10 +62,11 @@ def test_the_figures_of_a_report_have_names_of_their_own(tmp_path):
     assert [path.stem for path in alone] == parts
     several = write_figures([drawn, make_result("a b"), make_result("c")], tmp_path / "all", ["svg"])
     names = [path.stem for path in several]
-    assert names[:3] == ["all-average_precision", "all-distances", "a_b-pairs"]
+    together = ["differences-2", "differences-3", "average_precision", "distances"]
+    assert names[:5] == [*(f"all-{name}" for name in together), "a_b-pairs"]
     assert "a_b_2-pairs" in names
     assert "c-origin" in names
-    assert len(set(names)) == len(names) == 2 + 3 * 6 - 2
+    assert len(set(names)) == len(names) == 4 + 3 * 6 - 2
     with pytest.raises(InputError, match="at least one"):
         write_figures([], tmp_path)
 
@@ -117,3 +121,20 @@ def test_many_points_are_thinned_but_every_language_keeps_its_tag():
     spec = space_scatter(np.random.default_rng(0).normal(size=(4001, 2)), languages).to_dict()
     assert sorted(len(layer["data"]["values"]) for layer in spec["layer"]) == [2, 1500]
     assert json.dumps(spec)
+
+
+def test_counts_of_training_pairs_are_written_exactly():
+    pairs = {"de": {"de": 112, "en": 23_105}, "en": {"de": 1_234_567, "en": 7}}
+    svg = vl_convert.vegalite_to_svg(pair_count_heatmap(pairs).to_dict())
+    for written in (">112<", ">23,105<", ">1,234,567<", ">7<"):
+        assert written in svg
+
+
+def test_differences_are_of_the_pairs_that_both_have_on_a_scale_around_0():
+    first = [{"query_lang": "de", "doc_lang": tag, "AP": value} for tag, value in (("de", 0.5), ("fr", 0.25))]
+    second = [{"query_lang": "de", "doc_lang": tag, "AP": value} for tag, value in (("de", 0.75), ("th", 0.1))]
+    spec = difference_heatmap(first, second).to_dict()
+    (values,) = spec["datasets"].values() if "datasets" in spec else (spec["data"]["values"],)
+    assert [(cell["doc_lang"], cell["value"]) for cell in values] == [("de", 0.25)]
+    assert '"domain": [-0.25, 0.25]' in json.dumps(spec)
+    assert difference_heatmap(first, []) is None

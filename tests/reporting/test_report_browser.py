@@ -110,8 +110,10 @@ OUTSIDE = """() => {
     const edge = seen(svg);
     return marks.map(seen).filter((m) => m.left < -0.5 || m.right > Math.min(wide, edge.right + 0.5));
   });
-  const scrolled = [...document.querySelectorAll(".scroll, .canvas")].filter((e) => e.scrollWidth > e.clientWidth + 1);
-  return [marks.length, scrolled.map((e) => e.closest("section").id + ": " + e.parentElement.textContent.slice(0, 80))];
+  const parts = [...document.querySelectorAll(".scroll, .canvas")];
+  const scrolled = parts.filter((e) => e.scrollWidth > e.clientWidth + 1);
+  const name = (e) => e.closest("section").id + ": " + e.parentElement.textContent.slice(0, 80);
+  return [marks.length, scrolled.map(name)];
 }"""
 NARROWEST_PLOT = """() => Math.min(...[...document.querySelectorAll(".canvas svg")].map(
   (svg) => svg.querySelector(".background").getBoundingClientRect().width))"""

@@ -1,9 +1,10 @@
 import pytest
 from reporting_helpers import make_result, one_language
 
+from isoglot.evaluation import Compared
 from isoglot.measures import canonical_key, format_value, percent
-from isoglot.reporting.prose import comparison_sentences, pool_shares, result_sentences
-from isoglot.reporting.tables import clearly_best
+from isoglot.reporting.comparison import comparison_sentences, verdict_table
+from isoglot.reporting.prose import pool_shares, result_sentences
 
 
 def plain(text: str) -> str:
@@ -69,40 +70,48 @@ def test_complete_10_of_more_than_10_languages_is_not_blamed_for_being_0():
     assert text.endswith("25 % have the answer in each of them among the top 100.")
 
 
-def test_comparison_hedges_where_intervals_overlap():
-    better = make_result("better", cross_lingual={"AP": 0.5, "pairs": 2})
-    better.intervals = {"cross_lingual": {"AP": [0.45, 0.55]}, "monolingual": {"AP": [0.68, 0.72]}}
-    better.monolingual = {"AP": 0.71, "pairs": 2}
-    sentences = comparison_sentences({"base": make_result("base"), "better": better})
-    mono, cross = sentences[0], sentences[1]
-    assert "better is best (AP 0.710), before base (0.700); the 95 % intervals overlap" in plain(mono)
-    assert cross == "Across languages, better is best (AP 0.500), before base (0.300)."
+def made(setting: str, measure: str, first: float, second: float, p: float) -> Compared:
+    shared = {"difference": second - first, "p": p, "p_holm": p, "effect_size": 0.4, "query_ids": 20}
+    return Compared(
+        model="other", language=None, setting=setting, measure=measure, first=first, second=second, **shared
+    )
+
+
+TESTS = [
+    made("monolingual", "AP", 0.7, 0.71, 0.0014),
+    made("cross_lingual", "AP", 0.3, 0.5, 0.2),
+    made("bias", "rank_distance", 212.4, 5.0, 0.01),
+    made("bias", "own_language_share@10", 0.1, -0.05, 0.001),
+    made("bias", "own_language_share@10", -0.1, -0.05, 0.001),
+]
+
+
+def test_the_paired_test_decides_and_not_whether_intervals_overlap():
+    results = {"base": make_result("base"), "other": make_result("other")}  # intervals of which overlap everywhere
+    said = [plain(text) for text in comparison_sentences(results, TESTS, "base")]
+    assert said == [
+        "Within one language, other is better than base (monolingual AP 0.710 beside 0.700; p 0.0014).",
+        "Across languages, no difference is shown between other and base (cross-lingual AP 0.500 beside 0.300; "
+        "p 0.2000).",
+        "In treating the languages of an answer alike, other is better than base (rank distance 5.0 beside 212; "
+        "p 0.0100).",
+    ]
+    table = verdict_table(TESTS, "base")
+    at = [head.text for head in table.heads].index("verdict")
+    assert [row[at].text for row in table.rows] == ["better", "not shown", "better", "not shown", "better"]
+    assert [row[0].note for row in table.rows][2:4] == ["lower is better", "0 is best"]
+
+
+def test_without_a_test_nothing_is_called_better():
+    said = " ".join(comparison_sentences({"base": make_result("base"), "better": make_result("better")}))
+    assert "No paired test was made" in said
+    assert "is better than" not in said
 
 
 def test_comparison_of_different_collections_says_only_that():
     sentences = comparison_sentences({"a": make_result(), "b": make_result(collection="other")})
     assert len(sentences) == 1
     assert "do not compare" in sentences[0]
-
-
-def test_comparison_prefers_the_small_rank_distance():
-    near = make_result("near")
-    near.bias["rank_distance"] = 5.0
-    near.intervals["bias"]["rank_distance"] = [4.0, 6.0]
-    sentences = comparison_sentences({"far": make_result("far"), "near": near})
-    assert any("near is best (rank distance 5.0), before far (212)." in text for text in sentences)
-
-
-def test_clearly_best_needs_disjoint_intervals():
-    def row(mean: float) -> dict[str, float]:
-        return {"mean": mean, "low": mean - 0.01, "high": mean + 0.01}
-
-    assert clearly_best([row(0.1), row(0.5)], "high") == 1
-    assert clearly_best([row(0.1), row(0.5)], "low") == 0
-    assert clearly_best([row(0.49), row(0.5)], "high") is None
-    assert clearly_best([row(-0.1), row(0.3)], "zero") == 0
-    assert clearly_best([row(0.5)], "high") is None
-    assert clearly_best([row(0.1), {"mean": 0.5, "low": None, "high": None}], "high") is None
 
 
 @pytest.mark.parametrize("key", ["cross_lingual.AP", "cross-lingual AP", "cross_lingual_AP", "cross_lingual/AP"])

@@ -20,7 +20,7 @@ from isoglot.reporting.study.method import (
 )
 from isoglot.reporting.study.page import evaluation_tables
 from isoglot.reporting.study.result import Comparison
-from isoglot.reporting.study.verdicts import verdict_card
+from isoglot.reporting.study.verdicts import lead_sentence, verdict_card
 
 
 def compared(*args, **more) -> Comparison:
@@ -324,3 +324,42 @@ def test_tokens_are_means_over_seeds_and_unknown_where_a_seed_has_none():
     rows = {name: cells for name, _, cells in arms_table(as_read(study)).rows}
     assert rows["alpha-0.0"][-1] == "150"
     assert rows["alpha-0.25"][-1] == "–"
+
+
+def test_what_nothing_was_stated_of_is_not_said_to_be_held(tmp_path):
+    study = of_tldr()
+    study["comparable"] |= {"stated": False}
+    text = read(write_study_page(study, tmp_path / "study.html")).text
+    assert "as stated?" not in text
+    assert "The same optimiser steps for all? yes" in " ".join(text.split())
+
+
+def leads(*arms: dict[str, float]) -> str | None:
+    """What is said of arms with these means of cross-lingual measures, and of ranks that are good when low."""
+    told = [
+        {
+            "name": f"arm-{at}",
+            "trained": True,
+            "estimates": {
+                "tldr": {
+                    "cross_lingual": {name: {"mean": mean} for name, mean in means.items() if name != "max_rank"},
+                    "bias": {name: {"mean": mean} for name, mean in means.items() if name == "max_rank"},
+                }
+            },
+        }
+        for at, means in enumerate(arms)
+    ]
+    return lead_sentence(as_read(of_tldr(arms=told, decisive=[])), "tldr")
+
+
+def test_who_leads_is_said_as_the_tables_show_it():
+    two = leads({"AP": 0.5, "R@10": 0.5, "max_rank": 3.0}, {"AP": 0.4, "R@10": 0.6, "max_rank": 2.0})
+    assert two == (
+        "Of 3 measures on tldr, arm-1 has the best mean in 2 and arm-0 has the best mean in 1; "
+        "that alone is no test."
+    )
+    assert leads({"AP": 0.0, "R@10": 0.0}, {"AP": 0.0, "R@10": 0.0}) is None  # nothing was found
+    assert leads({"AP": 0.5}) is None  # alone
+    tied = leads({"AP": 0.5, "R@10": 0.1}, {"AP": 0.5, "R@10": 0.0})
+    assert tied is not None
+    assert tied.startswith("Of 2 measures on tldr, arm-0 has the best mean in 1;")

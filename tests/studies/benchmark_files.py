@@ -28,7 +28,7 @@ MKQA = [
     *("ar", "da", "de", "en", "es", "fi", "fr", "he", "hu", "it", "ja", "km", "ko", "ms", "nl", "no", "pl", "pt"),
     *("ru", "sv", "th", "tr", "vi", "zh_cn", "zh_hk", "zh_tw"),
 ]
-AFRIQA = {"hau": "ha", "ibo": "ig", "kin": "rw", "swa": "sw", "twi": "tw", "yor": "yo", "zul": "zu"}
+AFRIQA = {"hau": "ha", "ibo": "ig", "kin": "rw", "swa": "sw", "twi": "ak", "yor": "yo", "zul": "zu"}
 MIRACL = {"de": ["deu-Latn"], "en": ["eng-Latn"], "sw": ["swa-Latn"], "zh": ["zho-Hans"]}
 TASKS = {
     "NFCorpus": "test",

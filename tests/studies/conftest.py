@@ -103,7 +103,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def write_recipe(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return a function that writes the tiny recipe, changed by another function, and returns its path."""
-    monkeypatch.setenv("ISOGLOT_SHARED_DATA", str(tiny_data))
+    monkeypatch.setenv("ISOGLOT_DATA", str(tiny_data))
 
     def write(change: Callable[[dict[str, Any]], object] = lambda profile: None) -> str:
         recipe = copy.deepcopy(RECIPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import stats
 from isoglot.evaluation import Result, compare_results, evaluate_embeddings
 from isoglot.reporting.study.verdicts import answer_of, sentence_of
 from isoglot.studies.analysis.decisive import judge, weigh_all
-from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds
+from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds, possible
 from isoglot.studies.job import estimate_cost
 from isoglot.studies.recipe import Comparable, Decisive, GpuEstimate
 from isoglot.studies.result import check_comparable
@@ -236,6 +237,50 @@ def test_arms_that_got_more_are_not_comparable():
     steps = check_comparable(Comparable(same="steps"), runs(a=1000, b=2000))
     assert steps.holds is True
     assert "from 1,000 (a) to 2,000 (b) tokens" in steps.sentence  # the same steps, but not the same work
+
+
+def test_what_no_recipe_states_is_not_said_to_be_held():
+    for told in (
+        check_comparable(Comparable(), runs(a=1000, b=1000), stated=False),
+        check_comparable(Comparable(same="tokens"), runs(a=1000, b=1050), stated=False),
+        check_comparable(Comparable(same="tokens"), runs(a=1000, b=2000), stated=False),
+    ):
+        assert not told.stated
+        assert "as stated" not in told.sentence
+        assert "was stated" not in told.sentence
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=4), st.sampled_from(["AP", "R@10", "complete@100", "cka"]))
+def test_no_interval_holds_what_cannot_be(values, measure):
+    figure = possible(figure_of_seeds(values), measure)
+    assert 0 <= figure.low <= figure.mean <= figure.high <= 1
+    difference = possible(figure_of_seeds([2 * value - 1 for value in values]), measure, difference=True)
+    assert -1 <= difference.low <= difference.mean <= difference.high <= 1
+
+
+def test_the_interval_of_a_rank_begins_at_the_first_place_and_has_no_end():
+    assert (possible(figure_of_seeds([1.0, 9.0]), "max_rank").low) == 1.0
+    assert possible(figure_of_seeds([1.0, 900.0]), "max_rank").high > 900
+
+
+def test_a_folders_size_is_what_its_configuration_says(tmp_path, write_recipe):
+    from isoglot.studies.job import make_job
+    from isoglot.studies.plan import make_plan
+    from isoglot.studies.recipe_files import read_recipe
+
+    sizes = {"hidden_size": 384, "num_hidden_layers": 12, "intermediate_size": 1536, "vocab_size": 250_037}
+    (tmp_path / "config.json").write_text(json.dumps(sizes))
+
+    def change(profile):
+        profile["train"] = {"data": "train", "encoder": str(tmp_path), "steps": 1000, "batch_size": 128}
+
+    plan = make_plan(read_recipe(write_recipe(change)), "embedded", "tiny")
+    jobs = [make_job(arm, 0, plan.evaluations, {"train": "x", "test": "y"}) for arm in plan.arms.values()]
+    cost = estimate_cost(jobs, GpuEstimate())
+    assert cost.assumed == ()
+    assert cost.memory_gb == pytest.approx(118e6 * 16 / 1e9, rel=0.02)  # multilingual-e5-small
+    (tmp_path / "config.json").write_text("{}")
+    assert estimate_cost(jobs, GpuEstimate()).assumed == (str(tmp_path),)
 
 
 def test_gpu_hours_are_operations_over_speed(write_recipe, tmp_path):

@@ -48,7 +48,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     root = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISOGLOT_DATA", str(root / "data"))
-        patch.setenv("ISOGLOT_SHARED_DATA", str(root / "none"))
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", root / "hub-cache")
         # cards of models that nobody keeps would take a sixth of the time
         patch.setattr(sentence_transformers.SentenceTransformer, "_create_model_card", lambda *_, **__: None)
@@ -169,7 +168,7 @@ def test_what_a_packaged_benchmark_profile_needs_is_known_by_name(name, tmp_path
 
     for known in ("dream", "mkqa", "afriqa"):
         write_published(tmp_path / known, known)
-    monkeypatch.setenv("ISOGLOT_SHARED_DATA", str(tmp_path))
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path))
     outline = outline_of(name, tmp_path / "out", profile="benchmark")
     assert outline.plan.left_out == []
     assert outline.cost.gpu_hours > 0

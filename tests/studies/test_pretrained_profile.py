@@ -77,7 +77,7 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "xquad-r").mkdir()
     for tag in XQUAD:
         (root / "xquad-r" / f"{tag}.json").write_bytes(lareqa_file(tag, "xquad", 4))
-    monkeypatch.setenv("ISOGLOT_SHARED_DATA", str(root))
+    monkeypatch.setenv("ISOGLOT_DATA", str(root))
     monkeypatch.setenv("ISOGLOT_CACHE", str(tmp_path / "cache"))
     return root
 

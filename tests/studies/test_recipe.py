@@ -15,9 +15,9 @@ from isoglot.collections.fingerprint import collection_fingerprint, files_finger
 from isoglot.data.lexicons.lexicon import lexicon_from_pairs
 from isoglot.errors import InputError
 from isoglot.studies.arms import defaults_of, expand_arms
-from isoglot.studies.library import Library, data_folders, keep_languages, switched_view, translations_view
+from isoglot.studies.library import Absent, Library, data_folders, keep_languages, switched_view, translations_view
 from isoglot.studies.plan import make_plan
-from isoglot.studies.recipe import DataSource, Profile
+from isoglot.studies.recipe import DataSource, LexiconSource, Profile
 from isoglot.studies.recipe_files import read_recipe, recipe_names
 from isoglot.training import TrainConfig
 
@@ -242,7 +242,32 @@ def test_an_encoder_for_all_arms_takes_settings_it_does_not_have_away(write_reci
     (stage,) = outline.plan.arms["mono"].stages
     assert stage.encoder == str(pretrained_folders["xlmr"])
     assert not {"dimensions", "vocabulary", "learning_rate"} & stage.model_fields_set
-    assert any("dimensions, learning_rate, vocabulary" in note for note in outline.notes)
+    (note,) = [note for note in outline.notes if "in place of the recipe's" in note]
+    assert note.endswith("; its own learning rate is used; it has no dimensions, vocabulary")
+
+
+def test_arms_that_differ_in_their_encoder_alone_are_one_with_an_encoder_for_all(
+    write_recipe, tmp_path, pretrained_folders
+):
+    def change(profile):
+        profile["arms"] = {
+            "small": {"train": {"strategy": "monolingual"}},
+            "large": {"train": {"strategy": "monolingual", "dimensions": 16}},
+            "as-it-is": {"train": "none"},
+            "another": {"train": "none", "encoder": "scratch"},
+        }
+        profile["decisive"] = [{"first": "small", "second": "large", "on": "test"}]
+
+    outline = outline_of(write_recipe(change), tmp_path / "out", encoder=str(pretrained_folders["xlmr"]))
+    assert [*outline.plan.arms] == ["small", "as-it-is", "alpha-0.5"]
+    reasons = {one["name"]: one["reason"] for one in outline.plan.left_out}
+    assert reasons["large"].endswith("for all it is the same as small")
+    assert reasons["another"].endswith("for all it is the same as as-it-is")
+
+
+def test_arms_that_are_equal_in_the_recipe_stay_with_an_encoder_for_all(write_recipe, tmp_path):
+    twice = write_recipe(lambda profile: profile["arms"].update(again=profile["arms"]["mono"]))
+    assert {*outline_of(twice, tmp_path / "out", encoder="scratch").plan.arms} == {"mono", "again", "alpha-0.5"}
 
 
 def test_what_a_stage_leaves_to_the_defaults_is_told():
@@ -337,7 +362,6 @@ def test_data_is_looked_for_in_its_folder_and_nowhere_beside_the_working_directo
     (tmp_path / "shared" / "data" / "tldr" / "train").mkdir(parents=True)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.delenv("ISOGLOT_SHARED_DATA", raising=False)
     monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "none"))
     assert Library({}, data_folders()).find("tldr/train") is None
     monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "shared" / "data"))
@@ -347,9 +371,12 @@ def test_data_is_looked_for_in_its_folder_and_nowhere_beside_the_working_directo
 def test_a_recipe_may_say_where_its_data_lies(write_recipe, tiny_data, tmp_path, monkeypatch):
     path = Path(write_recipe())
     before = names(str(path), tmp_path)
-    monkeypatch.delenv("ISOGLOT_SHARED_DATA")
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "none"))
     with pytest.raises(InputError, match="set ISOGLOT_DATA to the folder that holds it"):
         run(str(path), tmp_path / "out")
+    words = Library({}, data_folders(), {"words": LexiconSource(paths=["words.tsv"])})
+    with pytest.raises(Absent, match="set ISOGLOT_DATA to the folder that holds it"):
+        words.lexicon_files("words")
     (tmp_path / "beside").symlink_to(tiny_data)
     path.write_text(path.read_text() + "data_folder: beside\n")
     assert names(str(path), tmp_path) == before
@@ -357,7 +384,6 @@ def test_a_recipe_may_say_where_its_data_lies(write_recipe, tiny_data, tmp_path,
 
 def test_what_the_catalogue_keeps_is_read_as_it_is_kept(tiny_data, tmp_path, monkeypatch):
     """A recipe says in which form a publisher's files are; a copy that `isoglot data get` made has none."""
-    monkeypatch.delenv("ISOGLOT_SHARED_DATA", raising=False)
     monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path))
     (tmp_path / "xquad-r").symlink_to(tiny_data / "test")
     source = DataSource(collection="xquad-r", form="lareqa")

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from sentence_transformers import SentenceTransformer
+from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from transformers import TrainerCallback
 
+from isoglot.batching import BatchSampler, collate
 from isoglot.cli import main
+from isoglot.collections import collection_from_rows
+from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
-from isoglot.training import HybridTrainer, read_config, run, run_training, train
+from isoglot.training import HybridTrainer, callbacks, read_config, run, run_training, train
 from isoglot.training.callbacks import StopOnSignal, TrainingStopped
 from isoglot.training.cpu import sparse_adamw
 
@@ -114,6 +121,51 @@ def test_sigterm_after_the_last_step_lets_the_run_finish(data, tmp_path, monkeyp
     assert (tmp_path / "out" / "modules.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("times", "reason"),
+    [(1, r"as SIGTERM asked, after \d+ seconds without another batch"), (2, "as SIGTERM asked twice")],
+)
+def test_a_run_whose_batches_cease_to_come_ends_when_asked_to(
+    data, tmp_path, monkeypatch, request, capsys, times, reason
+):
+    """By the first signal after a while, by the second one at once."""
+    stuck, released = threading.Event(), threading.Event()
+    request.addfinalizer(released.set)
+    compose = BatchSampler.__getitem__
+
+    def block(self, step):
+        if step == 9:
+            stuck.set()
+            released.wait(60)
+        return compose(self, step)
+
+    def ask():
+        stuck.wait(60)
+        for _ in range(times):
+            time.sleep(0.05)
+            terminate()
+
+    monkeypatch.setattr(BatchSampler, "__getitem__", block)
+    monkeypatch.setattr(callbacks, "STUCK", 0.0 if times == 1 else 60.0)
+    monkeypatch.setattr(callbacks, "AGAIN", 0.0)
+    monkeypatch.setattr(collate, "PATIENCE", 0.1)
+    threading.Thread(target=ask, daemon=True).start()
+    flags = f"train --data {data} --out {tmp_path / 'out'} --dimensions 16 --batch-size 8 --steps 20 --save-steps 6"
+    assert main(flags.split()) == 1
+    assert re.search(f"isoglot: ended.* {reason}; .* --resume continues", capsys.readouterr().err)
+    assert not released.is_set()
+    assert (tmp_path / "out" / "checkpoints" / "checkpoint-6").is_dir()
+
+
+def test_signals_that_come_together_are_one(monkeypatch):
+    """A launcher passes on the signal that all its processes have got."""
+    with StopOnSignal() as stop:
+        terminate()
+        terminate()
+        stop.waiting()
+    assert stop.asked
+
+
 def test_ctrl_c_is_left_alone(data, tmp_path, monkeypatch, request):
     # A process started in the background of a shell ignores it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -124,8 +176,6 @@ def test_ctrl_c_is_left_alone(data, tmp_path, monkeypatch, request):
 
 
 def test_outside_the_main_thread_signals_are_left_alone():
-    import threading
-
     before = signal.getsignal(signal.SIGTERM)
     failed = []
 
@@ -152,6 +202,33 @@ def test_a_run_is_resumed_with_the_settings_it_had(data, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"started with temperature 0\.05 \(now 0\.2\), seed 0 \(now 3\)"):
         train(settings(data, tmp_path / "out", temperature=0.2, seed=3), resume=True)
     train(settings(data, tmp_path / "out", save_steps=50, keep_checkpoints=1), resume=True)
+
+
+@pytest.mark.parametrize("encoder", ["static", "scratch"])
+def test_a_run_goes_on_with_the_sub_words_of_its_checkpoint(data, tmp_path, monkeypatch, encoder):
+    """Learned anew, by another version of a library, they might be others, or have other numbers."""
+    own = {"encoder": encoder, "query_prompt": "ask: "} | ({} if encoder == "static" else {"dimensions": 64})
+    train(settings(data, tmp_path / "whole", **own))
+    with monkeypatch.context() as patched:
+        with_callback(patched, terminate, at=9)
+        with pytest.raises(TrainingStopped):
+            train(settings(data, tmp_path / "out", **own))
+    monkeypatch.setattr(run, f"{encoder}_encoder", None)
+    train(settings(data, tmp_path / "out", **own), resume=True)
+    for name in ("model.safetensors", "tokenizer.json", "config_sentence_transformers.json"):
+        whole, out = ((tmp_path / folder / name).read_text("latin-1") for folder in ("whole", "out"))
+        assert out == whole, name
+    assert "checkpoint-" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_model_with_other_sub_words_does_not_go_on_from_a_checkpoint(twelve_pages, tmp_path):
+    args = Arguments(str(tmp_path), max_steps=2, save_steps=1, report_to="none", disable_tqdm=True)
+    model = static_encoder(twelve_pages, dimensions=16, vocabulary=150)
+    HybridTrainer(model, twelve_pages, args=args).train()
+    texts = [("d", "en", "", "quite another alphabet: xyz")]
+    other = static_encoder(collection_from_rows(texts, [], []), dimensions=16, vocabulary=150)
+    with pytest.raises(InputError, match="other sub-words than the model does: continue with"):
+        HybridTrainer(other, twelve_pages, args=args).train(resume_from_checkpoint=True)
 
 
 @pytest.mark.parametrize(

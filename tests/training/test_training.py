@@ -9,17 +9,28 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from transformers import TrainerCallback
 
-from isoglot.batching import STRATEGIES, BatchSampler, CrossLingual, Hybrid, Schedule, strategy
+from isoglot.batching import (
+    STRATEGIES,
+    BatchSampler,
+    CrossLingual,
+    Hybrid,
+    Monolingual,
+    Multiway,
+    Schedule,
+    strategy,
+)
 from isoglot.batching.collate import StepCollator
 from isoglot.collections import collection_from_rows, write_collection
+from isoglot.data import sample_collection
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator, evaluate
-from isoglot.objectives import InfoNCE
+from isoglot.objectives import InfoNCE, KLAlignment, SemanticContrast
 from isoglot.training import HybridTrainer, read_config, train
 from isoglot.training.execution import Objective
 
@@ -97,30 +108,52 @@ def test_the_same_seed_gives_the_same_model(counting, tmp_path):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_sampler_and_objective_work_in_the_stock_trainer(counting, tmp_path):
-    from datasets import Dataset
-
-    ours = static_encoder(counting, dimensions=16, vocabulary=200)
-    stock = static_encoder(counting, dimensions=16, vocabulary=200)
-    HybridTrainer(ours, counting, strategy=Hybrid(), objective=InfoNCE(0.1), args=arguments(tmp_path, 6)).train()
-
-    def one_by_one(data, **_):
-        return [[n] for n in range(6)]
-
-    trainer = SentenceTransformerTrainer(
-        stock,
-        arguments(
-            tmp_path, 6, per_device_train_batch_size=1, batch_sampler=lambda data, **_: [[n] for n in range(6)]
-        ),
-        train_dataset=Dataset.from_dict({"step": list(range(6))}),
-        loss=Objective(stock, InfoNCE(0.1)),
+def stock_trainer(model, sampler, term, folder, **options):
+    """sentence-transformers' own trainer on our batches, as docs/extending.md has it."""
+    return SentenceTransformerTrainer(
+        model,
+        arguments(folder, 6, per_device_train_batch_size=1),
+        train_dataset=Dataset.from_dict({"step": range(6)}).to_iterable_dataset(),
+        data_collator=StepCollator(sampler, model, **options),
+        loss=Objective(model, term),
     )
+
+
+def test_sampler_and_objective_work_in_the_stock_trainer(counting, tmp_path):
+    ours, stock = (static_encoder(counting, dimensions=16, vocabulary=200) for _ in range(2))
+    for model in (ours, stock):
+        model.prompts = {"query": "query: ", "document": ""}
+    args = arguments(tmp_path, 6, prompts={"query": "query: "})
+    HybridTrainer(ours, counting, strategy=Hybrid(), objective=InfoNCE(0.1), args=args).train()
     sampler = BatchSampler(counting, Hybrid(), 8, seed=42)
-    collate = StepCollator(sampler, trainer.data_collator)
-    trainer.data_collator = lambda rows: collate([row["step"] for row in rows])
-    trainer.data_collator.valid_label_columns = []
-    trainer.train()
+    stock_trainer(stock, sampler, InfoNCE(0.1), tmp_path).train()
     assert torch.allclose(ours[0].embedding.weight, stock[0].embedding.weight, atol=1e-6)
+
+
+@pytest.mark.parametrize("term", [KLAlignment(), InfoNCE(0.1) + 0.3 * SemanticContrast()])
+def test_terms_that_compare_versions_say_that_the_stock_trainer_brings_none(counting, tmp_path, term):
+    model = static_encoder(counting, dimensions=16, vocabulary=200)
+    sampler = BatchSampler(counting, Hybrid(), 8)
+    with pytest.raises(InputError, match=r"for (KLA|SemanticC)\w+ to compare: give StepCollator versions=True"):
+        stock_trainer(model, sampler, term, tmp_path).train()
+    trainer = stock_trainer(model, sampler, term, tmp_path, versions=True)
+    trainer.train()
+    multiway = BatchSampler(counting, Multiway(), 8)  # has them anyway
+    stock_trainer(model, multiway, term, tmp_path).train()
+
+
+def test_terms_that_compare_versions_are_refused_for_texts_in_one_language_each(counting, tmp_path):
+    alone = sample_collection(counting, {}, hold_out=[tag for tag in counting.languages if tag != "en"])
+    model = static_encoder(counting, dimensions=16, vocabulary=200)
+    with pytest.raises(InputError, match=r"in two languages.* KLAlignment to compare: leave"):
+        HybridTrainer(model, alone, strategy=Monolingual(), objective=KLAlignment(), args=arguments(tmp_path, 2))
+
+
+def test_the_collator_makes_one_step_at_a_time(counting):
+    model = static_encoder(counting, dimensions=16, vocabulary=200)
+    collate = StepCollator(BatchSampler(counting, Hybrid(), 8), model)
+    with pytest.raises(InputError, match="not 2: give the trainer per_device_train_batch_size=1"):
+        collate([{"step": 0}, {"step": 1}])
 
 
 def test_the_best_checkpoint_by_multilingual_ap_is_kept(counting, tmp_path):

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from transformers import TrainerControl, TrainerState
 
-from isoglot.batching import BatchSampler, CrossLingual, Hybrid
+from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Monolingual
+from isoglot.collections import collection_from_rows
 from isoglot.encoders import static_encoder
-from isoglot.errors import IsoglotError
+from isoglot.errors import InputError, IsoglotError
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
 from isoglot.training.callbacks import Watch, mean_cosine
@@ -39,11 +40,11 @@ class Spoilt(InfoNCE):
         return super().forward(batch) + (self.value if self.calls == self.at else 0)
 
 
-def trainer_of(pages, folder, term, **more):
+def trainer_of(pages, folder, term, strategy=None, **more):
     settings = {"max_steps": 9, "per_device_train_batch_size": 8, "save_steps": 2, "logging_steps": 100} | more
     args = Arguments(str(folder), report_to="none", disable_tqdm=True, **settings)
     model = static_encoder(pages, dimensions=16, vocabulary=150)
-    return HybridTrainer(model, pages, strategy=CrossLingual(), objective=term, args=args)
+    return HybridTrainer(model, pages, strategy=strategy or CrossLingual(), objective=term, args=args)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -98,7 +99,7 @@ def test_on_an_accelerator_losses_are_looked_at_together(pages):
         watch.saw(step, step - 1, OnDevice(math.nan if step == 42 else 1.5))
         state.global_step = step
         watch.on_step_end(None, state, control)
-    assert OnDevice.waits == 0
+    assert OnDevice.waits == 5  # once, for the first ones, to see that anything is learned
     control.should_log = True
     with pytest.raises(IsoglotError, match=r"at step 42: .*, after 1\.5 at step 41"):
         watch.on_step_end(None, state, control)
@@ -193,3 +194,43 @@ def test_a_collapsed_run_is_warned_of_while_it_trains(pages, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="isoglot"):
         trainer.train()
     assert sum("collapsing" in record.getMessage() for record in caplog.records) == 1
+
+
+def hub(questions=8):
+    """Many questions, all on one page."""
+    return collection_from_rows(
+        [("page", "en", "", "everything there is to know")],
+        [(f"q{n}", "en", f"question {n}") for n in range(questions)],
+        [(f"q{n}", "page", 1) for n in range(questions)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("collection", "settings", "said"),
+    [
+        (None, {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2}, "give a larger --batch-size"),
+        (hub(), {}, "all batches hold one query, as no two queries of .* monolingual .* side by side"),
+        (hub(), {"max_steps": 2}, "all batches hold one query"),  # too short for the usual number of steps
+        (hub(), {"max_grad_norm": 0.0}, "all batches hold one query"),
+    ],
+)
+def test_a_run_that_learns_nothing_is_given_up_with_the_reason(pages, tmp_path, collection, settings, said):
+    trainer = trainer_of(collection or pages, tmp_path, InfoNCE(), strategy=Monolingual(), **settings)
+    with pytest.raises(InputError, match=f"learns nothing: loss and gradient are 0 .*{said}"):
+        trainer.train()
+    assert trainer.state.global_step == min(trainer.args.max_steps, 5 if trainer.sampler.batch_size > 1 else 3)
+    assert last_checkpoint(tmp_path) is None or trainer.state.global_step >= 2
+
+
+class Straight(InfoNCE):
+    """A loss of 0, whose gradient is another one's."""
+
+    def forward(self, batch):
+        loss = super().forward(batch)
+        return loss - loss.detach()
+
+
+def test_a_loss_of_nothing_with_a_gradient_is_left_alone(pages, tmp_path):
+    trainer = trainer_of(pages, tmp_path, Straight(), strategy=Monolingual())
+    trainer.train()
+    assert trainer.state.global_step == trainer.args.max_steps

@@ -1,8 +1,11 @@
 """Batching: the rules that compose training batches, and the sampler that carries them out."""
 
 from isoglot.batching.code_switching import CodeSwitcher
+from isoglot.batching.collate import StepCollator
+from isoglot.batching.given import Batches, GivenSampler
 from isoglot.batching.joint import JointSampler
 from isoglot.batching.sampler import Batch, BatchSampler, StepSampler
+from isoglot.batching.schedule import Schedule
 from isoglot.batching.strategies import (
     STRATEGIES,
     CrossLingual,
@@ -12,7 +15,6 @@ from isoglot.batching.strategies import (
     Monolingual,
     Multiway,
     Pairing,
-    Schedule,
     Strategy,
     strategy,
 )
@@ -21,9 +23,11 @@ __all__ = [
     "STRATEGIES",
     "Batch",
     "BatchSampler",
+    "Batches",
     "CodeSwitcher",
     "CrossLingual",
     "English",
+    "GivenSampler",
     "Hybrid",
     "JointSampler",
     "Mixed",
@@ -31,6 +35,7 @@ __all__ = [
     "Multiway",
     "Pairing",
     "Schedule",
+    "StepCollator",
     "StepSampler",
     "Strategy",
     "strategy",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from torch.utils.data import DataLoader
 
 from isoglot.batching.draws import Series, generator
@@ -18,12 +20,15 @@ from isoglot.batching.strategies import is_english
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.texts import number_texts
+from isoglot.errors import InputError
 from isoglot.objectives.batch import BatchLabels, Role
 
 __all__ = ["StepCollator", "StepLoader"]
 
 NO_LANGUAGE = -1
 AHEAD = 2  # batches ready at most
+PATIENCE = 1.0  # seconds of waiting for a batch after which somebody is told
 
 
 class Switcher(Protocol):
@@ -38,9 +43,13 @@ class Switcher(Protocol):
 class StepCollator:
     """Turns a step into the inputs of its whole batch.
 
+    In sentence-transformers' own trainer it is the `data_collator` of a data set whose rows are steps,
+    `{"step": 0}`, one a batch: docs/extending.md shows it.
+
     Args:
         sampler: composes the batches.
-        collate: sentence-transformers' data collator of the model: it tokenises, with prompts and routes.
+        collate: sentence-transformers' data collator of the model: it tokenises, with prompts and routes; or the
+            model, for one with its own prompts for queries and documents.
         tokens: caches of all query texts and of all document texts, which then take the place of `collate`.
         versions: add to every text one version of it in another language, where there is one: the English one, or
             of an English text any. Where queries find their translations, never one that is also on the other side.
@@ -51,7 +60,7 @@ class StepCollator:
     def __init__(
         self,
         sampler: StepSampler,
-        collate: Callable[[list[dict[str, Any]]], dict[str, Any]],
+        collate: SentenceTransformer | Callable[[list[dict[str, Any]]], dict[str, Any]],
         tokens: tuple[TokenCache, TokenCache] | None = None,
         *,
         versions: bool = False,
@@ -59,28 +68,39 @@ class StepCollator:
         switcher: Switcher | None = None,
     ) -> None:
         self.sampler = sampler
-        self.collate = collate
+        self.collate = _collator_of(collate) if isinstance(collate, SentenceTransformer) else collate
+        self.valid_label_columns: list[
+            str
+        ] = []  # that the trainer asks data collators for: columns of its data set
         self.tokens = tokens
         self.switcher = switcher
         collection = sampler.collection
         self._negatives = negatives
         self._hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives else None
         self._versions = Versions(collection) if versions or negatives else None
+        if self._hard is not None:
+            shown = np.union1d(collection.relevance.documents, self._hard.values)
+            self._texts = number_texts(collection, shown)
         self._adds_versions = versions
         self._translations = _find_translations(collection)
         self._english = is_english(collection.languages)
 
-    def __call__(self, steps: Sequence[int]) -> dict[str, Any]:
+    def __call__(self, steps: Sequence[int | Mapping[str, int]]) -> dict[str, Any]:
         """Return the inputs of one step: `query_…` and `document_…` features and `label`.
 
         Args:
-            steps: the one step to make.
+            steps: the one step to make, as a number or as the row `{"step": number}` of a data set.
 
         Returns:
             Features of N queries and M documents, flat (`input_ids` (T,), `offsets`) or as the model's tokenizer
-            gives them, and `label` (N + M, 5), which `BatchLabels.unpack` takes apart.
+            gives them, and `label` (N + M, 6), which `BatchLabels.unpack` takes apart.
         """
-        (step,) = steps
+        if len(steps) != 1:
+            raise InputError(
+                f"a StepCollator makes one step at a time, not {len(steps)}: give the trainer "
+                "per_device_train_batch_size=1, the size of batches being the sampler's"
+            )
+        step = steps[0]["step"] if isinstance(steps[0], Mapping) else steps[0]
         batch = self.sampler[step]
         if batch.kind == "domain":
             return self._domain_inputs(batch)
@@ -111,7 +131,8 @@ class StepCollator:
             language = collection.query_language if of_queries else collection.document_language
             sides[0 if of_queries else 1].append(rows)
             own = query_ids if of_queries else rows
-            labels.append(BatchLabels.of(role, language[rows], own, query_ids).pack())
+            added = self._adds_versions
+            labels.append(BatchLabels.of(role, language[rows], own, query_ids, versions=added).pack())
         queries, documents = (np.concatenate(side) for side in sides)
         return queries, documents, torch.cat(labels)
 
@@ -148,10 +169,11 @@ class StepCollator:
         return other[lowest(keys[other], owner[other], 1)]
 
     def _hard_negatives(self, batch: Batch, ids: np.ndarray) -> tuple[Role, np.ndarray, np.ndarray]:
-        """Draw hard negatives of every query, each document once, and say which are relevant to another query.
+        """Draw hard negatives of every query, each text once, and say which are relevant to another query.
 
-        In paired batches those in the document's language come first, as others are told by that alone: the query's
-        own, then those of its versions in other languages.
+        What is in the batch already is left out, and so is the text of a query. In paired batches those in the
+        document's language come first, as others are told by that alone: the query's own, then those of its
+        versions in other languages.
         """
         assert self._hard is not None
         assert self._versions is not None
@@ -162,11 +184,13 @@ class StepCollator:
             later = np.zeros(len(rows), np.int64)
         keys = generator(self.sampler.seed, Series.NEGATIVES, batch.step).random(len(rows)) + later
         rows = np.unique(rows[lowest(keys, owner, self._negatives)])
-        rows = rows[~np.isin(rows, batch.documents)]
-        asked = np.unique(ids)
+        texts, asked = self._texts.documents, np.unique(ids)
+        rows = rows[np.sort(np.unique(texts[rows], return_index=True)[1])]
+        versions = self._versions.queries.of(asked)[0]
+        rows = rows[~np.isin(texts[rows], np.concatenate([texts[batch.documents], self._texts.queries[versions]]))]
         relevant, whose = self._versions.documents.of(asked)
-        answered = dict(zip(relevant.tolist(), asked[whose].tolist(), strict=True))
-        query_ids = np.array([answered.get(row, -1) for row in rows.tolist()], np.int64)
+        answered = dict(zip(texts[relevant].tolist(), asked[whose].tolist(), strict=True))
+        query_ids = np.array([answered.get(text, -1) for text in texts[rows].tolist()], np.int64)
         role = Role.NEGATIVE if batch.document_ids is None else Role.UNPAIRED_DOCUMENT
         return role, rows.astype(np.int32), query_ids
 
@@ -245,6 +269,11 @@ class StepCollator:
         return inputs
 
 
+def _collator_of(model: SentenceTransformer) -> SentenceTransformerDataCollator:
+    prompts = {side: model.prompts[side] for side in ("query", "document") if model.prompts.get(side)}
+    return SentenceTransformerDataCollator(model.preprocess, prompts=prompts)
+
+
 def _named(side: str, features: dict[str, Any]) -> dict[str, Any]:
     return {f"{side}_{key}": value for key, value in features.items()}
 
@@ -269,10 +298,20 @@ class StepLoader(DataLoader):
         steps: of the run.
         collate: makes the inputs of `[step]`, such as a `StepCollator`.
         start: the first step to load.
+        waiting: called every second that a batch is waited for; what it raises ends the loading.
         **settings: passed on: `num_workers`, `pin_memory`.
     """
 
-    def __init__(self, steps: int, collate: Callable[[list[int]], Any], *, start: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        steps: int,
+        collate: Callable[[list[int]], Any],
+        *,
+        start: int = 0,
+        waiting: Callable[[], None] = lambda: None,
+        **settings: Any,
+    ) -> None:
+        self._waiting = waiting
         # Workers' seeds come from a generator of its own, lest an iterator draw from the run's.
         own = {"sampler": range(start, steps), "generator": torch.Generator(), "collate_fn": collate}
         super().__init__(range(steps), **own, **settings)  # type: ignore[arg-type]
@@ -283,10 +322,10 @@ class StepLoader(DataLoader):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Yield the inputs in order."""
         batches = super().__iter__()
-        return iter(batches) if self.num_workers else _ahead(batches)
+        return iter(batches) if self.num_workers else _ahead(batches, self._waiting)
 
 
-def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+def _ahead(batches: Iterator[Any], waiting: Callable[[], None]) -> Iterator[Any]:
     """Take from an iterator in a thread of its own; what it raises is raised here, where it would have been."""
     ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(AHEAD)
     stopped = threading.Event()
@@ -314,7 +353,11 @@ def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
     thread.start()
     try:
         while True:
-            batch, error = ready.get()
+            try:
+                batch, error = ready.get(timeout=PATIENCE)
+            except queue.Empty:
+                waiting()
+                continue
             if isinstance(error, StopIteration):
                 return
             if error is not None:
@@ -322,4 +365,4 @@ def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
             yield batch
     finally:
         stopped.set()
-        thread.join()
+        thread.join(PATIENCE)  # one that is stuck is left behind

@@ -12,13 +12,22 @@ from typing import Any
 import numpy as np
 
 from isoglot.batching.draws import Series, WeightedDraw, generator
+from isoglot.batching.given import Batches, GivenSampler
 from isoglot.batching.sampler import Batch, BatchSampler, StepSampler
-from isoglot.batching.strategies import KIND_WORDS, CrossLingual, Kind, Monolingual, Strategy, training_pairs
+from isoglot.batching.strategies import (
+    KIND_WORDS,
+    STRATEGIES,
+    CrossLingual,
+    Kind,
+    Monolingual,
+    Strategy,
+    training_pairs,
+)
 from isoglot.collections import Collection, JoinedCollection, join_collections
 from isoglot.collections.joining import Part
 from isoglot.errors import InputError
 
-__all__ = ["JointSampler", "SetDraws", "make_sampler"]
+__all__ = ["JointSampler", "SetDraws", "given_sampler", "make_sampler"]
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +145,11 @@ class JointSampler(StepSampler):
         """Return the sampler of a set's own batches."""
         rule = _within(self.strategy, collection.languages)
         if incomplete:
+            allowed = rule.allowed(collection)
             rule = _as(Monolingual if drawn == ("mono",) else CrossLingual, rule)
+            if type(self.strategy) not in STRATEGIES.values():  # which pairs are allowed it alone can say
+                tags = collection.languages
+                rule = replace(rule, pairs=tuple((tags[a], tags[b]) for a, b in np.argwhere(allowed)))
         seed = int(generator(self.seed, Series.DATA_SET_SEED, number).integers(2**62))
         share *= 1 - self.strategy.gamma
         return BatchSampler(collection, rule, self.batch_size, seed, share=share)
@@ -221,6 +234,26 @@ def make_sampler(
             f"weights and a power decide between several data sets, and {collection.name} is the only one"
         )
     return BatchSampler(collection, strategy, batch_size, seed, target)
+
+
+def given_sampler(
+    given: Batches, collection: Collection | Sequence[Collection], batch_size: int, seed: int = 0
+) -> StepSampler:
+    """Return a sampler that somebody made, or one that takes its batches from what they made.
+
+    Raises:
+        InputError: its batches are those of another collection.
+    """
+    if not isinstance(collection, Collection):
+        collection = collection[0] if len(collection) == 1 else join_collections(collection)
+    if not isinstance(given, StepSampler):
+        return GivenSampler(given, collection, batch_size, seed)
+    if given.collection is not collection and not isinstance(given, JointSampler):
+        raise InputError(
+            f"the sampler draws from {given.collection.name}, and {collection.name} is what is to be trained on: "
+            "give it the same collection"
+        )
+    return given
 
 
 def _check_mixture(sets: int, weights: Sequence[float] | None, power: float) -> None:

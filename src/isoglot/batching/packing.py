@@ -1,4 +1,4 @@
-"""Passes over rows, packed into batches in which no two rows share a relevant document in any language."""
+"""Passes over rows, packed into batches in which no two rows have a claim in common (`Conflicts`)."""
 
 from __future__ import annotations
 

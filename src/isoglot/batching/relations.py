@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoglot.collections import Collection, Relevance
+from isoglot.collections import Collection
+from isoglot.collections.texts import known_texts, number_texts
 
 __all__ = ["Conflicts", "Grouped", "Versions", "lowest"]
 
@@ -72,13 +73,27 @@ class Versions:
             owners, documents = owners[kept], documents[kept]
         self.documents = Grouped.by(owners, documents, size)
 
+    def any(self) -> bool:
+        """Tell whether any query, or the relevant documents of any, are in two languages."""
+        collection, size = self.collection, len(self.collection.languages)
+        for texts, language in (
+            (self.queries, collection.query_language),
+            (self.documents, collection.document_language),
+        ):
+            owner = np.repeat(np.arange(len(texts.offsets) - 1), np.diff(texts.offsets))
+            owners = np.unique(owner * np.int64(size) + language[texts.values]) // size
+            if np.any(owners[1:] == owners[:-1]):
+                return True
+        return False
+
 
 @dataclass(frozen=True)
 class Conflicts:
     """Which query ids may not meet in a batch, as *claims*: two ids conflict if they have a claim in common.
 
-    A claim stands for one document, or for all documents that are relevant to exactly the same query ids (the
-    language versions of a page, mostly), so that there are few. Documents relevant to one id only need none.
+    A claim stands for one text, that of a relevant document or of the query itself, or for all texts that belong to
+    exactly the same query ids (the language versions of a page, mostly), so that there are few. Texts of one id
+    only need none. It is the text that counts: a document may stand there again under another id.
 
     Attributes:
         claims: claim numbers, int64, of each of G query ids; every number from 0 to G - 1 is the id itself (two
@@ -88,23 +103,22 @@ class Conflicts:
     claims: Grouped
 
     @classmethod
-    def of(cls, relevance: Relevance) -> Conflicts:
-        """Find the conflicts between all query ids of a collection, in O(judgments)."""
-        ids = len(relevance.offsets) - 1
-        if not len(relevance.documents):
-            return cls(Grouped(np.empty(0, np.int64), np.zeros(ids + 1, np.int64)))
-        documents, where = np.unique(relevance.documents, return_inverse=True)
-        # A random sum names a set of query ids: documents with equal sums are taken to be relevant to the same
-        # ids, and one of them stands for all. Two different sets have equal sums with probability 2^-64 a pair.
+    def of(cls, collection: Collection) -> Conflicts:
+        """Find the conflicts between all query ids of a collection, in O(queries + judgments)."""
+        ids = len(collection.query_ids)
+        numbers = number_texts(collection, np.unique(collection.relevance.documents))
+        owners, texts = known_texts(collection, numbers)
+        # A random sum names a set of query ids: texts with equal sums are taken to belong to the same ids, and one
+        # of them stands for all. Two different sets have equal sums with probability 2^-64 a pair.
         names = np.random.default_rng(0).integers(0, 2**64, ids, dtype=np.uint64)
-        sums = np.zeros(len(documents), np.uint64)
-        np.add.at(sums, where, names[relevance.queries])
-        claimed = np.zeros(len(documents), bool)
+        sums = np.zeros(numbers.size, np.uint64)
+        np.add.at(sums, texts, names[owners])
+        claimed = np.zeros(numbers.size, bool)
         claimed[np.unique(sums, return_index=True)[1]] = True
-        claimed &= np.bincount(where) > 1
-        kept = claimed[where]
+        claimed &= np.bincount(texts, minlength=numbers.size) > 1
+        kept = claimed[texts]
         number = np.cumsum(claimed) - 1 + ids
-        return cls(Grouped.by(relevance.queries[kept], number[where[kept]], ids))
+        return cls(Grouped.by(owners[kept], number[texts[kept]], ids))
 
     def of_rows(self, query_index: np.ndarray) -> Grouped:
         """Return all claims of each row, its own id included, of the query id index of rows (n,)."""

@@ -42,8 +42,9 @@ class Batch:
         document_language: canonical tag, None if rows differ.
         queries: (B,) int32 query rows of the collection; empty in a domain batch.
         documents: (B,) int32 document rows; `documents[i]` is relevant to `queries[i]`, and to no other query
-            of the batch, nor is any other language version of it. In a multiway batch (M,), and which query each
-            belongs to says `document_ids`; in a domain batch rows of the target collection.
+            of the batch, nor is any other language version of it, or another document of the same text. In a
+            multiway batch (M,), and which query each belongs to says `document_ids`; in a domain batch rows of the
+            target collection.
         document_ids: (M,) query id index that each document was drawn for; multiway batches only.
     """
 
@@ -162,8 +163,8 @@ class BatchSampler(StepSampler):
     have `batch_size` rows; the last two of a pass share what is left over, and where a language pair has too few
     training pairs without common relevant documents its batches are smaller (said once, in the log). Where every
     row draws its own language pair (`mixed`, and cross-lingual batches with the pairing `row`), `RowDraws` says
-    what comes up when. No two rows of a batch share a relevant document in any language, and rows are never
-    repeated to fill up.
+    what comes up when. No two rows of a batch share a relevant document in any language, nor its text under another
+    id, nor has one the other's query as its document (`Conflicts`), and rows are never repeated to fill up.
 
     Args:
         collection: what to draw from.
@@ -204,7 +205,7 @@ class BatchSampler(StepSampler):
         self.counts: np.ndarray = np.where(strategy.allowed(collection), collection.pair_counts, 0)
         self.small_pairs = {}
         self._share = share
-        self._conflicts = Conflicts.of(collection.relevance)
+        self._conflicts = Conflicts.of(collection)
         self._multiway: MultiwayDraws | None = None
         if isinstance(strategy, Multiway):
             allowed = strategy.allowed(collection)
@@ -248,8 +249,8 @@ class BatchSampler(StepSampler):
         draws = RowDraws(self.collection, allowed, self._conflicts, strategy.tau, size, self.seed, number)
         if draws.rows < size:
             logger.info(
-                "%s cannot fill batches of %d with the strategy %s without common relevant documents; they have "
-                "about %d rows",
+                "%s cannot fill batches of %d with the strategy %s without common relevant documents or texts; "
+                "they have about %d rows",
                 *(self.collection.name, size, strategy.name, draws.rows),
             )
         if draws.missed > TOLD:
@@ -325,6 +326,6 @@ class BatchSampler(StepSampler):
             self.small_pairs[a, b] = (rows, len(passes))
             logger.info(
                 "%s→%s cannot fill batches of %d: its %d training pairs make %d batches of about %d without "
-                "common relevant documents",
+                "common relevant documents or texts",
                 *(a, b, self.batch_size, rows, len(passes), round(rows / len(passes))),
             )

@@ -1,17 +1,18 @@
-"""Strategies: the rules that compose training batches, as small values; `Schedule`: a rate that changes by step."""
+"""Strategies: the rules that compose training batches, as small values."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from isoglot.batching.schedule import Schedule
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
+from isoglot.names import did_you_mean, is_path, own_class
 
 __all__ = [
     "KIND_WORDS",
@@ -24,10 +25,10 @@ __all__ = [
     "Monolingual",
     "Multiway",
     "Pairing",
-    "Schedule",
     "Strategy",
     "is_english",
     "strategy",
+    "strategy_class",
     "training_pairs",
 ]
 
@@ -38,69 +39,6 @@ Kind = Literal["mono", "cross", "multiway", "domain"]
 KIND_WORDS = {"mono": "monolingual", "cross": "cross-lingual"}
 Pairing = Literal["row", "batch"]
 """What draws a language pair in cross-lingual batches: every row, or the batch."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A rate that moves from `start` to `end` over `steps` steps and stays there.
-
-    Attributes:
-        shape: `constant` (always `start`), `linear` or `cosine`.
-        start: rate at step 0, in [0, 1].
-        end: rate from step `steps` on, in [0, 1]; equals `start` if constant.
-        steps: how many steps the change takes.
-
-    Example:
-        >>> schedule = Schedule("linear", 1.0, 0.5, steps=1000)
-        >>> [schedule.rate(step) for step in (0, 500, 5000)]
-        [1.0, 0.75, 0.5]
-    """
-
-    shape: Literal["constant", "linear", "cosine"]
-    start: float
-    end: float | None = None
-    steps: int = 0
-
-    def __post_init__(self) -> None:
-        if self.shape not in ("constant", "linear", "cosine"):
-            raise InputError(f"no schedule {self.shape!r}: choose constant, linear or cosine")
-        if self.end is None:
-            object.__setattr__(self, "end", self.start)
-        for name, rate in (("start", self.start), ("end", self._end)):
-            if not 0 <= rate <= 1:
-                raise InputError(f"a schedule's {name} must lie between 0 and 1, not {rate}")
-        if self.shape != "constant" and self.steps < 1:
-            raise InputError(f"a {self.shape} schedule needs the number of steps it takes, at least 1")
-
-    @property
-    def _end(self) -> float:
-        return self.start if self.end is None else self.end
-
-    def rate(self, step: float) -> float:
-        """Return the rate at a step."""
-        if self.shape == "constant":
-            return self.start
-        done = min(step / self.steps, 1.0)
-        if self.shape == "cosine":
-            done = (1 - math.cos(math.pi * done)) / 2
-        return self.start + (self._end - self.start) * done
-
-    def total(self, step: int) -> float:
-        """Return the integral of the rate over steps [0, step), in closed form: any step costs the same."""
-        if self.shape == "constant":
-            return self.start * step
-        within = min(step, self.steps)
-        if self.shape == "linear":
-            moved = within * within / (2 * self.steps)
-        else:
-            moved = within / 2 - self.steps / (2 * math.pi) * math.sin(math.pi * within / self.steps)
-        return self.start * within + (self._end - self.start) * moved + self._end * (step - within)
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """Lowest and highest rate ever reached."""
-        low, high = sorted((self.start, self._end))
-        return low, high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +62,11 @@ class Strategy:
     tau: float = 1.0
     languages: tuple[str, ...] | None = None
     pairs: tuple[tuple[str, str], ...] | str | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Call a strategy by its class, unless it has a name."""
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
 
     def __post_init__(self) -> None:
         if not self.tau >= 0:
@@ -330,6 +273,25 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 
 
+def strategy_class(name: str) -> type[Strategy]:
+    """Return the strategy of a name, or the class of one's own that `package.module:Class` says.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name in RENAMED:
+        raise InputError(f"the strategy {name} is now {RENAMED[name]}")
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    if is_path(name):
+        own: type[Strategy] = own_class(name, Strategy)
+        return own
+    raise InputError(
+        f"no strategy {name!r}{did_you_mean(name, STRATEGIES)}: choose one of {', '.join(STRATEGIES)}, or give "
+        "your own as package.module:Class"
+    )
+
+
 def strategy(
     name: str,
     *,
@@ -346,16 +308,12 @@ def strategy(
     Raises:
         InputError: there is no such strategy, or alpha, pairing or ways is given to one that has none.
     """
-    if name in RENAMED:
-        raise InputError(f"the strategy {name} is now {RENAMED[name]}")
-    if name not in STRATEGIES:
-        raise InputError(f"no strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
-    kind = STRATEGIES[name]
+    kind = strategy_class(name)
     own: dict[str, Any] = {}
     for key, value in (("alpha", alpha), ("pairing", pairing), ("ways", ways)):
         if value is not None:
             owners = [owner for owner, other in STRATEGIES.items() if key in other.__dataclass_fields__]
-            if name not in owners:
+            if key not in kind.__dataclass_fields__:
                 have = "have" if len(owners) > 1 else "has"
                 raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
             own[key] = value

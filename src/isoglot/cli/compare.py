@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from isoglot.cli.data import listed
-from isoglot.cli.state import console
+from isoglot.cli.state import console, own_command
 from isoglot.cli.tables import comparison_table
 from isoglot.errors import InputError
 
@@ -75,15 +75,21 @@ def compare(
             "macro": macro,
             "draws": draws,
             "tests": len(found),
-            "comparisons": [{key: vars(one)[key] for key in HEAD} | asdict(one) for one in found],
+            "comparisons": [
+                {key: vars(one)[key] for key in HEAD} | asdict(one) | {"verdict": one.verdict} for one in found
+            ],
         }
         write_result_file(content, json_file)
+    if html_file is not None or figures is not None:
+        from isoglot.reporting import Inspection
+
+        arms = [Inspection(result, label) for label, result in zip(labels, read, strict=True)]
     if html_file is not None:
         from isoglot.reporting import write_report
 
-        write_report(read, html_file)
+        write_report(arms, html_file, command=own_command(), tests=found)
     if figures is not None:
         from isoglot.reporting import write_figures
 
-        write_figures(read, figures)
+        write_figures(arms, figures)
     console().print(comparison_table(found, labels[0], macro))

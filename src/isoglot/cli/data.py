@@ -15,6 +15,9 @@ Source = Annotated[str, typer.Argument(metavar="DATA", help=COLLECTION, show_def
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write; must not exist, or be empty.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="Language of texts that have none (BEIR folders).")]
 Split = Annotated[str | None, typer.Option("--split", help="Which judgments, where there are several.")]
+KeepTags = Annotated[
+    bool, typer.Option("--keep-tags", help="Leave language tags as they are: arb-Arab, which is ar, stays.")
+]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out, and say how many.")]
 
 
@@ -74,6 +77,7 @@ def convert(
             "folder, or a table such as psgs_w100.tsv.",
         ),
     ] = None,
+    keep_tags: KeepTags = False,
 ) -> None:
     """Convert a data set into a collection, or a collection into its other form."""
     from isoglot.data.convert import convert as convert_collection
@@ -87,6 +91,7 @@ def convert(
         split=split,
         lenient=lenient,
         corpus=corpus,
+        keep_tags=keep_tags,
     )
     for name, collection in written.items():
         typer.echo(f"Wrote {to}{f' ({name})' if name else ''}: {collection}")

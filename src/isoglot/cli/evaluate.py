@@ -9,7 +9,7 @@ import typer
 
 from isoglot.amounts import read_size
 from isoglot.cli.data import Lang, Lenient, Split, listed
-from isoglot.cli.state import console, state
+from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, result_table
 from isoglot.errors import InputError
 
@@ -60,18 +60,30 @@ def _load(data: str, split: str | None, lang: str | None, lenient: bool) -> Coll
     )
 
 
+def _with_all_queries(
+    collection: Collection, data: str, split: str | None, lang: str | None, lenient: bool
+) -> Collection:
+    """Return a split with the queries of all: embeddings are often made of everything in a folder."""
+    from isoglot.data.catalogue.loading import load_splits
+
+    try:
+        splits = load_splits(data, language=lang, lenient=lenient)
+    except InputError:  # of another split, which nobody asked for
+        return collection
+    whole = splits.get(split or ("test" if "test" in splits else next(iter(splits))), collection)
+    same = whole.documents.num_rows == collection.documents.num_rows
+    return whole if same and whole.queries.num_rows > collection.queries.num_rows else collection
+
+
 def _show(result: Result, collection: Collection, page: Path | None, figures: Path | None) -> None:
     """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
-    import sys
-
     from isoglot.reporting import inspect_result, write_figures, write_report
 
     shown: Any = result
     if result.embeddings is not None and "multilingual_AP" in result.per_query:
         shown = inspect_result(result, collection, *result.embeddings)
     if page is not None:
-        command = "isoglot " + " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem == "isoglot" else None
-        write_report([shown], page, command=command, metadata=collection.metadata)
+        write_report([shown], page, command=own_command(), metadata=collection.metadata)
     if figures is not None:
         write_figures(shown, figures)
 
@@ -106,6 +118,12 @@ def evaluate(
     figures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the report's figures here, as SVG and PNG.")
     ] = None,
+    keep_identical_ids: Annotated[
+        bool,
+        typer.Option(
+            "--keep-identical-ids", help="Rank a query that is itself a document (same id and text) against itself."
+        ),
+    ] = False,
     trec_run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write TREC run files and judgments here.")
     ] = None,
@@ -145,8 +163,10 @@ def evaluate(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
+    from isoglot.collections.links import link_sentences
     from isoglot.evaluation import measure
     from isoglot.evaluation.measures import parse_measure
+    from isoglot.evaluation.sources.embeddings import count_rows
 
     chosen = None if measures is None else tuple(listed(measures) or ())
     for one in chosen or ():
@@ -163,6 +183,7 @@ def evaluate(
         "figures": figures if task is not None and not pool else None,
         "measures": chosen,
         "name": name,
+        "ignore_identical_ids": False if keep_identical_ids else None,
         "trec_run": trec_run,
         "trec_depth": trec_depth,
         "pooling": pooling,
@@ -198,6 +219,12 @@ def evaluate(
         collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=listed(lang))
     else:
         collection = _load(data, split, lang, lenient)
+        if model.startswith("embeddings:"):
+            rows = count_rows(model.removeprefix("embeddings:").partition(",")[0])
+            if rows > collection.queries.num_rows:
+                collection = _with_all_queries(collection, data, split, lang, lenient)
+    for sentence in link_sentences(collection):
+        typer.echo(f"note: {sentence}", err=True)
     shown = html_file is not None or figures is not None
     result = measure(
         model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options

@@ -53,6 +53,13 @@ def mine(
     no_margin: Annotated[bool, typer.Option("--no-margin", help="Leave out nothing for its score.")] = False,
     depth: Annotated[int, typer.Option(help="How far down the ranking to look.", min=1)] = 100,
     range_min: Annotated[int, typer.Option(help="Pass over so many of the hardest.", min=0)] = 0,
+    keep_identical_ids: Annotated[
+        bool,
+        typer.Option(
+            "--keep-identical-ids",
+            help="Let a query that is itself a document (same id and text) be its own negative.",
+        ),
+    ] = False,
     form: Annotated[str, typer.Option(help="jsonl or parquet.")] = "jsonl",
     split: Split = None,
     lang: Lang = None,
@@ -102,6 +109,7 @@ def mine(
         encoder,
         collection,
         **vars(mining),
+        ignore_identical_ids=not keep_identical_ids,
         batch_size=batch_size,
         dtype=dtype,
         progress=state.progress,

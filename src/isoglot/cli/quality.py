@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from isoglot.amounts import read_budget, read_budgets
-from isoglot.cli.data import Lang, Lenient, Source, Split, To, app, listed
+from isoglot.cli.data import KeepTags, Lang, Lenient, Source, Split, To, app, listed
 from isoglot.cli.state import console
 
 __all__ = ["check", "leakage", "sample", "stats"]
@@ -38,6 +38,7 @@ def check(
     split: Split = None,
     lang: Lang = None,
     lenient: Lenient = False,
+    keep_tags: KeepTags = False,
     near: Near = DEFAULT_NEAR,
     no_near: NoNear = False,
     identify: Identify = False,
@@ -51,7 +52,7 @@ def check(
     from isoglot.files import write_result_file
 
     refuse_threshold(near)
-    splits = load_splits(source, split=split, language=lang, lenient=lenient)
+    splits = load_splits(source, split=split, language=lang, lenient=lenient, keep_tags=keep_tags)
     for name, collection in splits.items():
         if name is not None:
             collection = splits[name] = only_judged(collection)
@@ -129,7 +130,10 @@ def leakage(
     lenient: Lenient = False,
     json_file: Json = None,
 ) -> int:
-    """Find the queries and documents of TEST that TRAIN has too (exit status 1), or none (exit status 0)."""
+    """Find the queries and documents of TEST that TRAIN has too (exit status 1), or none (exit status 0).
+
+    Of splits of one collection, which share their documents, the queries decide.
+    """
     from isoglot.data import find_leakage
     from isoglot.data.quality.findings import leakage_sentences
     from isoglot.data.quality.near import refuse_threshold
@@ -146,7 +150,7 @@ def leakage(
         typer.echo(sentence)
     if json_file is not None:
         write_result_file(values, json_file)
-    return int(found.found)
+    return int(found.leaks)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from isoglot.measures import SETTINGS, digits_of, setting_name
+from isoglot.measures import SETTINGS, digits_of, measure_of, setting_name
 
 if TYPE_CHECKING:
     from isoglot.evaluation import Compared, Result
@@ -104,7 +104,7 @@ def comparison_table(found: list[Compared], first: str, macro: bool = False) -> 
     if by_language:
         table.add_column("queries in")
     table.add_column("measure", no_wrap=True)
-    for name in (first, "value", "difference", "p", "p (Holm)", "effect size"):
+    for name in (first, "value", "difference", "p", "p (Holm)", "effect size", "verdict"):
         table.add_column(name, justify="right", overflow="fold")
     last: tuple[str, str | None] | None = None
     for one in found:
@@ -118,8 +118,13 @@ def comparison_table(found: list[Compared], first: str, macro: bool = False) -> 
             head.append(one.language or "all" if last != here else "")
         values = (f"{one.first:.{digits}f}", f"{one.second:.{digits}f}", f"{one.difference:+.{digits}f}")
         effect = "–" if one.effect_size is None else f"{one.effect_size:+.2f}"
-        table.add_row(*head, label, *values, f"{one.p:.4f}", f"{one.p_holm:.4f}", effect)
+        table.add_row(*head, label, *values, f"{one.p:.4f}", f"{one.p_holm:.4f}", effect, one.verdict)
         last = here
+    lower = list(dict.fromkeys(one.measure for one in found if measure_of(one.measure).better == "low"))
+    told = [f"lower is better: {', '.join(lower)}"] if lower else []
+    left_out = max((one.left_out for one in found), default=0)
+    told += [f"up to {left_out:,} queries that one side has no value for are left out"] if left_out else []
+    table.caption = "; ".join(told) or None
     return table
 
 

@@ -21,24 +21,32 @@ import xxhash
 
 from isoglot.collections.arrow import keep_in_memory, map_table, one_chunk, without_empty, write_arrow
 from isoglot.collections.building import Texts
+from isoglot.collections.layout import is_parquet
 from isoglot.collections.parquet import uncompressed_size
 from isoglot.errors import InputError
 from isoglot.files import default_cache
+from isoglot.languages.tags import Tags
 
 __all__ = ["LARGE", "Shelf", "is_large"]
 
 logger = logging.getLogger(__name__)
 
 LARGE = 128 * 2**20  # bytes of text from which a collection is mapped from disk instead of held in memory
-FORMAT = 1  # changes whenever what is kept does, or what is checked
+PACKED = 3  # times that text is larger than when it is gzipped, about
+FORMAT = 2  # changes whenever what is kept does, or what is checked
 UNUSED_DAYS = 30
 STEP = 4 * 2**20
 
 
 def is_large(paths: Iterable[Path]) -> bool:
     """Tell whether text files hold so much that they are better mapped than held in memory."""
-    sizes = (uncompressed_size(path) if path.suffix == ".parquet" else path.stat().st_size for path in paths)
-    return sum(sizes) >= LARGE
+    return sum(map(_size, paths)) >= LARGE
+
+
+def _size(path: Path) -> int:
+    if is_parquet(path):
+        return uncompressed_size(path)
+    return path.stat().st_size * (PACKED if path.suffix == ".gz" else 1)
 
 
 def _content(path: Path) -> str:
@@ -72,17 +80,18 @@ class Shelf:
         documents: the file of documents.
         queries: the file of queries.
         qrels: the files of judgments.
-        language: tag given to texts that have none.
+        tags: how the tags of languages are read.
     """
 
-    def __init__(self, documents: Path, queries: Path, qrels: Iterable[Path], language: str | None = None) -> None:
+    def __init__(self, documents: Path, queries: Path, qrels: Iterable[Path], tags: Tags) -> None:
         self.root = default_cache() / "collections"
         self._begun: Path | None = None
         paths = (documents, queries, *qrels)
         self._states = _states(paths)
         self._contents = {path: f"{path.suffix[1:]}-{_content(path)}" for path in paths}
         parts = [self._contents[path] for path in (documents, queries)]
-        names = [_name(f"isoglot {FORMAT}", *parts, tag) for tag in ("", language or "")]
+        kind = f"isoglot {FORMAT}{', tags kept' if tags.keep else ''}"
+        names = [_name(kind, *parts, tag) for tag in ("", tags.default or "")]
         # what was read without a default language needed none
         self.folder = self.root / (names[0] if (self.root / names[0]).is_dir() else names[1])
 

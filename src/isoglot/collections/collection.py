@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from isoglot.collections.arrow import take_from
 from isoglot.errors import InputError
 
-__all__ = ["TRANSLATIONS", "Collection", "Relevance"]
+__all__ = ["KEEP_TAGS", "TRANSLATIONS", "Collection", "Relevance"]
 
 IntArray = NDArray[np.integer[Any]]
 
 TRANSLATIONS = "translations"
 """Key of `collection.yaml`: true where queries look for their translations."""
+KEEP_TAGS = "keep_tags"
+"""Key of `collection.yaml`: true where language tags stay as they are written."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,22 @@ class Collection:
                 "check its qrels"
             )
         return rows
+
+    def linked_ids(self) -> tuple[int, int]:
+        """Count the query ids that link languages: those with queries or relevant documents in more than one.
+
+        Without any, nothing is to be found across languages.
+
+        Returns:
+            How many there are, and of how many ids with a relevant document.
+        """
+        size = len(self.languages)
+        asked = self.query_index.astype(np.int64) * size + self.query_language
+        relevance = self.relevance
+        answered = relevance.queries.astype(np.int64) * size + self.document_language[relevance.documents]
+        spoken = np.bincount(np.unique(np.concatenate([asked, answered])) // max(size, 1), minlength=1)
+        judged = np.unique(relevance.queries)
+        return int((spoken[judged] > 1).sum()), len(judged)
 
     def query_column(self, rows: IntArray | None = None) -> pa.ChunkedArray:
         """Return the texts of query rows (n,), in their order, as Arrow strings; of all if None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +23,23 @@ from isoglot.collections.building import (
     number_judgments,
 )
 from isoglot.collections.cache import Shelf, is_large
-from isoglot.collections.collection import TRANSLATIONS, Collection
+from isoglot.collections.collection import KEEP_TAGS, TRANSLATIONS, Collection
 from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
+from isoglot.collections.layout import (
+    STEMS,
+    collection_folders,
+    folder_name,
+    is_parquet,
+    qrel_files,
+    splits_of,
+    text_file,
+)
 from isoglot.collections.parquet import read_parquet_qrels, read_parquet_texts
 from isoglot.collections.problems import Problems
 from isoglot.collections.select import only_judged
 from isoglot.errors import InputError
-from isoglot.languages.tags import read_tag
+from isoglot.files import read_text
+from isoglot.languages.tags import Tags
 
 __all__ = [
     "collection_folders",
@@ -45,35 +55,10 @@ __all__ = [
 
 IntArray = NDArray[np.integer[Any]]
 
-STEMS = {"documents": "corpus", "queries": "queries"}
-SPLIT_NAMES = ("train", "dev", "test")
-
-
-def folder_name(folder: Path) -> str:
-    """Return what a collection without a name is called: its folder, with the parent's if that is a split."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}/{folder.name}" if folder.name in SPLIT_NAMES else folder.name
-
-
-def _qrel_files(folder: Path) -> dict[str | None, Path]:
-    """Return the judgment files by split; the key None is the one file without a split."""
-    for suffix in (".parquet", ".tsv"):
-        if (single := folder / f"qrels{suffix}").is_file():
-            return {None: single}
-    found: dict[str | None, Path] = {}
-    for suffix in (".tsv", ".parquet"):
-        found.update({path.stem: path for path in sorted((folder / "qrels").glob(f"*{suffix}"))})
-    return found
-
-
-def splits_of(folder: str | Path) -> tuple[str, ...]:
-    """Return the names of the splits a collection folder has; empty if its judgments are in one file."""
-    return tuple(split for split in _qrel_files(Path(folder)) if split is not None)
-
 
 def _pick_split(folder: Path, split: str | None, prefer: str | None) -> str | None:
-    """Return the key in `_qrel_files` of the judgments to read."""
-    files = _qrel_files(folder)
+    """Return the key in `qrel_files` of the judgments to read."""
+    files = qrel_files(folder)
     if split is not None:
         if split in files or not files:
             return split
@@ -92,22 +77,15 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        metadata = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if metadata is not None and not isinstance(metadata, dict):
         raise InputError(f"{path} must hold keys and values, not a {type(metadata).__name__}")
-    if not isinstance(said := (metadata or {}).get(TRANSLATIONS, False), bool):
-        raise InputError(f"{path}: {TRANSLATIONS!r} is {said!r}; it must be true or false")
+    for key in (TRANSLATIONS, KEEP_TAGS):
+        if not isinstance(said := (metadata or {}).get(key, False), bool):
+            raise InputError(f"{path}: {key!r} is {said!r}; it must be true or false")
     return metadata or {}
-
-
-def _text_file(folder: Path, kind: str) -> Path:
-    stem = STEMS[kind]
-    for suffix in (".parquet", ".jsonl"):
-        if (path := folder / f"{stem}{suffix}").is_file():
-            return path
-    raise InputError(f"{folder} is not a collection: it has no {stem}.jsonl and no {stem}.parquet")
 
 
 def read_collection(
@@ -117,6 +95,7 @@ def read_collection(
     prefer_split: str | None = None,
     language: str | None = None,
     lenient: bool = False,
+    keep_tags: bool = False,
 ) -> Collection:
     """Read a collection folder, or a BEIR folder.
 
@@ -130,6 +109,7 @@ def read_collection(
         prefer_split: the split to take when `split` is not given and there are several.
         language: tag of texts that have none (all of them, in a BEIR folder).
         lenient: leave bad rows out and say how many of each kind, instead of failing.
+        keep_tags: leave language tags as they are written; also if `collection.yaml` says so.
 
     Raises:
         InputError: the folder is none, a line is bad (with file, line and reason), a judgment names an
@@ -137,12 +117,17 @@ def read_collection(
     """
     folder = Path(folder)
     chosen = _pick_split(folder, split, prefer_split)
-    collection = _read(folder, [chosen], language, lenient)[chosen]
+    collection = _read(folder, [chosen], language, lenient, keep_tags=keep_tags)[chosen]
     return collection if chosen is None else only_judged(collection)
 
 
 def read_splits(
-    folder: str | Path, *, language: str | None = None, lenient: bool = False, label: str | None = None
+    folder: str | Path,
+    *,
+    language: str | None = None,
+    lenient: bool = False,
+    label: str | None = None,
+    keep_tags: bool = False,
 ) -> dict[str | None, Collection]:
     """Read all splits of a collection folder: the texts once, every file of judgments.
 
@@ -151,6 +136,7 @@ def read_splits(
         language: as for `read_collection`.
         lenient: as for `read_collection`; `dropped` counts what was left out of all files together.
         label: what messages on its rows call the folder; its path if None.
+        keep_tags: as for `read_collection`.
 
     Returns:
         The collections by split, sharing documents and queries; the one key is None if the judgments are in
@@ -160,7 +146,7 @@ def read_splits(
         InputError: as for `read_collection`.
     """
     folder = Path(folder)
-    return _read(folder, list(_qrel_files(folder)), language, lenient, label)
+    return _read(folder, list(qrel_files(folder)), language, lenient, label, keep_tags)
 
 
 def read_documents(folder: str | Path, *, language: str | None = None, lenient: bool = False) -> Collection:
@@ -175,8 +161,9 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
         InputError: there is no such file, or it is not as it should be.
     """
     folder = Path(folder)
-    files = {"documents": _text_file(folder, "documents")}
-    reading = _Reading(files, _default_language(language), Problems(str(folder), lenient))
+    files = {"documents": text_file(folder, "documents")}
+    tags = Tags(language, bool(_read_metadata(folder).get(KEEP_TAGS)))
+    reading = _Reading(files, tags, Problems(str(folder), lenient))
     collection = build_collection(
         reading.read_texts("documents", keep_in_memory),
         pa.schema([(column, pa.string()) for column in TEXT_COLUMNS["queries"]]).empty_table(),
@@ -186,34 +173,39 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
         locate=reading.locate(),
     )
     collection.dropped.update(reading.problems.finish())
+    tags.tell(str(folder))
     return collection
 
 
 def _read(
-    folder: Path, splits: list[str | None], language: str | None, lenient: bool, label: str | None = None
+    folder: Path,
+    splits: list[str | None],
+    language: str | None,
+    lenient: bool,
+    label: str | None = None,
+    keep_tags: bool = False,
 ) -> dict[str | None, Collection]:
     """Read the texts of a folder and the judgments of some of its splits."""
     if not folder.is_dir():
         kind = "a file, not a folder" if folder.exists() else "missing"
         raise InputError(f"the collection {folder} is {kind}")
-    files = _qrel_files(folder)
+    files = qrel_files(folder)
     if not files:
         for kind in STEMS:  # without texts it is no collection at all
-            _text_file(folder, kind)
+            text_file(folder, kind)
         raise InputError(f"{folder} has no judgments: expected qrels.tsv, qrels/<split>.tsv or qrels.parquet")
-    default = _default_language(language)
     metadata = _read_metadata(folder)
+    metadata |= {KEEP_TAGS: True} if keep_tags else {}
+    tags = Tags(language, bool(metadata.get(KEEP_TAGS)))
     qrels = {split: files[split] for split in splits}
-    texts = {kind: _text_file(folder, kind) for kind in STEMS}
-    reading = _Reading(texts, default, Problems(label or str(folder), lenient))
+    texts = {kind: text_file(folder, kind) for kind in STEMS}
+    reading = _Reading(texts, tags, Problems(label or str(folder), lenient))
     name = str(metadata.get("name") or folder_name(folder))
     large = is_large(texts.values())
-    with Shelf(texts["documents"], texts["queries"], qrels.values(), default) if large else nullcontext() as shelf:
-        return reading.read(qrels, shelf, name, metadata)
-
-
-def _default_language(language: str | None) -> str | None:
-    return None if language is None else read_tag(language, "--lang")
+    with Shelf(texts["documents"], texts["queries"], qrels.values(), tags) if large else nullcontext() as shelf:
+        collections = reading.read(qrels, shelf, name, metadata)
+    tags.tell(label or str(folder))
+    return collections
 
 
 @dataclass
@@ -222,13 +214,13 @@ class _Reading:
 
     Attributes:
         texts: the files of "documents" and "queries".
-        language: canonical tag of texts that have none.
+        tags: reads the tags of languages.
         problems: what is wrong with any of the files.
         numbers: the line (Parquet: row) from 1 of each row that was read of a file; None if all rows were.
     """
 
     texts: dict[str, Path]
-    language: str | None
+    tags: Tags
     problems: Problems
     numbers: dict[Path, IntArray | None] = field(default_factory=dict)
 
@@ -272,13 +264,13 @@ class _Reading:
     def read_texts(self, kind: str, keep: Keep) -> pa.Table:
         """Read "documents" or "queries"."""
         path = self.texts[kind]
-        read = read_texts if path.suffix == ".jsonl" else read_parquet_texts
-        table, self.numbers[path] = read(path, TEXT_COLUMNS[kind], self.problems, self.language, keep)
+        read = read_parquet_texts if is_parquet(path) else read_texts
+        table, self.numbers[path] = read(path, TEXT_COLUMNS[kind], self.problems, self.tags, keep)
         return table
 
     def read_qrels(self, path: Path) -> pa.Table:
         """Read a file of judgments."""
-        read = read_qrels if path.suffix == ".tsv" else read_parquet_qrels
+        read = read_parquet_qrels if is_parquet(path) else read_qrels
         table, self.numbers[path] = read(path, self.problems)
         return table
 
@@ -289,28 +281,9 @@ class _Reading:
             path = qrels if qrels and kind == "qrels" else self.texts[kind]
             numbers = self.numbers[path]
             number = row + 1 if numbers is None else numbers[row]
-            return f"{path.name} {'row' if path.suffix == '.parquet' else 'line'} {number}"
+            return f"{path.name} {'row' if is_parquet(path) else 'line'} {number}"
 
         return told
-
-
-def collection_folders(folder: Path, parts: Iterable[str] = ()) -> dict[str | None, Path]:
-    """Return the collection folders in a folder: itself, or one for each split or part, in folders named so.
-
-    Args:
-        folder: where to look.
-        parts: names of parts besides train, dev and test.
-
-    Returns:
-        Part (None: the folder itself) -> folder; empty if there is none.
-    """
-
-    def holds_one(path: Path) -> bool:
-        return any((path / f"corpus.{suffix}").is_file() for suffix in ("jsonl", "parquet"))
-
-    if holds_one(folder):
-        return {None: folder}
-    return {name: folder / name for name in (*SPLIT_NAMES, *parts) if holds_one(folder / name)}
 
 
 def only_split_of(splits: Mapping[str | None, Collection], source: Path) -> Collection:
@@ -325,7 +298,11 @@ def only_split_of(splits: Mapping[str | None, Collection], source: Path) -> Coll
 
 
 def read_folders(
-    folders: Mapping[str | None, Path], *, language: str | None = None, lenient: bool = False
+    folders: Mapping[str | None, Path],
+    *,
+    language: str | None = None,
+    lenient: bool = False,
+    keep_tags: bool = False,
 ) -> dict[str | None, Collection]:
     """Read what `collection_folders` found: one folder with its splits, or one for each split.
 
@@ -333,19 +310,20 @@ def read_folders(
         folders: part (None if there is one folder) -> folder.
         language: tag of texts that have none.
         lenient: leave bad rows out and say how many, instead of failing.
+        keep_tags: leave language tags as they are written.
 
     Raises:
         InputError: a folder is not as it should be.
     """
+    how: dict[str, Any] = {"language": language, "lenient": lenient, "keep_tags": keep_tags}
     if set(folders) == {None}:
-        return read_splits(folders[None], language=language, lenient=lenient)
-    return {
-        part: only_split_of(read_splits(path, language=language, lenient=lenient), path)
-        for part, path in folders.items()
-    }
+        return read_splits(folders[None], **how)
+    return {part: only_split_of(read_splits(path, **how), path) for part, path in folders.items()}
 
 
-def share_cached(source: str | Path, to: str | Path, *, language: str | None = None) -> None:
+def share_cached(
+    source: str | Path, to: str | Path, *, language: str | None = None, keep_tags: bool = False
+) -> None:
     """Let a folder that was just written from another be opened as fast as if it had been read before.
 
     Does nothing for small folders, and where the source had bad rows.
@@ -354,14 +332,15 @@ def share_cached(source: str | Path, to: str | Path, *, language: str | None = N
         source: the folder that was read, with all its splits.
         to: the folder that was written, without another change.
         language: the tag given to texts of the source that had none.
+        keep_tags: whether language tags were left as they are written.
     """
     folders = (Path(source), Path(to))
     (documents, queries), (new_documents, new_queries) = (
-        tuple(_text_file(folder, kind) for kind in STEMS) for folder in folders
+        tuple(text_file(folder, kind) for kind in STEMS) for folder in folders
     )
     if not is_large((documents, queries)) or not is_large((new_documents, new_queries)):
         return
-    qrels, new_qrels = (_qrel_files(folder) for folder in folders)
-    here = Shelf(documents, queries, qrels.values(), _default_language(language))
-    there = Shelf(new_documents, new_queries, new_qrels.values())
+    qrels, new_qrels = (qrel_files(folder) for folder in folders)
+    here = Shelf(documents, queries, qrels.values(), Tags(language, keep_tags))
+    there = Shelf(new_documents, new_queries, new_qrels.values(), Tags(keep=keep_tags))
     here.link_to(there, {path: new_qrels[split] for split, path in qrels.items()})

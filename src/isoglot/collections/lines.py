@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from isoglot.collections.problems import Problems
-from isoglot.errors import InputError
+from isoglot.files import opened
 
 __all__ = ["LONGEST", "line_blocks", "map_ahead", "numbered_lines", "read_lines"]
 
@@ -24,29 +24,26 @@ AHEAD = 2  # blocks that are worked on before they are asked for, each with a th
 def line_blocks(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """Yield (number of its first line, number of the line after it, bytes) of the blocks of a file.
 
-    A block is whole lines. A byte order mark at the start of the file is left out.
+    A block is whole lines. A byte order mark at the start of the file is left out. The file may be gzipped.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or is damaged.
     """
     number = 1
-    try:
-        with path.open("rb") as file:
-            begun: list[bytes] = []
-            while data := file.read(BLOCK):
-                end = data.rfind(b"\n") + 1
-                if not end:
-                    begun.append(data)
-                    continue
-                block = b"".join([*begun, data[:end]])
-                begun = [data[end:]] if end < len(data) else []
-                after = number + block.count(b"\n")
-                yield number, after, _without_mark(block, number)
-                number = after
-            if begun:
-                yield number, number + 1, _without_mark(b"".join(begun), number)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    with opened(path) as file:
+        begun: list[bytes] = []
+        while data := file.read(BLOCK):
+            end = data.rfind(b"\n") + 1
+            if not end:
+                begun.append(data)
+                continue
+            block = b"".join([*begun, data[:end]])
+            begun = [data[end:]] if end < len(data) else []
+            after = number + block.count(b"\n")
+            yield number, after, _without_mark(block, number)
+            number = after
+        if begun:
+            yield number, number + 1, _without_mark(b"".join(begun), number)
 
 
 def _without_mark(block: bytes, number: int) -> bytes:

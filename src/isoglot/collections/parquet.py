@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isoglot.collections.arrow import Keep, blank, keep_in_memory, release_pages, without_empty
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.tags import Tags
 
 __all__ = ["read_parquet_qrels", "read_parquet_texts", "uncompressed_size", "write_parquet"]
 
@@ -85,7 +85,9 @@ def _cast(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _checked(table: pa.Table, path: Path, problems: Problems, before: int) -> tuple[pa.Table, IntArray]:
+def _checked(
+    table: pa.Table, path: Path, problems: Problems, before: int, read_tag: Tags
+) -> tuple[pa.Table, IntArray]:
     """Check what the types of a table do not: nulls, empty texts, language tags.
 
     Args:
@@ -93,6 +95,7 @@ def _checked(table: pa.Table, path: Path, problems: Problems, before: int) -> tu
         path: the file.
         problems: where bad rows are reported.
         before: rows of the file that come before them.
+        read_tag: reads the tags of languages.
 
     Returns:
         The rows without a problem, and their numbers in the file, from 1.
@@ -122,7 +125,7 @@ def _checked(table: pa.Table, path: Path, problems: Problems, before: int) -> tu
     canonical: dict[str | None, str] = {}
     for tag in tags:
         try:
-            canonical[tag] = canonical_tag(tag or "")
+            canonical[tag] = read_tag(tag or "")
         except ValueError as error:
             if tag is not None:
                 report(pc.fill_null(pc.equal(table["lang"], tag), False), f"not a language tag: {error}")
@@ -142,7 +145,7 @@ def read_parquet_texts(
     path: Path,
     columns: tuple[str, ...],
     problems: Problems,
-    default_language: str | None = None,
+    tags: Tags,
     keep: Keep = keep_in_memory,
 ) -> tuple[pa.Table, IntArray | None]:
     """Read and check `corpus.parquet` or `queries.parquet`.
@@ -151,7 +154,7 @@ def read_parquet_texts(
         path: the file.
         columns: those of the table; the column `extra` is kept as well, and a `title` may be missing.
         problems: where bad rows are reported.
-        default_language: canonical tag of rows without `lang`.
+        tags: reads the tags of languages.
         keep: where the table goes.
 
     Returns:
@@ -168,8 +171,8 @@ def read_parquet_texts(
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal seen
         for table in _batches(path, required, optional=("lang", "title", "extra")):
-            table = _completed(table, schema.names, path, default_language)
-            good, rows = _checked(table, path, problems, seen)
+            table = _completed(table, schema.names, path, tags.default)
+            good, rows = _checked(table, path, problems, seen, tags)
             numbers.append(rows)
             seen += len(table)
             yield from good.combine_chunks().to_batches()

@@ -23,6 +23,7 @@ def convert(
     split: str | None = None,
     lenient: bool = False,
     corpus: str | Path | None = None,
+    keep_tags: bool = False,
 ) -> Splits:
     """Convert a source to a collection folder, with all its splits; the folder appears whole or not at all.
 
@@ -39,6 +40,7 @@ def convert(
         split: keep only this split.
         lenient: leave bad rows out and say how many, instead of failing.
         corpus: in the form `mkqa`, passages to retrieve from: a collection or BEIR folder, or DPR's table.
+        keep_tags: leave language tags as they are written, and have the folder say so (`keep_tags: true`).
 
     Returns:
         What was written, by split (key None if the source has no splits).
@@ -46,13 +48,14 @@ def convert(
     Raises:
         InputError: the form is unknown, the source is not of this form or has bad rows, or `to` is not free.
     """
-    reading = Reading(candidates, language, split, lenient, None if corpus is None else Path(corpus))
+    passages = None if corpus is None else Path(corpus)
+    reading = Reading(candidates, language, split, lenient, passages, keep_tags=keep_tags)
     check_reading(form, reading)
     if form in COLLECTIONS:
-        splits = load_splits(source, split=split, language=language, lenient=lenient)
+        splits = load_splits(source, split=split, language=language, lenient=lenient, keep_tags=keep_tags)
     else:
         splits = read_form(source, form, reading)
     write_splits(splits, to, form="parquet" if form == "parquet" else "jsonl")
     if split is None and form in COLLECTIONS and None in collection_folders(Path(source)):
-        share_cached(source, to, language=language)
+        share_cached(source, to, language=language, keep_tags=keep_tags)
     return splits

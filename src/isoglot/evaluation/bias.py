@@ -70,7 +70,8 @@ def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10,
     - `complete@k`: 1 where every r_b ≤ k, else 0 (2604.05684).
 
     A document that a run file leaves out is taken to be last: its rank is the pool size. Lower it cannot be, so the
-    figures say how bad it may be. `complete@k` counts it as not found.
+    figures say how bad it may be. `complete@k` counts it as not found. Where a run leaves out every relevant
+    document of a query, `rank_distance` is the largest there is, pool size - 1: else finding nothing were fair.
 
     Returns:
         measure -> (q,); NaN for queries with relevant documents in fewer than two languages.
@@ -79,7 +80,8 @@ def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10,
     pool = len(ranks.judgments.document_language)
     best, placed = _placed(ranks, cells)
     starts = np.searchsorted(cells.query, np.arange(queries))
-    highest = np.minimum.reduceat(placed, starts)
+    first = np.minimum.reduceat(best, starts)
+    highest = np.where(np.isinf(first), 1, first)
     lowest = np.maximum.reduceat(placed, starts)
     found = np.maximum.reduceat(best, starts)
     counts = np.bincount(cells.query, minlength=queries) >= 2
@@ -144,8 +146,9 @@ def peer(ranks: Ranks, cells: Cells, k: int) -> FloatArray:
 
     The same values as the package `peer_measure` 0.0.1 gives with weights {1: 1.0}: relevant documents beyond
     rank k take the rank (2n + m + 1) / 2, n being the number of relevant documents and m those beyond k; 1
-    where all are beyond k, or all of one language. All judgments above 0 are one level of relevance. Where
-    all ranks are equal the package gives NaN and this gives 1: no difference.
+    where all are of one language. All judgments above 0 are one level of relevance. Where all ranks are equal the
+    package gives NaN and this gives 1: no difference. Where documents of several languages are all beyond k the
+    package gives 1 and this gives 0, the worst: else what finds nothing would be the fairest.
 
     Returns:
         (q,) p-values in [0, 1]; 1 is fair.
@@ -166,9 +169,11 @@ def peer(ranks: Ranks, cells: Cells, k: int) -> FloatArray:
 
     starts = ranks.judgments.offsets[:-1]
     equal = np.maximum.reduceat(value, starts) == np.minimum.reduceat(value, starts)
-    trivial = (missing == number) | (languages < 2) | equal
+    nothing = (missing == number) & (languages > 1)
+    trivial = (languages < 2) | equal
     statistic = (number - 1) * between / np.where(trivial, 1, total)
-    return np.where(trivial, 1.0, chdtrc(np.maximum(languages - 1, 1), statistic))
+    values = np.where(trivial, 1.0, chdtrc(np.maximum(languages - 1, 1), statistic))
+    return np.where(nothing, 0.0, values)
 
 
 def recall_gaps(ranks: Ranks, cells: Cells, query_ids: IntArray, cutoffs: tuple[int, ...] = (10, 100)) -> Averages:
@@ -176,7 +181,7 @@ def recall_gaps(ranks: Ranks, cells: Cells, query_ids: IntArray, cutoffs: tuple[
 
     R@k of document language b is the mean, over queries with a relevant document in b, of the share of these
     found; the gap is the largest minus the smallest over languages. Languages with few queries make it noisy:
-    see its interval.
+    see its interval. Where nothing is found in any language there is no gap: it is undefined, not 0.
     """
     sizes = np.bincount(cells.relevant)
     values = {f"recall_gap@{k}": np.bincount(cells.relevant, ranks.pool_rank <= k) / sizes for k in cutoffs}
@@ -189,7 +194,7 @@ class Bias:
 
     Attributes:
         summary: measure -> value or None, and `language_share@10`, `best_rank`, `by_query_language`, and of run
-            files `unretrieved_documents`, as in the result file.
+            files `unretrieved_documents` and `unranked_queries`, as in the result file.
         per_query: measure -> (q,) float64, NaN where it does not apply.
         averages: what the scalar values are averages of.
     """
@@ -259,5 +264,6 @@ def measure_bias(
     summary["best_rank"] = best_rank_matrix(ranks, cells, languages) if several else None
     if ranks.truncated:
         summary["unretrieved_documents"] = unretrieved_documents(ranks, cells)
+        summary["unranked_queries"] = int((ranks.top[:, 0] < 0).sum())
     summary["by_query_language"] = by_language if len(by_language) > 1 else None
     return Bias(summary, per_query, (plain, gaps))

@@ -11,7 +11,7 @@ import numpy as np
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.statistics import FloatArray, holm, sign_flip_test
-from isoglot.measures import SETTINGS
+from isoglot.measures import SETTINGS, verdict_of
 
 __all__ = ["DEFAULT_COMPARED", "Compared", "Comparison", "compare_all", "compare_results", "row_weights"]
 
@@ -36,6 +36,9 @@ class Comparison:
         effect_size: mean over standard deviation of the paired differences of query ids (Cohen's d_z); None
             where all are equal.
         query_ids: how many query ids the measure applies to.
+        left_out: queries that only one of the results has a value for, as where a run ranks nothing: they are in
+            neither average.
+        verdict: `better` or `worse` than the first, or `not shown` (`isoglot.measures.verdict_of`).
     """
 
     measure: str
@@ -46,6 +49,12 @@ class Comparison:
     p_holm: float
     effect_size: float | None
     query_ids: int
+    left_out: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """What the corrected test says of the second result beside the first."""
+        return verdict_of(self.measure, self.first, self.second, self.p_holm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +159,15 @@ def compare_results(
         if name not in left or name not in right:
             raise InputError(f"the results do not both have the measure {name!r}; they share {', '.join(left)}")
     labels, ids = np.unique(left["query_id"], return_inverse=True)
-    kept, differences, means, sizes = [], [], [], []
+    kept, differences, means, sizes, left_out = [], [], [], [], []
     for name in measures:
-        weights = row_weights(left, name, macro)
-        if not weights.any() or not np.array_equal(np.isnan(left[name]), np.isnan(right[name])):
+        lacking = np.isnan(right[name])
+        weights = row_weights({**left, name: np.where(lacking, np.nan, left[name])}, name, macro)
+        if not weights.any():
             continue
         a, b = (np.nan_to_num(side[name]) * weights for side in (left, right))
         kept.append(name)
+        left_out.append(int((lacking != np.isnan(left[name])).sum()))
         differences.append(np.bincount(ids, b - a, minlength=len(labels)))
         means.append((float(a.sum()), float(b.sum())))
         sizes.append(np.bincount(ids, weights, minlength=len(labels)) > 0)
@@ -179,6 +190,7 @@ def compare_results(
                 p_holm=float(adjusted[at]),
                 effect_size=float(applies.mean()) / deviation if deviation > 0 else None,
                 query_ids=int(sizes[at].sum()),
+                left_out=left_out[at],
             )
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -27,10 +28,13 @@ __all__ = [
     "check_device",
     "check_dtype",
     "embed_collection",
+    "refuse_bytes",
     "scoring_device",
     "texts_of",
     "unit_rows",
 ]
+
+logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
@@ -40,6 +44,9 @@ BLOCK = 1 << 22
 
 UNIT = 1e-6
 """How far from 1 rounding may bring the length of a vector divided by its length."""
+
+SAFE = (1e-15, 1e15)
+"""Between which lengths squares of numbers neither vanish nor overflow in fp32."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -58,6 +65,27 @@ class Encoding(TypedDict, total=False):
     cache: str | Path | None
 
 
+def refuse_bytes(dtype: Any, what: str) -> None:
+    """Refuse uint8: numbers, or packed bits (`precision="ubinary"`), of which the cosine means nothing.
+
+    Raises:
+        InputError: it is uint8.
+    """
+    if str(dtype).removeprefix("torch.") == "uint8":
+        raise InputError(
+            f"the embeddings of {what} are uint8: packed bits (precision='ubinary')? Unpack them, "
+            "numpy.unpackbits(e, axis=1) * 2.0 - 1, which ranks by Hamming distance; if each byte is a number "
+            "(precision='uint8'), say so with e.astype('float32')"
+        )
+
+
+def _scaled(rows: Any) -> NDArray[np.float64]:
+    """Bring rows (n, d) to unit length whose squares vanish or overflow in fp32; zeros stay zero."""
+    wide = np.asarray(rows, np.float64)
+    wide = wide / np.maximum(np.abs(wide).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+
+
 def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = None) -> FloatArray:
     """Return embeddings as fp32 vectors of unit length (a zero vector stays zero).
 
@@ -73,6 +101,7 @@ def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = No
     Raises:
         InputError: the shape is not (rows, d), or a value is NaN or infinite.
     """
+    refuse_bytes(getattr(embeddings, "dtype", None), what)
     if hasattr(embeddings, "detach"):
         embeddings = embeddings.detach().float().cpu().numpy()
     array = np.asarray(embeddings)
@@ -81,22 +110,37 @@ def unit_rows(embeddings: Any, what: str, rows: int, order: IntArray | None = No
     step = max(1, BLOCK // max(array.shape[1], 1))
     blocks = [slice(start, start + step) for start in range(0, rows, step)]
     norms = np.empty((rows, 1), np.float32)
-    for block in blocks:
-        norms[block] = np.linalg.norm(array[block].astype(np.float32, copy=False), axis=1, keepdims=True)
-    finite = np.isfinite(norms[:, 0])
+    with np.errstate(over="ignore", under="ignore"):
+        for block in blocks:
+            norms[block] = np.linalg.norm(array[block].astype(np.float32, copy=False), axis=1, keepdims=True)
+    odd = np.flatnonzero(~((norms[:, 0] > SAFE[0]) & (norms[:, 0] < SAFE[1])))
+    finite = np.ones(rows, bool)
+    finite[odd] = np.isfinite(array[odd]).all(axis=1)
     if not finite.all():
         raise InputError(
             f"{int((~finite).sum())} of {rows} embeddings of {what} are NaN or infinite (first: row "
             f"{int(np.argmin(finite))}): the model has diverged or overflows in its precision; use an "
             "earlier checkpoint or load it in fp32"
         )
+    zero = odd[~array[odd].any(axis=1)]
+    if len(zero):
+        logger.warning(
+            "%d of %d embeddings of %s are zero (first: row %d): they have no direction and score 0 everywhere",
+            len(zero),
+            rows,
+            what,
+            int(zero[0]),
+        )
     if order is None and array.dtype == np.float32 and (np.abs(norms - 1) <= UNIT).all():
         return array
-    norms[norms == 0] = 1
+    norms[odd] = 1
     unit = np.empty(array.shape, np.float32)
     for block in blocks:
         taken: Any = block if order is None else order[block]
-        np.divide(array[taken].astype(np.float32, copy=False), norms[taken], out=unit[block])
+        with np.errstate(over="ignore", under="ignore"):
+            np.divide(array[taken].astype(np.float32, copy=False), norms[taken], out=unit[block])
+    at = odd if order is None else np.flatnonzero(np.isin(order, odd))
+    unit[at] = _scaled(array[at if order is None else order[at]])
     return unit
 
 

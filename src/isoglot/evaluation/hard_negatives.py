@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isoglot.batching.relations import Grouped
 from isoglot.collections.collection import Collection
+from isoglot.collections.texts import known_texts, number_texts
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import Encoding, embed_collection, scoring_device
-from isoglot.evaluation.judgments import Judgments, judgments_of
+from isoglot.evaluation.judgments import Judgments, judgments_of, tell_identical
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, block_rows, exact_products
 from isoglot.evaluation.renamed import renamed
 
@@ -105,21 +107,25 @@ def mine_hard_negatives(
     collection: Collection,
     *,
     memory: int = DEFAULT_MEMORY,
+    ignore_identical_ids: bool = True,
     **options: Unpack[ModelMining],
 ) -> HardNegatives:
     """Mine hard negatives with a model: the one in training, or a better one.
 
     Candidates are a query's best documents by exact search; a document that is relevant to the query, in any
-    language, is never one. The margin guards against relevant documents that nobody judged: a candidate is left out
-    if its similarity is above p - margin·|p| (TopK-PercPos of NV-Retriever, arXiv 2407.15831; `relative_margin` of
-    sentence-transformers' `mine_hard_negatives`). p is the similarity of the relevant document in the candidate's
-    own language, for a model that favours a language gives all documents of that language more; of several the
-    lowest, and where there is none the lowest of all languages.
+    language, is never one, nor is one with the text of a relevant document or of the query itself. The margin
+    guards against relevant documents that nobody judged: a candidate is left out if its similarity is above p -
+    margin·|p| (TopK-PercPos of NV-Retriever, arXiv 2407.15831; `relative_margin` of sentence-transformers'
+    `mine_hard_negatives`). p is the similarity of the relevant document in the candidate's own language, for a
+    model that favours a language gives all documents of that language more; of several the lowest, and where there
+    is none the lowest of all languages.
 
     Args:
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document get no hard negatives.
         memory: bytes that a block of scores may take.
+        ignore_identical_ids: whether a query that is itself a document is no hard negative of itself, as for
+            `judgments_of`.
         **options: `negatives` (5), `where` (`language`), `margin` (0.05), `depth` (100) and `range_min` (0), as for
             `Mining`; and how texts are encoded, as for `embed_collection`: `batch_size`, `query_prompt`, `device`
             (where scores are computed as well), `cache`, ...
@@ -151,7 +157,8 @@ def mine_hard_negatives(
     Mining(**mining)  # to refuse it before encoding, which may take long
     rows, queries, documents = embed_collection(model, collection, **encoding)
     device = scoring_device(model, encoding.get("device"))
-    judged = judgments_of(collection, rows)
+    judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
+    tell_identical(judged, collection.name)
     return mine_embeddings(queries, documents, judged, collection, device=device, memory=memory, **mining)
 
 
@@ -231,6 +238,18 @@ class _Miner:
         self.starts = np.searchsorted(language[self.columns], np.arange(len(collection.languages) + 1))
         self.column_language = torch.from_numpy(language[self.columns].astype(np.int64)).to(device)
         self.query_language = collection.query_language[judged.query_rows]
+        numbers = number_texts(collection)
+        ids, texts = known_texts(collection, numbers)
+        self.known_texts = Grouped.by(ids, texts, len(collection.query_ids))
+        by_text = np.argsort(numbers.documents, kind="stable")
+        self.of_text = Grouped.by(numbers.documents[by_text], by_text, numbers.size)
+
+    def known(self, start: int, end: int) -> tuple[IntArray, IntArray]:
+        """Return the places (n,), among the queries from `start` to `end`, and columns (n,) that are no candidates:
+        what has the text of a relevant document, or of the query."""
+        texts, place = self.known_texts.of(self.judged.query_ids[start:end])
+        documents, of = self.of_text.of(texts)
+        return place[of], self.column_of[documents]
 
     def block(self, start: int, queries: Tensor) -> list[tuple[IntArray, IntArray, FloatArray]]:
         """Return candidates of the queries (b, d) from position `start` on.
@@ -251,6 +270,8 @@ class _Miner:
         bound.view(-1).scatter_reduce_(0, cells, scores[rows, columns], "amin")
         answered = bound.isfinite()
         scores[rows, columns] = -torch.inf
+        known, same = (torch.from_numpy(one).to(self.device) for one in self.known(start, end))
+        scores[known, same] = -torch.inf
         places, others = self.judged.excluded_from(np.arange(start, end))  # a query itself is no negative of it
         scores[torch.from_numpy(places), torch.from_numpy(self.column_of[others])] = -torch.inf
         lowest = bound.amin(1, keepdim=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.identical import identical_documents
 
-__all__ = ["IntArray", "Judgments", "Ranks", "judgments_of"]
+__all__ = ["IntArray", "Judgments", "Ranks", "judgments_of", "tell_identical"]
 
 IntArray = NDArray[np.integer[Any]]
+
+logger = logging.getLogger(__name__)
 
 
 def _none() -> IntArray:
@@ -33,6 +37,7 @@ class Judgments:
         document_language: (D,) language index of every document of the pool.
         excluded_queries: (m,) positions of queries, ascending, that a document is not in the pool of.
         excluded_documents: (m,) the rows of these documents.
+        identical: how many of these are their queries themselves.
     """
 
     query_rows: IntArray
@@ -43,6 +48,7 @@ class Judgments:
     document_language: IntArray
     excluded_queries: IntArray = field(default_factory=_none)
     excluded_documents: IntArray = field(default_factory=_none)
+    identical: int = 0
 
     @cached_property
     def queries(self) -> IntArray:
@@ -99,11 +105,44 @@ class Ranks:
     truncated: bool = False
 
 
-def judgments_of(collection: Collection, query_rows: IntArray) -> Judgments:
+def judgments_of(collection: Collection, query_rows: IntArray, *, ignore_identical_ids: bool = True) -> Judgments:
     """Gather the relevant documents of query rows (q,), each of which has at least one.
 
     Where the collection `finds_translations`, those in a query's own language are not in its pool, and no answers.
+
+    Args:
+        collection: the collection.
+        query_rows: (q,) query rows.
+        ignore_identical_ids: whether a document that is the query itself, by id and text, is not in its pool, as in
+            BEIR, mteb (which go by the id alone) and pyserini; one that is judged relevant stays.
     """
+    judged = _judged(collection, np.asarray(query_rows))
+    if not ignore_identical_ids:
+        return judged
+    positions, documents = identical_documents(collection, judged.query_rows)
+    pool = len(judged.document_language)
+    answers = judged.queries.astype(np.int64) * pool + judged.documents
+    excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
+    own = np.setdiff1d(positions.astype(np.int64) * pool + documents, answers)
+    if not len(own):
+        return judged
+    queries, rows = np.divmod(np.union1d(excluded, own), pool)
+    return replace(judged, excluded_queries=queries, excluded_documents=rows, identical=len(own))
+
+
+def tell_identical(judged: Judgments, name: str) -> None:
+    """Say that documents are left out of the pools of queries that they are themselves."""
+    if judged.identical:
+        logger.warning(
+            "%s: %s of %s queries are documents themselves (same id and text) and not ranked against themselves, "
+            "as in BEIR and mteb; ignore_identical_ids=False, --keep-identical-ids, ranks them",
+            name,
+            f"{judged.identical:,}",
+            f"{len(judged.query_rows):,}",
+        )
+
+
+def _judged(collection: Collection, query_rows: IntArray) -> Judgments:
     relevance = collection.relevance
     ids = collection.query_index[query_rows]
     counts = np.diff(relevance.offsets)[ids]

@@ -23,7 +23,7 @@ from isoglot.evaluation.embed import (
     unit_rows,
 )
 from isoglot.evaluation.geometry import measure_geometry
-from isoglot.evaluation.judgments import judgments_of
+from isoglot.evaluation.judgments import judgments_of, tell_identical
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
@@ -47,7 +47,7 @@ LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
 OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits")
 """What `measure` takes with a task of mteb."""
 LOADED = "a model that is loaded"
-OF_RUNS = ("name", "rank_correlation", *Measuring.__annotations__)
+OF_RUNS = ("name", "rank_correlation", "ignore_identical_ids", *Measuring.__annotations__)
 OF_BM25 = (*OF_RUNS, "memory", "trec_run", "trec_depth")
 OF_EMBEDDINGS = (*OF_BM25, "geometry", "device")
 
@@ -56,6 +56,7 @@ class Embedded(Measuring, total=False):
     """The keywords that say what is measured of embeddings; see `evaluate`."""
 
     rank_correlation: bool
+    ignore_identical_ids: bool
     geometry: bool
     memory: int
     trec_run: str | Path | None
@@ -78,6 +79,7 @@ def _result(
     device: torch.device,
     arranged: bool = False,
     rank_correlation: bool = True,
+    ignore_identical_ids: bool = True,
     geometry: bool = True,
     memory: int = DEFAULT_MEMORY,
     trec_run: str | Path | None = None,
@@ -94,7 +96,8 @@ def _result(
             f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with the "
             "same model"
         )
-    judged = judgments_of(collection, rows)
+    judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
+    tell_identical(judged, collection.name)
     writer = None if trec_run is None else RunWriter(trec_run, collection, judged, tag=name, depth=trec_depth)
     ranks = rank_embeddings(
         queries,
@@ -142,8 +145,8 @@ def evaluate_embeddings(
         collection: the collection.
         name: what the result calls the system.
         device: where scores are computed, `cpu` or `cuda`.
-        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `geometry`, `memory`, `trec_run`,
-            `trec_depth` and `keep_embeddings`, as for `evaluate`.
+        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `ignore_identical_ids`, `geometry`,
+            `memory`, `trec_run`, `trec_depth` and `keep_embeddings`, as for `evaluate`.
 
     Raises:
         InputError: no query has a relevant document, a measure is unknown, embeddings have the wrong
@@ -177,6 +180,8 @@ def evaluate(
             - `measures`: rank measures by ir_measures' names; `DEFAULT_MEASURES`.
             - `bootstrap`: draws for the confidence intervals; 1,000; 0 for none. `seed`: of the bootstrap; 0.
             - `rank_correlation`: whether to measure it; it makes ranking up to twice as long.
+            - `ignore_identical_ids`: whether a query that is itself a document, of the same id and text, is not
+              ranked against itself (`judgments_of`); True.
             - `geometry`: whether to measure the geometry of the query embeddings.
             - `memory`: bytes that a block of scores may take; 512 MiB.
             - `trec_run`: a folder for TREC run files and their judgments (`RunWriter`). `trec_depth`: how many

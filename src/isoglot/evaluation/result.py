@@ -121,7 +121,7 @@ class Result:
         result = cls(**content)
         if sidecar_of(path).is_file():
             try:
-                table = pq.read_table(sidecar_of(path))
+                table = pq.read_table(sidecar_of(path), use_threads=False)
             except (pa.ArrowException, OSError):
                 raise InputError(f"{sidecar_of(path)} is not readable; evaluate again, or delete it") from None
             result.per_query = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
@@ -143,4 +143,4 @@ class Result:
 
     def to_frame(self) -> pd.DataFrame:
         """Return `pairs` as a pandas data frame: one row a language pair."""
-        return pa.Table.from_pylist(self.pairs).to_pandas()
+        return pa.Table.from_pylist(self.pairs).to_pandas(use_threads=False)

@@ -33,7 +33,7 @@ class Averages:
         values: measure name -> (n,) float64; NaN where the measure does not apply, which then does not count.
         query_ids: (n,) query id index of each value: what a bootstrap draws.
         columns: (n,) the column of each value; all 0 for a plain mean.
-        reduce: `mean` over columns (macro average), or `gap`: best minus worst column.
+        reduce: `mean` over columns (macro average), or `gap`: best minus worst column, undefined where all are 0.
     """
 
     values: dict[str, FloatArray]
@@ -68,14 +68,14 @@ class Averages:
 
         Returns:
             (all draws,) float64; NaN where the measure applies to nothing (for a gap: to fewer than two
-            columns).
+            columns, or where all values are 0).
         """
         applies = ~np.isnan(self.values[name])
         values = self.values[name][applies]
         ids = self.query_ids[applies]
         labels, columns = np.unique(self.columns[applies], return_inverse=True)
         width = len(labels)
-        if width < (1 if self.reduce == "mean" else 2):
+        if width < (1 if self.reduce == "mean" else 2) or (self.reduce == "gap" and not values.any()):
             return np.concatenate([np.full(1 if counts is None else len(counts), np.nan) for counts in chunks])
         observed = np.bincount(columns, values) / np.bincount(columns)
         sums = _Table(ids, columns, values)

@@ -34,6 +34,7 @@ class BatchLabels(NamedTuple):
         ids: (N,) integers, of a query its id, of a document one of its own.
         query_ids: (N,) the query id that each belongs to; -1 for none.
         domain: (N,) 1 for target-domain text, else 0.
+        versions: (N,) 1 where the batch has versions in other languages wherever there are any, else 0.
     """
 
     roles: Tensor
@@ -41,20 +42,24 @@ class BatchLabels(NamedTuple):
     ids: Tensor
     query_ids: Tensor
     domain: Tensor
+    versions: Tensor
 
     @classmethod
-    def of(cls, role: Role, languages: Any, ids: Any, query_ids: Any, *, domain: bool = False) -> BatchLabels:
+    def of(
+        cls, role: Role, languages: Any, ids: Any, query_ids: Any, *, domain: bool = False, versions: bool = False
+    ) -> BatchLabels:
         """Return the labels of texts of one role, of arrays (N,) of integers."""
         language, own, query_id = (torch.as_tensor(one, dtype=torch.int64) for one in (languages, ids, query_ids))
-        return cls(torch.full_like(own, role), language, own, query_id, torch.full_like(own, int(domain)))
+        flags = (torch.full_like(own, int(one)) for one in (domain, versions))
+        return cls(torch.full_like(own, role), language, own, query_id, *flags)
 
     def pack(self) -> Tensor:
-        """Return the matrix (N, 5)."""
+        """Return the matrix (N, 6)."""
         return torch.stack(self, dim=1)
 
     @classmethod
     def unpack(cls, matrix: Tensor) -> BatchLabels:
-        """Return the labels that a matrix (N, 5) holds."""
+        """Return the labels that a matrix (N, 6) holds."""
         return cls(*matrix.unbind(dim=1))
 
 

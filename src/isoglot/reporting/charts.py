@@ -11,6 +11,7 @@ from typing import Any
 from isoglot.errors import InputError
 from isoglot.measures import measure_of, percent
 from isoglot.reporting.figures import (
+    difference_heatmap,
     distance_histogram,
     interval_dots,
     language_dots,
@@ -154,13 +155,17 @@ def _space(arm: Inspection) -> Chart | None:
 
 
 def comparison_charts(arms: Mapping[str, Inspection]) -> dict[str, Chart]:
-    """Return figures of several models of one collection together: `average_precision` and `distances`."""
+    """Return figures of several models of one collection together.
+
+    `differences`, of three models and more `differences-2`, …: each other model beside the first, pair by pair;
+    `average_precision` and `distances`.
+    """
+    charts = _differences(arms)
     rows = [
         {"label": measure_of(key).label, "arm": name, **value_row(arm.result, key)}
         for key in ("monolingual.AP", "cross_lingual.AP", "multilingual.AP")
         for name, arm in arms.items()
     ]
-    charts = {}
     if any(row["mean"] is not None for row in rows):
         charts["average_precision"] = Chart(
             interval_dots(rows, axis="average precision", title="Average precision, by kind of retrieval"),
@@ -179,6 +184,28 @@ def comparison_charts(arms: Mapping[str, Inspection]) -> dict[str, Chart]:
             "Places between the best- and the worst-placed language of an answer, query by query.",
             840,
         )
+    return charts
+
+
+def _differences(arms: Mapping[str, Inspection]) -> dict[str, Chart]:
+    """Return of every other model how much better or worse it is than the first in each language pair."""
+    (base, first), *others = arms.items()
+    charts = {}
+    for number, (name, other) in enumerate(others, 2):
+        shared = [
+            measure
+            for measure in MAPPED
+            if all(any(row.get(measure) is not None for row in arm.result.pairs) for arm in (first, other))
+        ]
+        chart = difference_heatmap(first.result.pairs, other.result.pairs, shared[0]) if shared else None
+        if chart is not None:
+            key = "differences" if len(others) == 1 else f"differences-{number}"
+            charts[key] = Chart(
+                chart.properties(title=f"{shared[0]} of {name} minus that of {base}, by language pair"),
+                f"Blue: {name} is higher; red: lower. Questions in one language (rows) among the documents of one "
+                "language (columns). Single cells are not tested.",
+                WIDEST,
+            )
     return charts
 
 

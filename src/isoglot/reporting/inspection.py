@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.arrow import take_from, take_rows
 from isoglot.collections.collection import Collection
+from isoglot.collections.identical import identical_documents
 from isoglot.errors import InputError
 from isoglot.reporting.result_like import ResultLike
 
@@ -191,6 +192,8 @@ def _ranked(collection: Collection, row: int, value: float, scores: FloatArray) 
     if collection.finds_translations:  # those in the query's own language are neither in its pool nor answers
         own = collection.document_language[relevant] == collection.query_language[row]
         in_pool[relevant[own]], relevant = False, relevant[~own]
+    _, itself = identical_documents(collection, np.array([row]))
+    in_pool[np.setdiff1d(itself, relevant)] = False
     candidates = np.flatnonzero(in_pool)
     order = candidates[np.argsort(-scores[candidates], kind="stable")[:TOP]]
     found = take_rows(collection.documents, order).to_pylist()

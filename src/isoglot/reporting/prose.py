@@ -1,23 +1,15 @@
-"""What evaluations found, in words: one, and several of the same collection beside each other."""
+"""What an evaluation found, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from isoglot.measures import count, format_value, measure_of, percent
-from isoglot.reporting.result_like import ResultLike, value_row
-from isoglot.reporting.tables import clearly_best
+from isoglot.measures import count, format_value, percent
+from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.words import article, name_of, plural
 
-__all__ = ["comparison_sentences", "pool_shares", "result_sentences"]
+__all__ = ["pool_shares", "result_sentences"]
 
-QUESTIONS = (
-    ("monolingual.AP", "Within one language"),
-    ("cross_lingual.AP", "Across languages"),
-    ("multilingual.AP", "Over all languages in one pool"),
-    ("rank_distance", "In treating the languages of an answer alike"),
-)
 NO_PREFERENCE = 0.01
 """Difference of shares below which nothing is called a preference."""
 
@@ -83,6 +75,8 @@ def _pairs(result: ResultLike, measure: str) -> list[str]:
     if len(rows) < 2:
         return []
     best, worst = max(rows, key=lambda row: row[measure]), min(rows, key=lambda row: row[measure])
+    if not best[measure]:
+        return [f"Across languages it finds nothing, in none of the {len(rows)} pairs ({measure} 0)."]
     if round(best[measure], 3) == round(worst[measure], 3):
         return [
             f"It crosses all {len(rows)} pairs of languages equally well ({measure} {format_value(best[measure])})."
@@ -137,6 +131,9 @@ def _behind_own(result: ResultLike) -> list[str]:
         return []
     asked, found = max(gaps, key=gaps.__getitem__)
     if gaps[asked, found] < 1:
+        counted = (result.bias.get("unretrieved_documents") or {}).get("multilingual") or {}
+        if counted.get("unretrieved"):  # what is not found stands behind nothing
+            return []
         return ["In no language does the answer stand behind the one in the question's own language, on average."]
     name = name_of(asked)
     who = article(name)
@@ -198,8 +195,15 @@ def _unretrieved(result: ResultLike) -> list[str]:
     return [
         f"The run does not hold {count(pool['unretrieved'])} of the {count(pool['relevant'])} relevant documents "
         f"({missing}): {' and '.join(parts)}. Each counts as last of the pool in rank distance and max rank; the "
-        "more are missing, the less these two say."
-    ]
+        "more are missing, the less these two say. Where nothing is found, rank distance is the largest there is."
+    ] + (
+        [
+            f"For {plural(empty, 'question')} the run ranks nothing: the shares of languages in the top 10 are of "
+            "the others alone."
+        ]
+        if (empty := result.bias.get("unranked_queries"))
+        else []
+    )
 
 
 def _geometry(result: ResultLike) -> list[str]:
@@ -233,35 +237,3 @@ def result_sentences(result: ResultLike, measure: str = "AP") -> list[str]:
         *_unretrieved(result),
         *_geometry(result),
     ]
-
-
-def comparison_sentences(results: Mapping[str, ResultLike]) -> list[str]:
-    """Say which model is best at what, and whether its interval stands clear of the others'.
-
-    Args:
-        results: name -> result. Of different collections nothing is said but that they do not compare.
-    """
-    if len(results) < 2:
-        return []
-    collections = sorted({result.collection for result in results.values()})
-    if len(collections) > 1:
-        return [
-            f"The models were measured on different collections ({', '.join(collections)}): values do not compare."
-        ]
-    sentences = []
-    for key, where in QUESTIONS:
-        measure = measure_of(key)
-        rows = {name: value_row(result, key) for name, result in results.items()}
-        rows = {name: row for name, row in rows.items() if row["mean"] is not None}
-        if len(rows) < 2:
-            continue
-        ordered = sorted(rows, key=lambda name: rows[name]["mean"], reverse=measure.better == "high")
-        first, second = (format_value(rows[name]["mean"], measure.form) for name in ordered[:2])
-        name = key.partition(".")[2] or measure.label
-        if first == second:
-            sentences.append(f"{where}, {ordered[0]} and {ordered[1]} are level ({name} {first}).")
-            continue
-        clear = clearly_best([rows[name] for name in ordered], measure.better) == 0
-        hedge = "" if clear else "; the 95 % intervals overlap or are missing, so this may be chance"
-        sentences.append(f"{where}, {ordered[0]} is best ({name} {first}), before {ordered[1]} ({second}){hedge}.")
-    return sentences

@@ -22,7 +22,12 @@ REPEATS = {
 }
 SUSPICIONS = {
     "other_scripts": ("In another script than the tag says", "under a tenth of the letters in a script of its own"),
+    "markup": ("With markup", "tags and entities of HTML, Markdown"),
     "other_languages": ("Identified as another language", "of 80 letters or more, by py3langid"),
+    "other_short_languages": (
+        "Short, together identified as another language",
+        "under 80 letters, by py3langid; a fifth of their language or more",
+    ),
 }
 KINDS = ("queries", "documents")
 
@@ -119,7 +124,7 @@ def _languages(stats: Mapping[str, Any], found: Mapping[str, Any]) -> Table:
             sum(found[kind][key]["by_language"].get(tag, {}).values())
             for kind in KINDS
             for key in SUSPICIONS
-            if found[kind][key]
+            if key != "markup" and found[kind][key]
         )
         median = [(numbers[f"{name}_characters"] or {}).get("median") for name in ("query", "document")]
         repeated = [found[kind]["duplicates"]["by_language"].get(tag, 0) for kind in KINDS]
@@ -169,13 +174,14 @@ def _repeats(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _suspicions(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Texts with suspicious tags, by kind."""
+    """Texts with suspicious tags, or with markup, by kind."""
     parts = []
     for key, (label, _) in SUSPICIONS.items():
         for kind in KINDS:
             suspicions = found[kind][key]
             if suspicions and suspicions["examples"]:
                 size = f"{suspicions['texts']:,} of {plural(suspicions['checked'], 'text')}"
-                texts = [_shown(text) | {"looks": text["looks"]} for text in suspicions["examples"]]
+                verb = "has" if key == "markup" else "looks"
+                texts = [_shown(text) | {"looks": f"{verb} {text['looks']}"} for text in suspicions["examples"]]
                 parts.append({"label": f"{label}: {kind}", "size": size, "texts": texts})
     return parts

@@ -7,27 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.measures import BIAS, GEOMETRY, SETTINGS, count, measure_of, setting_name
+from isoglot.measures import BIAS, GEOMETRY, SETTINGS, count, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
+from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
 from isoglot.reporting.page import Fact, figure, making, render_page, write_page
-from isoglot.reporting.prose import comparison_sentences
-from isoglot.reporting.result_like import ResultLike, value_row
-from isoglot.reporting.tables import Cell, Head, Table, clearly_best, row_cell
+from isoglot.reporting.result_like import ComparedLike, ResultLike
 from isoglot.reporting.words import listed, plural
 
 __all__ = ["write_report"]
-
-COMPARED = (
-    "monolingual.AP",
-    "cross_lingual.AP",
-    "multilingual.AP",
-    "multilingual.nDCG@10",
-    "rank_distance",
-    "complete@10",
-    "own_language_share@10",
-)
 
 RANK_MEASURES = {
     "AP": "average precision: the mean, over a question's relevant documents, of the share of relevant documents "
@@ -46,6 +35,7 @@ def write_report(
     command: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     title: str | None = None,
+    tests: Sequence[ComparedLike] = (),
 ) -> Path:
     """Write what evaluations found as one self-contained HTML file.
 
@@ -56,6 +46,8 @@ def write_report(
         command: the command line, for "How this was made".
         metadata: of the collection: licence, source, citation.
         title: of the page; by default, models and collection.
+        tests: of several models, the paired tests of every other one against the first, as `compare_all` gives them
+            under the names of the page; without them the page calls none better.
 
     Returns:
         The path.
@@ -89,8 +81,11 @@ def write_report(
         "models": models,
         "spaces": any(model["space"] or model["geometry"] for model in models),
         "words": _words([arm.result for arm in arms.values()]),
-        "comparison": comparison_sentences({name: arm.result for name, arm in arms.items()}),
-        "side_by_side": _side_by_side(arms) if len(arms) > 1 else None,
+        "comparison": comparison_sentences(
+            {name: arm.result for name, arm in arms.items()}, tests, next(iter(arms))
+        ),
+        "verdicts": verdict_table(tests, next(iter(arms))) if tests else None,
+        "side_by_side": side_by_side(arms) if len(arms) > 1 else None,
         "comparison_charts": [
             figure(shown.chart, shown.caption, widest=shown.widest) for shown in together.values()
         ],
@@ -124,29 +119,3 @@ def _words(results: Sequence[ResultLike]) -> list[Fact]:
         }
         facts += [Fact(one.label, one.note) for one in measures if one.key in known and one.note]
     return facts
-
-
-def _side_by_side(arms: Mapping[str, Inspection]) -> Table:
-    """Return the main measures, one row a model, sortable; best values marked where intervals stand clear.
-
-    Nothing is marked where the models were measured on different collections.
-    """
-    same = len({arm.result.collection for arm in arms.values()}) == 1
-    heads, columns = [Head("model")], []
-    for key in COMPARED:
-        rows = [value_row(arm.result, key) for arm in arms.values()]
-        if all(row["mean"] is None for row in rows):
-            continue
-        measure = measure_of(key)
-        best = clearly_best(rows, measure.better) if same else None
-        unit = "percentage points" if measure.form == "points" else ""
-        heads.append(Head(measure.label, note=unit, title=measure.note))
-        columns.append([row_cell(row, measure, best == at) for at, row in enumerate(rows)])
-    rows_of_cells = [
-        [Cell(name, note="" if same else arm.result.collection), *(column[at] for column in columns)]
-        for at, (name, arm) in enumerate(arms.items())
-    ]
-    note = (
-        "Below each value its 95 % interval. A value is marked as best only where its interval overlaps no other's."
-    )
-    return Table("Models side by side", heads, rows_of_cells, note=note if same else "", sortable=True)

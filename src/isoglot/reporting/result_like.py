@@ -1,5 +1,6 @@
 """What pages and figures read of the result of an evaluation, which stands above them."""
 
+# ruff: noqa: D102 (what the properties mean stands there)
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["ResultLike", "Row", "value_row"]
+__all__ = ["ComparedLike", "ResultLike", "Row", "value_row"]
 
 Values = dict[str, Any]
 Row = Mapping[str, Any]
@@ -31,6 +32,33 @@ class ResultLike(Protocol):
     per_query: dict[str, np.ndarray]
     seconds: dict[str, float]
     versions: dict[str, str]
+
+
+class ComparedLike(Protocol):
+    """An `isoglot.evaluation.Compared`: one paired test of another result against the first; it may be frozen."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def language(self) -> str | None: ...
+    @property
+    def setting(self) -> str: ...
+    @property
+    def measure(self) -> str: ...
+    @property
+    def first(self) -> float: ...
+    @property
+    def second(self) -> float: ...
+    @property
+    def difference(self) -> float: ...
+    @property
+    def p_holm(self) -> float: ...
+    @property
+    def effect_size(self) -> float | None: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def verdict(self) -> str: ...
 
 
 def value_row(result: ResultLike, key: str, macro: bool = False) -> Row:

@@ -53,6 +53,13 @@ SIZES = {
     "intfloat/multilingual-e5-large": (303e6, 560e6),
 }
 """Encoder -> parameters of its layers, which every token goes through, and all parameters, embeddings included."""
+SIZE_KEYS = (
+    ("hidden_size", "dim", "d_model"),
+    ("num_hidden_layers", "n_layers", "num_layers"),
+    ("intermediate_size", "hidden_dim", "d_ff"),
+    ("vocab_size",),
+)
+"""What configurations of transformers call their width, depth, inner width and number of tokens."""
 ASSUMED = (86e6, 278e6)
 TRAINING, RECOMPUTED, ENCODING = 6, 2, 2
 """Floating-point operations by token and parameter: forward and backward; the forward pass done twice by the
@@ -225,7 +232,24 @@ def _size(config: TrainConfig) -> tuple[float, float] | None:
     if config.encoder == "scratch":
         layers = 12.0 * config.layers * config.dimensions**2
         return layers, layers + config.vocabulary * config.dimensions
-    return SIZES.get(config.encoder)
+    return SIZES.get(config.encoder) or _size_of_folder(Path(config.encoder).expanduser())
+
+
+def _size_of_folder(folder: Path) -> tuple[float, float] | None:
+    """Return the same of a transformer in a folder, by what its configuration says; None without one."""
+    found = next(
+        (path for path in (folder / "config.json", *folder.glob("0_*/config.json")) if path.is_file()), None
+    )
+    if found is None:
+        return None
+    try:
+        read = json.loads(found.read_text(encoding="utf-8"))
+        sizes = [next(int(read[key]) for key in keys if key in read) for keys in SIZE_KEYS]
+    except (OSError, ValueError, TypeError, StopIteration):
+        return None
+    width, depth, inner, words = sizes
+    layers = float(depth * (4 * width**2 + 2 * width * inner))
+    return layers, layers + words * width
 
 
 def _along(job: Job) -> float:

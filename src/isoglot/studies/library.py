@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,15 +48,14 @@ def data_folders(beside: Path | None = None, given: str | None = None) -> list[P
     """Return the folders that paths of a recipe are looked up in, in this order.
 
     These are the folder of the recipe, where it is not one of ours, what it gives as its `data_folder`, and the
-    folder of data sets (`$ISOGLOT_DATA`); before the last `$ISOGLOT_SHARED_DATA`, by which tests bring real data.
+    folder of data sets (`$ISOGLOT_DATA`).
 
     Args:
         beside: the folder that the recipe is in.
         given: its `data_folder`.
     """
-    shared = os.environ.get("ISOGLOT_SHARED_DATA")
     own = None if given is None else (beside or Path()) / Path(given).expanduser()
-    places = (beside, own, Path(shared) if shared else None, data_folder())
+    places = (beside, own, data_folder())
     return [place for place in places if place is not None]
 
 
@@ -153,7 +151,7 @@ class Library:
         found = {path: self.find(path) for path in self.lexicon_sources[name].paths or ()}
         for path, place in found.items():
             if place is None:
-                raise Absent(f"the lexicon {path} is not in {', '.join(str(folder) for folder in self.folders)}")
+                raise Absent(f"the lexicon {path} is not in {self._places()}")
         return [str(place) for place in found.values()]
 
     def lexicons(self, name: str, languages: list[str] | None = None) -> list[Lexicon]:
@@ -212,11 +210,13 @@ class Library:
             entry, _ = named(source.collection) or (None, None)
             if isinstance(error, InputError) and entry is not None and copy_of(entry).exists():
                 raise  # it is here, and bad, or has no such split
-            places = ", ".join(str(folder) for folder in self.folders)
             raise Absent(
-                f"{source.collection} is not in {places}, and cannot be loaded by name: {error} (set "
-                "ISOGLOT_DATA to the folder that holds it)"
+                f"{source.collection} is not in {self._places()}, and cannot be loaded by name: {error}"
             ) from None
+
+    def _places(self) -> str:
+        """Say where paths were looked up, and how to have them looked up elsewhere."""
+        return f"{', '.join(map(str, self.folders))} (set ISOGLOT_DATA to the folder that holds it)"
 
 
 def _read_tags(tags: Sequence[str], where: str) -> list[str]:

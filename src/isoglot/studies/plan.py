@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,12 @@ from isoglot.errors import InputError
 from isoglot.evaluation.measures import parse_measure
 from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of
 from isoglot.studies.arms import ArmPlan, expand_arms, plan_arm
-from isoglot.studies.recipe import Decisive, Evaluation, Profile, PublishedFigures, Recipe
+from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, PublishedFigures, Recipe
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["ENCODER_NOTE", "Plan", "make_plan"]
+
+ENCODER_NOTE = "the encoder is "
+"""How the note begins that says which encoder was taken in place of the recipe's."""
 
 PUBLISHED_RANKED = (*SETTINGS, "macro_multilingual")
 
@@ -106,12 +110,43 @@ def make_plan(
         kept = ", ".join(plan.arms)
         plan.notes.append(f"only the arms {kept} were asked for, of {len(known)}")
     if encoder is not None:
-        said = f"the encoder is {encoder}, in place of the recipe's"
-        plan.notes.append(said + (f"; it has no {', '.join(sorted(dropped))}" if dropped else ""))
+        plan.notes.append(_encoder_note(encoder, dropped))
+        _leave_out_repeated(plan, known, place, encoder)
     _check_names(profile, known, place)
     _check_published(recipe, profile, known, where, place)
     _check_along(plan, place)
     return plan
+
+
+def _encoder_note(encoder: str, dropped: set[str]) -> str:
+    """Say which encoder was taken, and which of the recipe's settings it does without."""
+    said = f"{ENCODER_NOTE}{encoder}, in place of the recipe's"
+    if "learning_rate" in dropped:
+        said += "; its own learning rate is used"
+    idle = sorted(dropped - {"learning_rate"})
+    return said + (f"; it has no {', '.join(idle)}" if idle else "")
+
+
+def _leave_out_repeated(plan: Plan, known: Mapping[str, Arm], place: str, encoder: str) -> None:
+    """Leave out arms that differ in the recipe, and with one encoder for all no more."""
+    seen: dict[str, str] = {}
+    for name, planned in list(plan.arms.items()):
+        written, _ = plan_arm(plan.profile, name, known[name], place)
+        one = _same(planned)
+        first = seen.setdefault(one, name)
+        if first == name:
+            continue
+        other, _ = plan_arm(plan.profile, first, known[first], place)
+        if _same(written) != _same(other):
+            plan.leave_out("arm", name, f"with the encoder {encoder} for all it is the same as {first}")
+
+
+def _same(planned: ArmPlan) -> str:
+    """Return a text that two arms share which train alike."""
+    trials = [[stage.model_dump(mode="json") for stage in trial.stages] for trial in planned.trials]
+    sample = None if planned.arm.sample is None else planned.arm.sample.model_dump()
+    stages = [stage.model_dump(mode="json") for stage in planned.stages]
+    return json.dumps([planned.trained, stages, trials, sample], sort_keys=True)
 
 
 def _check_names(profile: Profile, arms: Mapping[str, Any], place: str) -> None:

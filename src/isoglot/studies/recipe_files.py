@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from isoglot.errors import InputError
+from isoglot.files import read_text
 from isoglot.studies.recipe import Recipe
 
 __all__ = ["demo_recipe", "read_recipe", "recipe_names", "recipe_path", "recipe_text"]
@@ -77,8 +78,8 @@ def read_recipe(name: str) -> Recipe:
     """
     path = recipe_path(name)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.load(read_text(path), _Loader)
+    except yaml.YAMLError as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold keys and values, such as 'question: …'")
@@ -91,7 +92,7 @@ def read_recipe(name: str) -> Recipe:
 def recipe_text(recipe: str | Recipe) -> str:
     """Return a recipe as YAML: the file that a name or path stands for, or what a recipe was made of."""
     if isinstance(recipe, str):
-        return recipe_path(recipe).read_text(encoding="utf-8")
+        return read_text(recipe_path(recipe))
     return yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)
 
 

@@ -25,18 +25,16 @@ from isoglot.reporting.study.result import (
     StudyResult,
     Tuned,
 )
-from isoglot.reporting.study.verdicts import answer_of
+from isoglot.reporting.study.verdicts import SHARED, answer_of, lead_sentence
 from isoglot.studies.analysis.decisive import weigh_all
 from isoglot.studies.analysis.estimates import ArmResults, Frame, along_figures, estimates_of
 from isoglot.studies.arms import ArmPlan, defaults_of, training_sets
 from isoglot.studies.plan import Plan
 from isoglot.studies.prepare import Data
 from isoglot.studies.recipe import Beside, Comparable, Evaluation, Published
+from isoglot.studies.request import StudyRequest
 
 __all__ = ["check_comparable", "published_beside", "study_result"]
-
-SHARED = {"steps": "optimiser steps", "tokens": "encoded tokens", "time": "seconds of training"}
-"""What arms may have in common, in words."""
 
 
 def study_result(
@@ -46,6 +44,7 @@ def study_result(
     failures: Mapping[str, Sequence[Failure]],
     tuned: Mapping[str, Tuned],
     prepared: Path,
+    request: StudyRequest,
 ) -> StudyResult:
     """Put together the result of a study.
 
@@ -59,6 +58,7 @@ def study_result(
         failures: arm -> runs that failed.
         tuned: arm -> trials and what was chosen.
         prepared: folder in which findings are kept.
+        request: by which it was run.
     """
     recipe, profile = plan.recipe, plan.profile
     frames = {
@@ -77,7 +77,8 @@ def study_result(
         for name, planned in plan.arms.items()
     ]
     whole = plan.profile_name == "benchmark" or "benchmark" not in recipe.profiles
-    return StudyResult(
+    answer = answer_of(weighed)
+    result = StudyResult(
         study=recipe.name,
         title=recipe.title,
         profile=plan.profile_name,
@@ -85,20 +86,27 @@ def study_result(
         hypothesis=" ".join(recipe.hypothesis.split()),
         sources=tuple(recipe.sources),
         choices=tuple(one.model_dump() for one in recipe.choices),
-        answer=tuple(answer_of(weighed)),
+        answer=tuple(answer),
         decisive=tuple(weighed),
         arms=tuple(told),
         published=published_beside(recipe.published, profile.published, told),
         evaluations=tuple(_evaluated(one, data) for one in plan.evaluations),
         data=tuple(_data_used(name, data) for name in data.library.sources if name in data.fingerprints),
         zero_shot=_claims(plan, data, prepared),
-        comparable=check_comparable(profile.comparable, trained),
+        comparable=check_comparable(profile.comparable, trained, stated="comparable" in profile.model_fields_set),
         left_out=tuple(plan.left_out),
         notes=(*plan.notes, *data.notes),
         limits=tuple(profile.limits),
-        full_command=None if whole else f"isoglot study run {recipe.name} --profile benchmark --out DIR",
+        command=request.command,
+        full_command=None
+        if whole
+        else f"isoglot study run {request.recipe_given or recipe.name} --profile benchmark --out DIR",
         versions=versions(),
     )
+    leads = (lead_sentence(result, name) for name in dict.fromkeys(one.evaluation for one in weighed if one.test))
+    of_all = [sentence for sentence in leads if sentence is not None]
+    at = len(answer) - len(weighed)
+    return result.model_copy(update={"answer": (*answer[:at], *of_all, *answer[at:])})
 
 
 def _arm(
@@ -216,21 +224,22 @@ def _claim(one: Evaluation, data: Data, trained: Sequence[str], unlabelled: Sequ
     )
 
 
-def check_comparable(stated: Comparable, runs: Mapping[str, Mapping[int, dict[str, Any]]]) -> Comparability:
-    """Check what the recipe says is the same for all trained arms.
+def check_comparable(
+    asked: Comparable, runs: Mapping[str, Mapping[int, dict[str, Any]]], *, stated: bool = True
+) -> Comparability:
+    """Check whether all trained arms had the same.
 
     Args:
-        stated: what it says.
+        asked: the same of what.
         runs: arm -> seed -> how the run went, of trained arms.
+        stated: whether the recipe says that it is.
     """
     values: dict[str, float | None] = {}
     for arm, seeds in runs.items():
-        of_seeds = [
-            run["seconds"]["train"] if stated.same == "time" else run[stated.same] for run in seeds.values()
-        ]
+        of_seeds = [run["seconds"]["train"] if asked.same == "time" else run[asked.same] for run in seeds.values()]
         if of_seeds:
             values[arm] = None if None in of_seeds else float(np.mean(of_seeds))
-    what = SHARED[stated.same]
+    what = SHARED[asked.same]
     known = {arm: value for arm, value in values.items() if value is not None}
     holds = None
     if len(known) < len(values):
@@ -241,35 +250,41 @@ def check_comparable(stated: Comparable, runs: Mapping[str, Mapping[int, dict[st
     else:
         least, most = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
         ratio = known[most] / known[least] if known[least] else float("inf")
-        holds = ratio <= 1 + stated.tolerance
+        holds = ratio <= 1 + asked.tolerance
         range_ = f"from {known[least]:,.0f} ({least}) to {known[most]:,.0f} ({most})"
         if known[most] == known[least]:
             sentence = f"All trained arms had the same {what}, {known[most]:,.0f}."
         elif holds:
+            as_stated = ", as stated" if stated else ""
             sentence = (
-                f"All trained arms had about the same {what}, {range_}: within {stated.tolerance:.0%}, as stated."
+                f"All trained arms had about the same {what}, {range_}: within {asked.tolerance:.0%}{as_stated}."
+            )
+        elif stated:
+            sentence = (
+                f"The arms are not comparable as stated: {what} go {range_}, {ratio:.2f} × as many, where at most "
+                f"{1 + asked.tolerance:.2f} × was stated. Arms with more of them may be better for that reason."
             )
         else:
             sentence = (
-                f"The arms are not comparable as stated: {what} go {range_}, {ratio:.2f} × as many, where at most "
-                f"{1 + stated.tolerance:.2f} × was stated. Arms with more of them may be better for that reason."
+                f"The arms had different {what}, {range_}. Arms with more of them may be better for that reason; "
+                "the recipe does not state what all have in common."
             )
-        sentence += _tokens_too(stated, runs)
+        sentence += _tokens_too(asked, runs)
     return Comparability(
-        same=stated.same, tolerance=stated.tolerance, holds=holds, values=values, sentence=sentence
+        stated=stated, same=asked.same, tolerance=asked.tolerance, holds=holds, values=values, sentence=sentence
     )
 
 
-def _tokens_too(stated: Comparable, runs: Mapping[str, Mapping[int, dict[str, Any]]]) -> str:
+def _tokens_too(asked: Comparable, runs: Mapping[str, Mapping[int, dict[str, Any]]]) -> str:
     """Say how many tokens the arms encoded, where steps are the same and tokens are not."""
-    if stated.same != "steps":
+    if asked.same != "steps":
         return ""
     tokens = {arm: [run["tokens"] for run in seeds.values()] for arm, seeds in runs.items() if seeds}
     if any(value is None for values in tokens.values() for value in values):
         return ""
     means = {arm: float(np.mean(values)) for arm, values in tokens.items()}
     least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    if means[most] <= (1 + stated.tolerance) * means[least]:
+    if means[most] <= (1 + asked.tolerance) * means[least]:
         return ""
     return f" In these they encoded from {means[least]:,.0f} ({least}) to {means[most]:,.0f} ({most}) tokens."
 

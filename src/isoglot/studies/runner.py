@@ -30,6 +30,7 @@ from isoglot.studies.plan import Plan, make_plan
 from isoglot.studies.prepare import Data, make_copies, make_lexicons, resolve_data
 from isoglot.studies.recipe import Recipe
 from isoglot.studies.recipe_files import read_recipe, recipe_names, recipe_path, recipe_text
+from isoglot.studies.request import StudyRequest, check_keeps
 from isoglot.studies.workers import run_here, run_in_workers
 
 if TYPE_CHECKING:
@@ -43,29 +44,6 @@ CPU_THREADS = 1
 """Of each run where runs are spread over cores: several runs of one thread each do more than one of several."""
 
 Notify = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class StudyRequest:
-    """Which study to run, where, and what of it.
-
-    Attributes:
-        recipe: name of a recipe that comes with isoglot, path of another one, or a recipe.
-        out: folder of the study; runs that are finished there are not run again.
-        profile: `embedded`, `pretrained` or `benchmark`.
-        encoder: for all arms, in place of the recipe's; `pretrained` needs one.
-        seeds: in place of the recipe's.
-        arms: only these.
-        keep_models: keep the trained models, in the folders of the runs.
-    """
-
-    recipe: str | Recipe
-    out: str | Path
-    profile: str = "embedded"
-    encoder: str | None = None
-    seeds: Sequence[int] | None = None
-    arms: Sequence[str] | None = None
-    keep_models: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +129,7 @@ class _Made:
         self.plan = make_plan(
             recipe, request.profile, where, encoder=request.encoder, seeds=request.seeds, arms=request.arms
         )
+        check_keeps(self.plan, request, self.out / STUDY_FILE)
         encoder = request.encoder
         if encoder is not None and encoder not in ("static", "scratch"):  # before the data, which may take long
             check_encoder(encoder, hub=by_name)
@@ -287,7 +266,7 @@ def run_study(
         for job, sentence in sorted(failed, key=lambda one: one[0].name):
             failure = Failure(seed=job.seed, trial=job.trial, sentence=sentence)
             failures.setdefault(job.arm, []).append(failure)
-        result = study_result(plan, made.data, found, failures, tuned, prepared)
+        result = study_result(plan, made.data, found, failures, tuned, prepared, request)
         write_result_file(result.to_dict(), made.out / STUDY_FILE)
     return Study(result, made.out / STUDY_FILE, [(job.label, sentence) for job, sentence in failed])
 

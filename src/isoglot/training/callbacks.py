@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -17,7 +18,7 @@ from torch.nn import functional
 from transformers import TrainerCallback
 
 from isoglot.batching import StepSampler
-from isoglot.errors import IsoglotError
+from isoglot.errors import InputError, IsoglotError
 from isoglot.training.validation import less_is_better
 
 __all__ = ["StopEarly", "StopOnSignal", "TellValidation", "TrainingStopped", "Watch", "mean_cosine"]
@@ -32,8 +33,12 @@ SETTLING = 500
 never trained for retrieval, such as XLM-R, start at 0.99 and spread within them."""
 FEWEST_TEXTS = 16  # with fewer, the similarity of a query and its own document weighs too much
 LOOK_EVERY = 100  # steps, where logs are rarer
+IDLE_STEPS = 5  # of loss and gradient 0, from the first on, after which a run is given up
 SHOWN_IDS = 5
+STUCK = 60.0  # seconds of waiting for a batch after which a run that was asked to stop does
+AGAIN = 5.0  # seconds after which another signal is another request; launchers pass on what all processes have got
 AGREE_EVERY = 8  # steps; processes that asked each other at every step would wait for the device each time
+LAST = "what came after the last checkpoint is lost; the same command with --resume continues from there"
 
 
 def mean_cosine(embeddings: Tensor) -> Tensor:
@@ -65,6 +70,7 @@ class Watch(TrainerCallback):
 
     Raises:
         IsoglotError: a loss is not finite (by `saw`, `check`, `on_step_end` and `on_epoch_end`).
+        InputError: nothing is learned: all losses are 0 from the first step on, and so are gradients (by `on_log`).
     """
 
     def __init__(self, sampler: StepSampler, loss: nn.Module) -> None:
@@ -75,6 +81,7 @@ class Watch(TrainerCallback):
         self._pending: list[tuple[int, int, Tensor]] = []
         self._last: tuple[int, float] | None = None
         self._told: set[str] = set()
+        self._idle: list[int] | None = []  # batches whose loss is 0; None once there was another one
 
     def __enter__(self) -> Watch:
         self._hook = self.loss.register_forward_hook(self._hear)
@@ -120,6 +127,10 @@ class Watch(TrainerCallback):
             if not math.isfinite(value):
                 self._stop(step, batch, value)
             self._last = (step, value)
+            if value:
+                self._idle = None
+            elif self._idle is not None:
+                self._idle.append(batch)
         self._pending.clear()
 
     def _stop(self, step: int, batch: int, value: float) -> NoReturn:
@@ -144,8 +155,10 @@ class Watch(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at what the device has computed, every now and then."""
         step = state.global_step
-        if control.should_save:  # no checkpoint of spoilt weights
+        if control.should_save or self._may_be_idle(step, state.max_steps):  # no checkpoint of spoilt weights
             self.check()
+        if self._may_be_idle(step, state.max_steps):
+            control.should_log = True  # tells the norm of the gradient
         look = control.should_log or control.should_evaluate or step % LOOK_EVERY == 0
         if not look and not control.should_training_stop:
             return
@@ -153,6 +166,33 @@ class Watch(TrainerCallback):
         if state.is_world_process_zero:
             self._watch_space(step, state.max_steps)
             self._watch_temperatures(step)
+
+    def _may_be_idle(self, step: int, steps: int) -> bool:
+        return self._idle is not None and (len(self._idle) + len(self._pending) >= IDLE_STEPS or step >= steps)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        """Give up a run that has learned nothing so far."""
+        if logs.get("grad_norm") != 0 or not self._may_be_idle(state.global_step, state.max_steps):
+            return
+        self.check()
+        if self._idle:
+            raise InputError(
+                f"training learns nothing: loss and gradient are 0 from the first step on; {self._why()}"
+            )
+
+    def _why(self) -> str:
+        """Say why there is nothing to learn in the batches so far, and what to do."""
+        collection, size = self.sampler.collection, self.sampler.batch_size
+        if size == 1:
+            return "a batch of one query has no other documents to tell its own from: give a larger --batch-size"
+        rows = max(len(self.sampler[batch].queries) for batch in self._idle or [0])
+        if rows == 1:
+            return (
+                f"all batches hold one query, as no two queries of {collection.name} that the strategy "
+                f"{self.sampler.strategy.name} could put side by side differ in their relevant documents: choose "
+                "another --strategy or finer documents, or give hard negatives (isoglot mine, --negatives)"
+            )
+        return "see that the objective has a use for these batches: docs/objectives.md says what each term needs"
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at all losses: a checkpoint may follow."""
@@ -229,7 +269,20 @@ class StopOnSignal(TrainerCallback):
             self._installed = False
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        now = time.monotonic()
+        if not self.asked:
+            self.asked, self._since = True, now
+        elif now - self._since > AGAIN:
+            raise IsoglotError(f"ended at once, as SIGTERM asked twice; {LAST}")
+
+    def waiting(self) -> None:
+        """Hear that training waits for a batch, as a `StepLoader` says every second.
+
+        Raises:
+            IsoglotError: it has for long, and the signal has come.
+        """
+        if self.asked and time.monotonic() - self._since > STUCK:
+            raise IsoglotError(f"ended as SIGTERM asked, after {STUCK:.0f} seconds without another batch; {LAST}")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop if the signal has come, to this process or to another one."""

@@ -10,6 +10,8 @@ import yaml
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from isoglot.errors import InputError
+from isoglot.files import read_text
+from isoglot.names import did_you_mean
 from isoglot.training.fields import (
     BATCHES,
     DEVICE,
@@ -39,7 +41,16 @@ if TYPE_CHECKING:
     from isoglot.batching import Strategy
     from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 
-__all__ = ["USED_BY", "TrainConfig", "check_settings", "parse_config", "read_config", "unused", "written_key"]
+__all__ = [
+    "MADE_HERE",
+    "USED_BY",
+    "TrainConfig",
+    "check_settings",
+    "parse_config",
+    "read_config",
+    "unused",
+    "written_key",
+]
 
 
 MADE_HERE, TRANSFORMERS, PRETRAINED = ("static", "scratch"), ("scratch", "pretrained"), ("pretrained",)
@@ -224,9 +235,11 @@ class TrainConfig(Strict):
     @property
     def default_term(self) -> type[InfoNCE] | type[MultiwayInfoNCE]:
         """The term that suits the batches."""
+        from isoglot.batching import Multiway
+        from isoglot.batching.strategies import strategy_class
         from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 
-        return MultiwayInfoNCE if self.strategy == "multiway" else InfoNCE
+        return MultiwayInfoNCE if issubclass(strategy_class(self.strategy), Multiway) else InfoNCE
 
     @property
     def effective_temperature(self) -> float:
@@ -320,10 +333,10 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
     if path is not None:
         source = str(path)
         try:
-            loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"the configuration {path} does not exist") from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            if not Path(path).exists():
+                raise InputError(f"the configuration {path} does not exist")
+            loaded = yaml.safe_load(read_text(Path(path)))
+        except yaml.YAMLError as error:
             raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
         if not isinstance(loaded, dict):
             raise InputError(f"{path} must hold keys and values, such as 'strategy: hybrid'")
@@ -355,12 +368,12 @@ def parse_config(values: Mapping[str, Any], source: str) -> TrainConfig:
 def _explain(error: ValidationError) -> str:
     """Say what is wrong with each key, in one sentence."""
     parts: dict[str, str] = {}
+    known = [written_key(field) for field in TrainConfig.model_fields]
     for problem in error.errors(include_url=False):
         key = str(problem["loc"][0])
         name = _path(problem["loc"])
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-            known = ", ".join(written_key(field) for field in TrainConfig.model_fields)
-            parts[key] = f"unknown key {key!r}; the keys are {known}"
+            parts[key] = f"unknown key {key!r}{did_you_mean(key, known)}; the keys are {', '.join(known)}"
         elif problem["type"] == "missing" and len(problem["loc"]) == 1:
             parts[key] = f"{key!r} is missing (--{key})"
         elif problem["type"] == "missing":

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from isoglot.amounts import read_budget, read_size
 from isoglot.errors import InputError
+from isoglot.names import is_path
 
 if TYPE_CHECKING:
     from isoglot.batching import CodeSwitcher
@@ -110,7 +111,7 @@ class TermConfig(Strict):
     `NAME:WEIGHT` in one word.
 
     Attributes:
-        term: name of the term.
+        term: name of the term, or where a class of one's own lies, `package.module:Class`.
         weight: what it is multiplied by.
     """
 
@@ -123,8 +124,10 @@ class TermConfig(Strict):
     @classmethod
     def _in_one_word(cls, value: Any) -> Any:
         if isinstance(value, str):
-            name, colon, weight = value.partition(":")
-            return {"term": name} | ({"weight": weight} if colon else {})
+            name, colon, weight = value.rpartition(":")
+            if not colon or (is_path(value) and not _is_number(weight)):
+                return {"term": value}
+            return {"term": name, "weight": weight}
         if not isinstance(value, dict):
             raise ValueError("should be the name of a term, or {term: NAME, weight: W, …}")
         return value
@@ -192,6 +195,14 @@ class CodeSwitchConfig(Strict):
                 f"lexicons translate from {known}"
             )
         return switcher
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _bytes(value: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import TrainerCallback
 from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
@@ -30,6 +31,7 @@ from isoglot.training.execution import Objective
 __all__ = ["TrainerHooks"]
 
 OBJECTIVE_FILE = "objective.pt"
+TOKENIZER = "tokenizer.json"  # where the library saves it
 NO_MEASURES = ("epoch", "_time", "runtime", "per_second")
 """Ends of what the trainer adds to the measures of a validation."""
 FEW_THREADS = 2
@@ -95,7 +97,7 @@ class TrainerHooks(SentenceTransformerTrainer):
             **kwargs: as for `transformers.Trainer.train`.
 
         Raises:
-            InputError: there is no such checkpoint, or it is one of another objective.
+            InputError: there is no such checkpoint, or it is one of another objective or with another tokenizer.
             IsoglotError: the loss is no number.
         """
         if self.args.should_save:
@@ -125,6 +127,11 @@ class TrainerHooks(SentenceTransformerTrainer):
         path = Path(checkpoint) / TRAINER_STATE_NAME
         if not path.is_file():
             raise InputError(f"{checkpoint} is not a checkpoint: it has no {TRAINER_STATE_NAME}")
+        if not _same_pieces(self.model, Path(checkpoint) / TOKENIZER):
+            raise InputError(
+                f"{checkpoint} cuts texts into other sub-words than the model does: continue with the model that "
+                f"it holds, SentenceTransformer({str(checkpoint)!r})"
+            )
         self.start_step = TrainerState.load_from_json(str(path)).global_step
         return str(checkpoint)
 
@@ -292,6 +299,14 @@ class TrainerHooks(SentenceTransformerTrainer):
         if grad_norm is None and self._deferred is not None:
             return self._deferred.clip(model.parameters(), math.inf)
         return super()._get_grad_norm(model, grad_norm=grad_norm)
+
+
+def _same_pieces(model: Any, file: Path) -> bool:
+    """Tell whether the tokenizer of a model has the sub-words, each with the number, that a file says, if there is
+    such a file."""
+    tokenizer = getattr(model, "tokenizer", None)
+    own = tokenizer if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
+    return own is None or not file.is_file() or Tokenizer.from_file(str(file)).get_vocab() == own.get_vocab()
 
 
 def _token_vectors(model: nn.Module) -> nn.Parameter | None:

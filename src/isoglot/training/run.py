@@ -18,13 +18,14 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from isoglot.batching import JointSampler
 from isoglot.collections import Collection
+from isoglot.collections.links import link_sentences
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
 from isoglot.objectives import DomainContrast, LanguageAdversary
 from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
 from isoglot.training.checkpoints import last_checkpoint
-from isoglot.training.config import TrainConfig, check_settings
+from isoglot.training.config import MADE_HERE, TrainConfig, check_settings
 from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
 from isoglot.training.output import (
     CHECKPOINTS,
@@ -86,6 +87,16 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
     for key, prompt in (("query", config.query_prompt), ("document", config.document_prompt)):
         if prompt is not None:
             model.prompts[key] = prompt
+    return model
+
+
+def _made_before(config: TrainConfig, checkpoint: Path) -> SentenceTransformer:
+    """Return an encoder of our making as a checkpoint has it: learned anew, its sub-words might be others."""
+    saved = load_encoder(
+        checkpoint, attention=config.attention, gradient_checkpointing=config.gradient_checkpointing
+    )
+    model = SentenceTransformer(modules=list(saved))  # whose card names no checkpoint
+    model.prompts |= saved.prompts
     return model
 
 
@@ -208,17 +219,22 @@ def run_training(
         collection = load_data(config)
     collection = sample_training_data(config, collection, tell=first)  # before anything learns from its texts
     check_negatives(config, collection)
+    for sentence in link_sentences(collection) if first else ():
+        logger.info("%s", sentence)
     target = None
     if config.target is not None:
         target = load_target(config.target, language=config.lang, lenient=config.lenient)
     contents = data_contents(config, collection, target) if first else {}
+    checkpoint = None
     if resume:
         check_data(out, contents)
+        checkpoint = last_checkpoint(out / CHECKPOINTS)
+    if model is None and checkpoint is not None and config.encoder in MADE_HERE:
+        model = _made_before(config, checkpoint)
     trainer = _trainer(config, collection, model, terms, target, evaluator, progress)
     early = next((one for one in trainer.callback_handler.callbacks if isinstance(one, StopEarly)), None)
     for make in callbacks:
         trainer.add_callback(make(trainer))
-    checkpoint = last_checkpoint(trainer.args.output_dir) if resume else None
     if first:
         begin(config, contents)
         if isinstance(trainer.sampler, JointSampler):

@@ -16,11 +16,14 @@ from torch.utils.data import DataLoader
 
 from isoglot.batching import Hybrid, Multiway, Strategy
 from isoglot.batching.collate import StepCollator, StepLoader, Switcher
-from isoglot.batching.joint import make_sampler
+from isoglot.batching.given import Batches
+from isoglot.batching.joint import given_sampler, make_sampler
+from isoglot.batching.relations import Versions
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
+from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
@@ -60,6 +63,8 @@ class HybridTrainer(TrainerHooks):
         memory: bytes that activations may take before they are computed again in the backward pass (gradient
             caching); half of what is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
+        sampler: composes the batches in place of a strategy: a `StepSampler`, or anything whose `sampler[step]` is
+            a `Batch` of the collection's rows (docs/extending.md).
         fast: which of the fast ways of training on a CPU may be taken: True for all, False for none, or some of
             `adamw` (moves token vectors of static encoders only where they occur, and leaves torch one of two
             threads in training steps, by `torch.set_num_threads`; needs `bags`), `bags`, `dropout` and `lookup`.
@@ -87,6 +92,7 @@ class HybridTrainer(TrainerHooks):
         memory: int | None = None,
         chunk_tokens: int | None = None,
         fast: bool | Iterable[str] = True,
+        sampler: Batches | None = None,
         **kwargs: Any,
     ) -> None:
         args = copy.copy(args) if args is not None else SentenceTransformerTrainingArguments("tmp_trainer")
@@ -94,11 +100,16 @@ class HybridTrainer(TrainerHooks):
             # The library would cut every input in as many parts, which flat token ids cannot be.
             logger.warning("%d GPUs are here and one is used; torchrun uses all", args.n_gpu)
             args._n_gpu = 1
-        strategy = strategy if strategy is not None else Hybrid()
         batch_size = args.per_device_train_batch_size * args.world_size
-        self.sampler = make_sampler(
-            collection, strategy, batch_size, args.seed, target, weights=data_weights, power=data_power
-        )
+        if sampler is None:
+            strategy = strategy if strategy is not None else Hybrid()
+            self.sampler = make_sampler(
+                collection, strategy, batch_size, args.seed, target, weights=data_weights, power=data_power
+            )
+        elif any(one is not None for one in (strategy, target, data_weights)) or data_power != 1:
+            raise InputError("a sampler composes the batches: leave out strategy, target and data_weights")
+        else:
+            self.sampler = given_sampler(sampler, collection, batch_size, args.seed)
         self._negatives = negatives
         self._switcher = switcher
         self._token_cache = None if token_cache is None else Path(token_cache)
@@ -109,7 +120,7 @@ class HybridTrainer(TrainerHooks):
             raise InputError("objective and loss are two names of one thing: give one of them")
         loss = objective if loss is None else loss
         if loss is None:
-            loss = MultiwayInfoNCE() if isinstance(strategy, Multiway) else InfoNCE()
+            loss = MultiwayInfoNCE() if isinstance(self.sampler.strategy, Multiway) else InfoNCE()
         if isinstance(loss, TERMS):
             english = [tag.split("-")[0] == "en" for tag in self.sampler.collection.languages]
             with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
@@ -123,6 +134,11 @@ class HybridTrainer(TrainerHooks):
                     chunk_tokens=chunk_tokens,
                 )
         if isinstance(loss, Objective):
+            if loss.needs_versions and not Versions(self.sampler.collection).any():
+                raise InputError(
+                    f"no query or answer of {self.sampler.collection.name} is in two languages, so there is "
+                    f"nothing for {' and '.join(loss.comparing)} to compare: leave the term out"
+                )
             loss.embedder.fast &= fast_ways(fast)
             args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
         super().__init__(model=model, args=args, loss=loss, **kwargs)
@@ -144,9 +160,15 @@ class HybridTrainer(TrainerHooks):
             remaining.stop,
             collator,
             start=remaining.start,
+            waiting=self._tell_waiting,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory and self.args.device.type == "cuda",
         )
+
+    def _tell_waiting(self) -> None:
+        for one in self.callback_handler.callbacks:
+            if isinstance(one, StopOnSignal):
+                one.waiting()
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Return the loss of a batch; terms with a schedule are told how far training is."""

@@ -136,3 +136,10 @@ def test_a_bare_list_is_no_article(tmp_path: Path):
     (tmp_path / "en.json").write_bytes(as_json({"data": [[]]}))
     with pytest.raises(InputError, match="not a JSON object"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_answer_costs_nothing(tmp_path: Path, text: str):
+    question = GOOD | {"answers": [{"text": text, "answer_start": 0}]}
+    (tmp_path / "en.json").write_bytes(squad_file((EN, [question])))
+    assert len(read(tmp_path / "en.json")[None].query_ids) == 1

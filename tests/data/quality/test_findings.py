@@ -56,6 +56,13 @@ def test_findings_are_those_counted_by_hand(odd: Collection):
     assert findings["splits"]["all"]["few_pairs"] == {"de": 1, "el": 1, "en": 4, "th": 0}
 
 
+RESTS = (
+    "all that is cross-lingual rests on these; versions of a query share their id, as "
+    '{"_id": "q1", "lang": "en", …} and {"_id": "q1", "lang": "de", …}, and the judgments of q1 name its relevant '
+    "documents in all languages"
+)
+
+
 def test_sentences_name_counts_languages_and_cases(odd: Collection):
     assert finding_sentences(quality_findings(odd)) == [
         "2 documents are the same as another of their language, in 1 group, such as 'd1' and 'd2'",
@@ -66,6 +73,7 @@ def test_sentences_name_counts_languages_and_cases(odd: Collection):
         "'q1' and 'q2'",
         "1 query has no relevant document",
         "fewer than 100 training pairs in en (4), de (1), el (1), th (0)",
+        f"1 of 3 query ids (33.3%) have texts in more than one language: {RESTS}",
     ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import isoglot as ig
@@ -102,7 +104,10 @@ def test_a_collection_shares_all_with_itself(test: Collection):
 def test_values_are_fit_for_json(train: Collection, test: Collection):
     values = ig.find_leakage(train, test).to_dict()
     assert json.loads(json.dumps(values)) == values
-    assert list(values) == ["train", "test", "threshold", "found", "queries", "documents"]
+    assert list(values) == [
+        *("train", "test", "threshold", "found", "leaks", "shared_documents"),
+        *("queries", "documents"),
+    ]
     assert values["queries"]["found"]
     assert not values["documents"]["found"]
 
@@ -144,6 +149,31 @@ def test_the_exit_status_says_whether_texts_are_shared(folders, tmp_path, capsys
     lone = of({"en": ["nothing of this is anywhere else"]}, [("en", "neither this page")], "lone")
     write_collection(lone, tmp_path / "lone")
     assert main(["data", "leakage", a, str(tmp_path / "lone")]) == 0
+
+
+def test_of_splits_of_one_folder_the_queries_decide(tmp_path, capsys):
+    docs = [("en", "tar unpacks archives"), ("en", "ls lists files")]
+    first, second = of({"en": ["how to unpack"]}, docs, "a"), of({"en": ["what is in a folder"]}, docs, "a")
+    documents = first.documents
+    second = replace(second, documents=documents, query_ids=pa.array(["b0"]))
+    second = replace(second, queries=second.queries.set_column(0, "_id", pa.array(["b0"])))
+    write_collection({"train": first, "test": second, "dev": first}, tmp_path / "one")
+    folder = str(tmp_path / "one")
+    for test_split, status in (("test", 0), ("dev", 1)):
+        target = tmp_path / "found.json"
+        options = ["--test-split", test_split, "--json", str(target)]
+        assert main(["data", "leakage", folder, folder, *options]) == status
+        said = capsys.readouterr().out
+        assert "2 of 2 documents of" in said
+        assert "the queries alone tell of a leak" in said
+        values = json.loads(target.read_text())
+        assert (values["leaks"], values["shared_documents"], values["documents"]["exact"]) == (
+            bool(status),
+            True,
+            2,
+        )
+    write_collection(of({"en": ["other"]}, [*docs, ("en", "another page")], "c"), tmp_path / "other")
+    assert main(["data", "leakage", folder, str(tmp_path / "other"), "--train-split", "train"]) == 1
 
 
 def test_bad_input_is_one_sentence_and_status_2(folders, tmp_path, capsys):

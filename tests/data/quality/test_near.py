@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import sys
 import unicodedata
 from itertools import combinations, product
 
 import numpy as np
 import pytest
+import regex
 from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,6 +68,10 @@ def variants(seed: int, texts: int, edits: int) -> list[str]:
         ("cafe\u0301", "café"),
         ("zero\u200bwidth", "zerowidth"),
         ("ไฟล์ ทั้งหมด", "ไฟล์ทั้งหมด"),
+        ("I \u2764\ufe0f you", "I \u2764 you"),
+        ("e\u034f\u0301te\u0301", "été"),
+        ("한\u3164국", "한국"),
+        ("?\u200d", "?"),
     ],
 )
 def test_texts_that_are_the_same_to_a_reader(one: str, other: str):
@@ -88,6 +94,14 @@ def test_texts_that_are_not(one: str, other: str):
     assert normalised([one]) != normalised([other])
 
 
+def test_whatever_nothing_is_to_be_seen_of_does_not_count():
+    letters = "".join(chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
+    unseen = regex.findall(r"\p{Default_Ignorable_Code_Point}", letters)
+    assert len(unseen) > 4000
+    assert set(normalised([f"two{letter}words" for letter in unseen])) == {"twowords"}
+    assert set(normalised([f"?{letter}" for letter in unseen[::100]])) == {"?"}
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_normalised_text_is_normal(texts: list[str]):
@@ -95,7 +109,8 @@ def test_normalised_text_is_normal(texts: list[str]):
     assert normalised(once) == once
     kept = {"L", "M", "N", "S"}
     for text, short in zip(texts, once, strict=True):
-        if any(unicodedata.category(letter)[0] in kept for letter in unicodedata.normalize("NFKC", text)):
+        seen = regex.sub(r"\p{Default_Ignorable_Code_Point}", "", unicodedata.normalize("NFKC", text))
+        if any(unicodedata.category(letter)[0] in kept for letter in seen):
             assert not any(unicodedata.category(letter)[0] in "PZ" for letter in short)
 
 

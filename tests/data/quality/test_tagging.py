@@ -11,7 +11,12 @@ import pytest
 
 from isoglot.collections import Collection, collection_from_rows
 from isoglot.data.quality import tagging
-from isoglot.data.quality.tagging import find_other_languages, find_other_scripts
+from isoglot.data.quality.tagging import (
+    find_other_languages,
+    find_other_scripts,
+    find_other_short_languages,
+    same_language_tags,
+)
 from isoglot.data.quality.texts import Texts
 from isoglot.errors import InputError
 from isoglot.languages.identify import language_identifier
@@ -124,3 +129,52 @@ def test_a_script_of_a_language_is_all_that_it_is_written_in():
     assert script_share("한글 漢字", "Kore") == 1
     assert script_share("12 + 30", "Latn") is None
     assert script_share("abc", "Zzzz") is None
+
+
+SHORT = {
+    "de": (
+        "Wie spät ist es in Berlin?",
+        "Wo liegt der Bahnhof?",
+        "Welche Farbe hat der Himmel?",
+        "Wer wohnt hier?",
+    ),
+    "en": (
+        "What time is it in London?",
+        "Where is the station?",
+        "Which colour has the sky?",
+        "Who is living here?",
+    ),
+    "fr": ("Quelle heure est-il à Paris ?", "Où se trouve la gare ?", "De quelle couleur est le ciel ?"),
+}
+
+
+@pytest.mark.parametrize("wrong", [0, 8, 40])
+def test_short_texts_of_another_language_are_found_together(wrong):
+    """Of 60 German questions the last so many are English: each is too short to tell, together they are not."""
+    pytest.importorskip("py3langid")
+    german = [("de", SHORT["de"][at % 4]) for at in range(60 - wrong)]
+    rows = [*german, *(("de", SHORT["en"][at % 4]) for at in range(wrong)), *[("fr", SHORT["fr"][0])] * 20]
+    texts = Texts(asked(*rows), "queries")
+    assert find_other_languages(texts).checked == 0
+    found = find_other_short_languages(texts)
+    assert found.checked >= 60
+    if wrong < 12:  # a fifth or more counts
+        assert found.texts == 0
+    else:
+        assert 32 <= found.by_language.pop("de")["en"] <= 48  # pieces at both ends hold texts of either
+        assert not found.by_language
+        assert all(example["looks"] == "en" for example in found.examples)
+
+
+@pytest.mark.parametrize(
+    ("tags", "pairs"),
+    [
+        (("de", "de-DE", "en"), [["de", "de-DE"]]),
+        (("en-GB", "en", "fr"), [["en", "en-GB"]]),
+        (("no", "nb", "nn"), [["nb", "no"]]),
+        (("zh", "zh-CN", "zh-TW"), [["zh", "zh-CN"]]),
+        (("pt-BR", "pt-PT", "sr", "sr-Latn", "ar", "arz", "zh", "yue", "ms", "id", "hr", "da"), []),
+    ],
+)
+def test_a_language_under_two_tags_is_found(tags, pairs):
+    assert same_language_tags(tags) == pairs

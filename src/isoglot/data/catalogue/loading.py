@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -58,6 +59,7 @@ def load_collection(
     prefer_split: str | None = None,
     language: str | None = None,
     lenient: bool = False,
+    keep_tags: bool = False,
 ) -> Collection:
     """Load a collection.
 
@@ -70,6 +72,7 @@ def load_collection(
         prefer_split: the split taken when `split` is not given and there are several.
         language: tag of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
+        keep_tags: leave language tags of a folder as they are written, but for case and separators.
 
     Raises:
         InputError: there is no such collection or split, it is not as it should be, or it is too large to be
@@ -79,7 +82,7 @@ def load_collection(
     folder = Path(name)
     found = None if folder.exists() else named(str(name))
     if found is None:
-        return load_folder(folder, split, prefer_split, language, lenient)
+        return load_folder(folder, split, prefer_split, language, lenient, keep_tags)
     entry, part = found
     if isinstance(entry.reader, Built):
         return _split_of_built(entry, split or part or prefer_split, asked=bool(split or part))
@@ -99,7 +102,12 @@ def load_collection(
 
 
 def load_splits(
-    name: str | Path, *, split: str | None = None, language: str | None = None, lenient: bool = False
+    name: str | Path,
+    *,
+    split: str | None = None,
+    language: str | None = None,
+    lenient: bool = False,
+    keep_tags: bool = False,
 ) -> Splits:
     """Load all splits or parts of a collection, or the one that is asked for.
 
@@ -108,6 +116,7 @@ def load_splits(
         split: the only one that is wanted; all if None.
         language: tag of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
+        keep_tags: as for `load_collection`.
 
     Returns:
         The collections by split; the one key is None where there are no splits. They share their documents, unless
@@ -118,11 +127,12 @@ def load_splits(
         IsoglotError: as for `load_collection`.
     """
     if split is not None:
-        return {split: load_collection(name, split=split, language=language, lenient=lenient)}
+        how: dict[str, Any] = {"language": language, "lenient": lenient, "keep_tags": keep_tags}
+        return {split: load_collection(name, split=split, **how)}
     folder = Path(name)
     found = None if folder.exists() else named(str(name))
     if found is None:
-        return load_folder_splits(folder, language=language, lenient=lenient)
+        return load_folder_splits(folder, language=language, lenient=lenient, keep_tags=keep_tags)
     entry, part = found
     if isinstance(entry.reader, Built):
         return {part: load_collection(name)} if part else dict(load_worldfacts().items())

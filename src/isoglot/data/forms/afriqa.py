@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from isoglot.data.forms.files import files_of, identifier, json_lines, optional_text, reporting, tag, take, texts
+from isoglot.data.forms.files import files_of, identifier, json_lines, optional_text, reporting, take, texts
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
@@ -44,7 +44,7 @@ def read_afriqa(source: Path, reading: Reading) -> Splits:
         if found is None:
             raise InputError(f"{path}: its name does not tell languages and split, as {expected} does")
         with reporting(rows.problems, path.name):
-            language, pivot = tag(found[1]), tag(found[2])
+            language, pivot = rows.tag(found[1]), rows.tag(found[2])
             split = None if path == source else found[3]
             for place, entry in json_lines(path, rows.problems):
                 with reporting(rows.problems, place):

@@ -6,24 +6,28 @@ languages", SUMEval 2022; https://github.com/MicrosoftTranslator/NTREX), as are 
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import defaultdict
 from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
 from isoglot.data.forms.files import (
-    Bad,
     check_text,
     count_lines,
     files_of,
-    principal_tag,
     reporting,
-    split_of,
     text_lines,
 )
+from isoglot.data.forms.names import split_of
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
+from isoglot.languages.names import language_in_name
+from isoglot.languages.tags import canonical_tag
 
 __all__ = ["ARTICLES", "language_of", "read_aligned"]
+
+logger = logging.getLogger(__name__)
 
 ARTICLES = "DOCUMENT_IDS.tsv"
 """NTREX's file of which article each line is from."""
@@ -36,13 +40,14 @@ def language_of(name: str) -> str | None:
 
     `newstest2019-ref.srp-Latn.txt` is `sr-Latn`, `corpus.de` is `de`, `deu_Latn.dev` is `de`.
     """
+    return language_in_name(_last_part(name))
+
+
+def _last_part(name: str) -> str:
     parts = name.removesuffix(".gz").removesuffix(".txt").split(".")
     if len(parts) > 1 and split_of(Path(parts[-1])) is not None:
         parts = parts[:-1]
-    try:
-        return principal_tag(parts[-1])
-    except Bad:
-        return None
+    return parts[-1]
 
 
 def read_aligned(source: Path, reading: Reading) -> Splits:
@@ -69,12 +74,19 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
         raise InputError(f"{source} is one file, and aligned ones are many: give the folder of {EXPECTED}")
     rows = Rows(source, reading)
     splits: dict[str | None, list[tuple[Path, str]]] = defaultdict(list)
-    paths = files_of(
-        source, lambda path: path.suffix not in NOT_TEXT and language_of(path.name) is not None, EXPECTED
-    )
+    paths = files_of(source, lambda path: path.suffix not in NOT_TEXT and _may_tell(path.name), EXPECTED)
     for path in sorted(paths, key=lambda path: (len(path.name), path.name)):
-        splits[split_of(path)].append((path, str(language_of(path.name))))
+        if language_of(path.name) is None:
+            code = _last_part(path.name)
+            logger.info(
+                "%s: passed over; if its language is %s, call it so with a script: %s-Latn", path, code, code
+            )
+        else:
+            splits[split_of(path, source)].append((path, rows.tags(_last_part(path.name))))
+    if not splits:
+        raise InputError(f"{source} holds no file like {EXPECTED}")
     for split, files in splits.items():
+        _refuse_two_sets(files)
         languages = {language for _, language in files}
         if len(languages) == 1:
             raise InputError(
@@ -83,6 +95,32 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
             )
         _add_lines(rows, split, files, _articles(source, rows))
     return rows.splits(form="aligned", **{TRANSLATIONS: True})
+
+
+def _may_tell(name: str) -> bool:
+    try:
+        return bool(canonical_tag(_last_part(name)))
+    except ValueError:
+        return False
+
+
+def _refuse_two_sets(files: list[tuple[Path, str]]) -> None:
+    """Refuse files of two sets of sentences, such as `a.de`, `a.en`, `b.de`, `b.en`.
+
+    Second translations have a number (`ref-2.spa.txt`), or are those of some language alone.
+    """
+    sets: dict[str, dict[str, Path]] = defaultdict(dict)  # language -> what stands before it -> file
+    for path, language in files:
+        sets[language].setdefault(re.sub(r"[\W\d_]+", "", path.name.replace(_last_part(path.name), "")), path)
+    seen: dict[frozenset[str], str] = {}
+    for language, found in sets.items():
+        names = frozenset(found)
+        if len(names) > 1 and seen.setdefault(names, language) != language:
+            one, other = (str(path) for path in list(found.values())[:2])
+            raise InputError(
+                f"{one} and {other} are two sets of sentences, and tell no split: call them train, dev or test, or "
+                "convert them apart"
+            )
 
 
 def _articles(source: Path, rows: Rows) -> dict[int, str]:

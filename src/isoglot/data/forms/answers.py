@@ -6,13 +6,11 @@ arXiv 2004.04906): a passage counts if the words of an answer occur in it, one a
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import unicodedata
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +23,8 @@ import regex
 from isoglot.collections.building import TEXT_COLUMNS
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_documents
-from isoglot.collections.problems import Problems
-from isoglot.data.forms.files import Bad, check_text, default_tag, identifier, reporting, text_lines
-from isoglot.data.forms.rows import Reading, Rows
+from isoglot.data.forms.files import default_tag
+from isoglot.data.forms.tables import read_table
 from isoglot.errors import InputError
 
 __all__ = ["ANSWERS", "answer_tokens", "judge_by_answers", "read_passages"]
@@ -45,7 +42,6 @@ SPACED_TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]")
 ASCII_TOKEN = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 
 PASSAGE = list(TEXT_COLUMNS["documents"])
-HEADER = ["id", "text", "title"]  # of DPR's table
 
 CHUNK = 16_384  # passages held as Python objects at a time
 
@@ -165,8 +161,7 @@ def read_passages(source: Path, language: str | None = None, lenient: bool = Fal
 
     Args:
         source: a collection folder or BEIR folder, of which only `corpus.jsonl` or `corpus.parquet` is read; or a
-            table of tab-separated `id, text, title` as DPR's `psgs_w100.tsv`, plain or gzipped, whose fields may be
-            quoted as in CSV.
+            table of tab-separated `id, text, title` as DPR's `psgs_w100.tsv` (`read_table`).
         language: tag of passages that have none; a table's have none.
         lenient: leave bad rows out and say how many, instead of failing.
 
@@ -179,7 +174,7 @@ def read_passages(source: Path, language: str | None = None, lenient: bool = Fal
     if source.is_dir():
         passages = read_documents(source, language=language, lenient=lenient).documents.select(PASSAGE)
     elif source.is_file():
-        passages = _read_table(source, default_tag(language, source), lenient)
+        passages = read_table(source, default_tag(language, source), lenient)
     else:
         raise InputError(
             f"{source} is missing: expected a folder with corpus.jsonl, or a table such as psgs_w100.tsv"
@@ -187,28 +182,3 @@ def read_passages(source: Path, language: str | None = None, lenient: bool = Fal
     if not passages.num_rows:
         raise InputError(f"{source} holds no passage")
     return passages
-
-
-def _read_table(source: Path, tag: str, lenient: bool) -> pa.Table:
-    """Read DPR's table of passages, all of one language."""
-    rows = Rows(source, Reading(lenient=lenient))
-    for place, fields in _table_rows(source, rows.problems):
-        with reporting(rows.problems, place):
-            if len(fields) != len(HEADER):
-                raise Bad("not three tab-separated fields", f"{len(fields)} fields")
-            name, text, title = fields
-            rows.document(identifier({"id": name}, "id"), tag, check_text(text, "text"), title)
-    rows.problems.finish()
-    return rows.documents()
-
-
-def _table_rows(source: Path, problems: Problems) -> Iterator[tuple[str, list[str]]]:
-    """Yield (place for messages, fields) of the rows of a table, without its header."""
-    lines = (f"{line}\n" for _, line in text_lines(source, problems))
-    reader = csv.reader(lines, delimiter="\t")
-    try:
-        for fields in reader:
-            if fields and fields != HEADER:
-                yield f"{source.name} line {reader.line_num}", fields
-    except csv.Error as error:
-        raise InputError(f"{source} line {reader.line_num} is no row of a table: {error}") from None

@@ -11,16 +11,14 @@ from typing import Any
 
 from isoglot.collections.negatives import KEY
 from isoglot.data.forms.files import (
-    default_tag,
-    files_of,
     identifier,
     json_records,
     optional_text,
     reporting,
-    split_of,
     take,
     texts,
 )
+from isoglot.data.forms.names import language_of, source_files
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 
 __all__ = ["read_dpr"]
@@ -35,24 +33,24 @@ def read_dpr(source: Path, reading: Reading) -> Splits:
     `text` and perhaps `title` and `passage_id` (or `psg_id`); all passages are documents. Positives are relevant;
     the others become the query's hard negatives, `hard_negative_ctxs` first, those that are also positive left out.
     A passage's id is its own, or else its language and a fingerprint of title and text. Query ids are the entry's
-    place, counted from 0, after the split if there is one: `train/17`. `answers` are kept with the query. Questions
-    without a positive passage are left out.
+    place, counted from 0, after the file's name where there are several: `nq-train/17`. `answers` are kept with the
+    query. Questions without a positive passage are left out.
 
     Args:
         source: a file (a JSON list, held in memory as a whole, or JSON lines; also gzipped), or a folder of files
-            whose names tell their splits.
-        reading: how; its language is that of all texts.
+            whose names tell their splits and perhaps their languages.
+        reading: how; its language is that of texts whose file tells none by its name.
 
     Raises:
-        InputError: no language is given, there is no such file, or it is not of this form or has bad entries.
+        InputError: no language is told, there is no such file, or it is not of this form or has bad entries.
     """
-    tag = default_tag(reading.language, source)
     rows = Rows(source, reading)
-    for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "biencoder-nq-train.json"):
-        split = None if path == source else split_of(path)
-        for number, (place, entry) in enumerate(json_records(path, rows.problems)):
+    for file in source_files(source, lambda path: path.name.endswith(ENDINGS), "biencoder-nq-train.json"):
+        tag = language_of(file, source, rows.tags)
+        prefix = "" if file.path == source else f"{file.name}/"
+        for number, (place, entry) in enumerate(json_records(file.path, rows.problems)):
             with reporting(rows.problems, place):
-                _add_question(rows, split, f"{split}/{number}" if split else str(number), tag, entry)
+                _add_question(rows, file.split, f"{prefix}{number}", tag, entry)
     return rows.splits(form="dpr")
 
 

@@ -14,14 +14,13 @@ from isoglot.data.forms.files import (
     Bad,
     check_id,
     check_text,
-    files_of,
     json_file,
     reporting,
     shown,
-    split_of,
     take,
     texts,
 )
+from isoglot.data.forms.names import source_files, split_of
 from isoglot.data.forms.rows import Reading, Rows, Splits
 from isoglot.errors import InputError
 
@@ -48,8 +47,8 @@ def read_dream(source: Path, reading: Reading) -> Splits:
     rows = Rows(source, reading)
     same: dict[str, list[str]] = defaultdict(list)  # dialogues by what is said in them
     asked: list[tuple[str | None, str, str]] = []
-    for path in files_of(source, lambda path: path.name in ("train.json", "dev.json", "test.json"), "train.json"):
-        split = None if path == source else split_of(path)
+    for file in source_files(source, _is_dream, "train.json"):
+        path = file.path
         content = json_file(path)
         if not isinstance(content, list):
             raise InputError(f"{path} is not DREAM JSON: it is not a list of dialogues")
@@ -64,12 +63,16 @@ def read_dream(source: Path, reading: Reading) -> Splits:
                     with reporting(rows.problems, f"{place} question {count}"):
                         query = f"{dialogue}/{count}"
                         extra = {"choices": texts(question, "choice"), "answers": [take(question, "answer", str)]}
-                        rows.query(split, query, LANGUAGE, take(question, "question", str), extra)
-                        asked.append((split, query, text))
+                        rows.query(file.split, query, LANGUAGE, take(question, "question", str), extra)
+                        asked.append((file.split, query, text))
     for split, query, text in asked:
         for dialogue in same[text]:
             rows.judge(split, query, dialogue)
     return rows.splits(form="dream")
+
+
+def _is_dream(path: Path) -> bool:
+    return path.name.endswith((".json", ".json.gz")) and split_of(path) is not None
 
 
 def _parts(entry: Any) -> tuple[str, str, list[Any]]:

@@ -23,11 +23,11 @@ from isoglot.data.forms.files import (
     json_lines,
     reporting,
     shown,
-    split_of,
     take,
     text_lines,
     texts,
 )
+from isoglot.data.forms.names import source_files, split_of
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
@@ -60,11 +60,10 @@ def read_dureader(source: Path, reading: Reading) -> Splits:
         InputError: there is no such file, or it is not of this form or has bad lines.
     """
     rows = Rows(source, reading)
-    for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "search.train.json"):
-        split = None if path == source else split_of(path)
-        for place, entry in json_lines(path, rows.problems):
+    for file in source_files(source, lambda path: path.name.endswith(ENDINGS), "search.train.json"):
+        for place, entry in json_lines(file.path, rows.problems):
             with reporting(rows.problems, place):
-                _add_question(rows, split, entry)
+                _add_question(rows, file.split, entry)
     return rows.splits(form="dureader", candidates="paragraph")
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import re
 import reprlib
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
-
-import langcodes
+from typing import Any
 
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag, read_tag
+from isoglot.files import opened, read_text
+from isoglot.languages.tags import read_tag
 
 __all__ = [
     "Bad",
@@ -26,29 +22,19 @@ __all__ = [
     "default_tag",
     "files_of",
     "identifier",
+    "is_blank",
     "json_file",
     "json_lines",
     "json_records",
     "optional_text",
-    "principal_tag",
     "reporting",
     "shown",
-    "split_of",
-    "tag",
     "take",
     "text_lines",
     "texts",
 ]
 
-SPLIT_WORD = re.compile(r"(?:^|[._-])(train|training|dev|validation|valid|test)(?=[._-]|$)")
-SPLITS = {"training": "train", "validation": "dev", "valid": "dev"}
 NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", bool: "true or false"}
-
-
-def split_of(path: Path) -> str | None:
-    """Return the split that a file's name tells: train (`training`), dev (`validation`) or test; None if none."""
-    found = SPLIT_WORD.search(path.name)
-    return None if found is None else SPLITS.get(found[1], found[1])
 
 
 def default_tag(language: str | None, source: Path) -> str:
@@ -77,29 +63,18 @@ def files_of(source: Path, wanted: Callable[[Path], bool], expected: str) -> lis
         return [source]
     if not source.is_dir():
         raise InputError(f"{source} is missing: expected {expected}, or a folder of such files")
-    candidates = (*source.glob("*"), *source.glob("*/*"))
-    paths = [path for path in candidates if not path.name.startswith(".") and wanted(path) and path.is_file()]
+    paths = sorted(
+        path
+        for path in source.rglob("*")
+        if not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and wanted(path)
+        and path.is_file()
+    )
     if not paths:
         raise InputError(f"{source} holds no file like {expected}")
-    return sorted(paths)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, unpacking it if it is gzipped; what goes wrong while it is read is an `InputError`."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if packed:
-                with gzip.open(file, "rb") as unpacked:
-                    yield unpacked  # type: ignore[misc]
-            else:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path} is damaged: {error}; get it again") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    if twice := next((path for path in paths if path.with_name(f"{path.name}.gz") in paths), None):
+        raise InputError(f"{twice} is there twice, also as {twice.name}.gz: remove one of them")
+    return paths
 
 
 def json_file(path: Path) -> Any:
@@ -108,12 +83,8 @@ def json_file(path: Path) -> Any:
     Raises:
         InputError: it cannot be read, or is not JSON.
     """
-    with _opened(path) as file:
-        raw = file.read()
     try:
-        return json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
+        return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from None
 
@@ -124,7 +95,7 @@ def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     Raises:
         InputError: the file cannot be read.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         for number, raw in enumerate(file, start=1):
             if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
                 raw = raw[3:]
@@ -140,7 +111,7 @@ def count_lines(path: Path) -> int:
     Raises:
         InputError: the file cannot be read.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return sum(1 for _ in file)
 
 
@@ -170,7 +141,7 @@ def json_records(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     Raises:
         InputError: the file cannot be read, or is neither.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start.startswith(b"["):
         yield from json_lines(path, problems)
@@ -256,15 +227,21 @@ def take(entry: Any, key: str, kind: type) -> Any:
     return check_text(value, repr(key)) if isinstance(value, str) else value
 
 
+def is_blank(entry: Any, key: str) -> bool:
+    """Tell whether a key of an object holds a text that says nothing."""
+    value = entry.get(key) if isinstance(entry, dict) else None
+    return isinstance(value, str) and not value.strip()
+
+
 def optional_text(entry: Any, key: str) -> str:
-    """Return a key of an object whose text may be missing, null or empty, then "".
+    """Return a key of an object whose text may be missing, null, NaN (a table's nothing) or empty, then "".
 
     Raises:
         Bad: it is there and no text.
     """
     value = entry.get(key)
-    blank = value is None or (isinstance(value, str) and not value.strip())
-    return "" if blank else take(entry, key, str)
+    nothing = value is None or value != value or is_blank(entry, key)
+    return "" if nothing else take(entry, key, str)
 
 
 def texts(entry: Any, key: str) -> list[str]:
@@ -289,27 +266,3 @@ def identifier(entry: Any, key: str) -> str:
     if isinstance(entry, dict) and isinstance(entry.get(key), int):
         return str(take(entry, key, int))
     return check_id(take(entry, key, str))
-
-
-def tag(text: str) -> str:
-    """Return the canonical form of a language tag.
-
-    Raises:
-        Bad: it is none.
-    """
-    try:
-        return canonical_tag(text)
-    except ValueError:
-        raise Bad("not a language tag", shown(text)) from None
-
-
-def principal_tag(code: str) -> str:
-    """Return the tag of an ISO 639-3 code, of a macrolanguage's principal member (CLDR) the macrolanguage's.
-
-    `arb` is `ar`, `cmn` is `zh`, `prs` is `fa-AF`; variants are kept: `zho-CN` is `zh-CN`, `srp-Latn` is `sr-Latn`.
-
-    Raises:
-        Bad: the code is no language's.
-    """
-    tag(code)
-    return tag(langcodes.standardize_tag(code, macro=True))

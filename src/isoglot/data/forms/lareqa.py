@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from isoglot.collections.collection import Collection
-from isoglot.data.forms.files import Bad, check_id, reporting, shown, take
+from isoglot.data.forms.files import Bad, check_id, is_blank, reporting, shown, take
+from isoglot.data.forms.names import stem_of
 from isoglot.data.forms.rows import Candidates, Reading, Rows
 from isoglot.data.forms.squad import paragraphs
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag
+from isoglot.languages.names import is_also_a_word, language_in_name
+from isoglot.languages.tags import Tags
 
 __all__ = ["is_lareqa", "read_lareqa"]
 
@@ -23,7 +25,13 @@ def is_lareqa(folder: Path) -> bool:
     """Tell whether a folder holds one JSON file per language, and none of the files of a collection."""
     if not folder.is_dir() or any(folder.glob("corpus.*")) or any(folder.glob("queries.*")):
         return False
-    return any(folder.glob("[a-z][a-z].json"))
+    names = [stem_of(path.name) for path in _json_files(folder)]
+    return any(language_in_name(name) and not is_also_a_word(name) for name in names)
+
+
+def _json_files(folder: Path) -> list[Path]:
+    paths = (*folder.glob("*.json"), *folder.glob("*.json.gz"))
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def read_lareqa(
@@ -33,6 +41,7 @@ def read_lareqa(
     language: str | None = None,
     lenient: bool = False,
     label: str | None = None,
+    keep_tags: bool = False,
 ) -> Collection:
     """Read a collection in the LAReQA form.
 
@@ -54,6 +63,7 @@ def read_lareqa(
         lenient: leave bad paragraphs and questions out and say how many, instead of failing. A file that is
             no JSON at all is an error all the same.
         label: what messages call the source; its path if None.
+        keep_tags: leave language tags as they are written.
 
     Raises:
         InputError: there is no such file, a file's name is no language, it is not JSON of this form, sentence
@@ -62,8 +72,8 @@ def read_lareqa(
     if candidates not in get_args(Candidates):
         raise InputError(f"--candidates {candidates!r} is none of {', '.join(get_args(Candidates))}")
     source = Path(source)
-    files = _files(source, language)
-    rows = Rows(source, Reading(lenient=lenient, label=label))
+    rows = Rows(source, Reading(language=language, lenient=lenient, label=label, keep_tags=keep_tags))
+    files = _files(source, rows.tags)
     for tag, path in files.items():
         for number, _, place, content in paragraphs(path, rows.problems):
             with reporting(rows.problems, place):
@@ -76,12 +86,12 @@ def read_lareqa(
     return rows.splits(candidates=candidates)[None]
 
 
-def _files(source: Path, language: str | None) -> dict[str, Path]:
+def _files(source: Path, tags: Tags) -> dict[str, Path]:
     """Return the files to read by canonical language tag."""
     if source.is_dir():
-        if language is not None:
+        if tags.default is not None:
             raise InputError(f"{source} is a folder: its file names give the languages; leave --lang out")
-        paths = sorted(path for path in source.glob("*.json") if not path.name.startswith("."))
+        paths = _json_files(source)
         if not paths:
             raise InputError(f"{source} has no files named <language>.json, such as de.json")
     elif source.is_file():
@@ -90,12 +100,10 @@ def _files(source: Path, language: str | None) -> dict[str, Path]:
         raise InputError(f"{source} is missing: expected a folder with a file <language>.json per language")
     files: dict[str, Path] = {}
     for path in paths:
-        try:
-            tag = canonical_tag(path.stem if language is None else language)
-        except ValueError as error:
-            where = f"{path}: its name does not say the language" if language is None else "--lang"
-            raise InputError(f"{where}: {error}; a file is named like de.json or zh-CN.json") from None
-        if tag in files:
+        code = tags.default or stem_of(path.name)
+        if tags.default is None and language_in_name(code) is None:
+            raise InputError(f"{path}: its name does not say the language, as de.json or zh-CN.json does")
+        if (tag := tags(code)) in files:
             raise InputError(f"{files[tag]} and {path} are both of the language {tag}; keep one")
         files[tag] = path
     return files
@@ -123,7 +131,7 @@ def _answer_sentence(answers: list[Any], context: str, sentences: list[tuple[int
     """Return the number of the sentence in which the first answer begins, having checked all answers."""
     found = []
     for answer in answers:
-        text = take(answer, "text", str)
+        text = "" if is_blank(answer, "text") else take(answer, "text", str)  # the place alone is used
         start = take(answer, "answer_start", int)
         if not 0 <= start <= start + len(text) <= len(context):
             case = f"{text[:40]!r} at {start}, the paragraph has {len(context)} characters"

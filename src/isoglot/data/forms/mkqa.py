@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.data.forms.answers import ANSWERS, judge_by_answers, read_passages
-from isoglot.data.forms.files import Bad, files_of, identifier, json_lines, reporting, shown, tag, take, texts
+from isoglot.data.forms.files import Bad, files_of, identifier, json_lines, reporting, shown, take, texts
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
@@ -40,10 +40,14 @@ def read_mkqa(source: Path, reading: Reading) -> Splits:
             no answer.
     """
     rows = Rows(source, reading)
-    for path in files_of(source, lambda path: path.name.endswith(ENDINGS), "mkqa.jsonl.gz"):
-        for place, entry in json_lines(path, rows.problems):
-            with reporting(rows.problems, place):
-                _add_question(rows, entry)
+    path, *others = files_of(source, lambda path: path.name.endswith(ENDINGS), "mkqa.jsonl.gz")
+    if others:
+        raise InputError(
+            f"{source} holds several files, {path.name} and {others[0].name}: give one of them, or remove one"
+        )
+    for place, entry in json_lines(path, rows.problems):
+        with reporting(rows.problems, place):
+            _add_question(rows, entry)
     if reading.corpus is None:
         return rows.splits(form="mkqa", documents="answers")
     if reading.split is not None:
@@ -56,11 +60,15 @@ def read_mkqa(source: Path, reading: Reading) -> Splits:
 def _add_question(rows: Rows, entry: Any) -> None:
     query = identifier(entry, "example_id")
     questions = take(entry, "queries", dict)
-    versions = {tag(code): take(questions, code, str) for code in questions}
+    versions = {rows.tag(code): take(questions, code, str) for code in questions}
     if not versions:
         raise Bad("a question in no language", repr(query))
     answers = take(entry, "answers", dict)
-    found = {tag(code): _answers(take(answers, code, list)) for code in answers}
+    found = {rows.tag(code): _answers(take(answers, code, list)) for code in answers}
+    if len(versions) < len(questions) or len(found) < len(answers):
+        raise Bad(
+            "one language under two codes", ", ".join(questions if len(versions) < len(questions) else answers)
+        )
     if not any(found.values()):
         kinds = sorted({take(answer, "type", str) for listed in answers.values() for answer in listed})
         rows.leave_out(f"question whose answer is {', '.join(kinds) or 'missing'}")

@@ -38,7 +38,12 @@ def holds_collection(folder: Path) -> bool:
 
 
 def load_folder(
-    folder: Path, split: str | None, prefer_split: str | None, language: str | None, lenient: bool
+    folder: Path,
+    split: str | None,
+    prefer_split: str | None,
+    language: str | None,
+    lenient: bool,
+    keep_tags: bool = False,
 ) -> Collection:
     """Load a collection folder, a folder with one for each split, or a folder in the form `lareqa`.
 
@@ -48,12 +53,13 @@ def load_folder(
         prefer_split: the split taken when `split` is not given and there are several.
         language: tag of texts that have none.
         lenient: leave bad rows out instead of failing.
+        keep_tags: leave language tags as they are written.
 
     Raises:
         InputError: it is missing, or not as it should be.
     """
     if split is None and is_lareqa(folder):
-        return read_lareqa(folder, lenient=lenient)
+        return read_lareqa(folder, lenient=lenient, keep_tags=keep_tags)
     folders = collection_folders(folder)
     if folders and None not in folders:
         chosen = split if split in folders else prefer_split
@@ -62,11 +68,17 @@ def load_folder(
             choice = "" if split else ": choose one with --split"
             raise InputError(f"{folder} {missing} {', '.join(map(str, folders))}{choice}")
         folder, split, prefer_split = folders[chosen], None if split == chosen else split, None
-    return read_collection(folder, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
+    how: dict[str, Any] = {"language": language, "lenient": lenient, "keep_tags": keep_tags}
+    return read_collection(folder, split=split, prefer_split=prefer_split, **how)
 
 
 def load_folder_splits(
-    folder: Path, *, split: str | None = None, language: str | None = None, lenient: bool = False
+    folder: Path,
+    *,
+    split: str | None = None,
+    language: str | None = None,
+    lenient: bool = False,
+    keep_tags: bool = False,
 ) -> Splits:
     """Load all splits of what `load_folder` reads, or the one that is asked for.
 
@@ -74,23 +86,33 @@ def load_folder_splits(
         InputError: as for `load_folder`.
     """
     if split is not None:
-        return {split: load_folder(folder, split, None, language, lenient)}
+        return {split: load_folder(folder, split, None, language, lenient, keep_tags)}
     if is_lareqa(folder):
-        return {None: read_lareqa(folder, lenient=lenient)}
-    return read_folders(collection_folders(folder) or {None: folder}, language=language, lenient=lenient)
+        return {None: read_lareqa(folder, lenient=lenient, keep_tags=keep_tags)}
+    folders = collection_folders(folder) or {None: folder}
+    return read_folders(folders, language=language, lenient=lenient, keep_tags=keep_tags)
 
 
 def _folder(source: Path, reading: Reading) -> Splits:
-    language, lenient = reading.language, reading.lenient
+    how: dict[str, Any] = {
+        "language": reading.language,
+        "lenient": reading.lenient,
+        "keep_tags": reading.keep_tags,
+    }
     if reading.label and reading.split is None and None in collection_folders(source):
-        return read_splits(source, language=language, lenient=lenient, label=reading.label)
-    return load_folder_splits(source, split=reading.split, language=language, lenient=lenient)
+        return read_splits(source, label=reading.label, **how)
+    return load_folder_splits(source, split=reading.split, **how)
 
 
 def _lareqa(source: Path, reading: Reading) -> Splits:
     if reading.split is not None:
         raise InputError(f"{source} has no split {reading.split!r}: the form lareqa has no splits")
-    how: dict[str, Any] = {"language": reading.language, "lenient": reading.lenient, "label": reading.label}
+    how: dict[str, Any] = {
+        "language": reading.language,
+        "lenient": reading.lenient,
+        "label": reading.label,
+        "keep_tags": reading.keep_tags,
+    }
     return {None: read_lareqa(source, reading.candidates or "sentence", **how)}
 
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from isoglot.collections.arrow import without_empty
 from isoglot.collections.building import build_collection
-from isoglot.collections.collection import Collection
+from isoglot.collections.collection import KEEP_TAGS, Collection
 from isoglot.collections.folder import folder_name
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.files import Bad
+from isoglot.data.forms.files import Bad, shown
 from isoglot.errors import InputError
+from isoglot.languages.tags import Tags
 
 __all__ = ["Candidates", "Reading", "Rows", "Splits", "content_id"]
 
@@ -46,6 +47,7 @@ class Reading:
         lenient: leave bad rows out and say how many, instead of failing.
         corpus: in the MKQA form, the passages to retrieve from, relevant where they hold an answer.
         label: what messages call the source; its path if None.
+        keep_tags: leave language tags as they are written, but for case and separators.
     """
 
     candidates: Candidates | None = None
@@ -54,6 +56,7 @@ class Reading:
     lenient: bool = False
     corpus: Path | None = None
     label: str | None = None
+    keep_tags: bool = False
 
 
 def content_id(tag: str, *parts: str) -> str:
@@ -99,6 +102,7 @@ class Rows:
     Attributes:
         problems: what is wrong.
         left_out: what is sound and has no place in a collection, by reason: told, and no error.
+        tags: reads the tags of languages.
     """
 
     def __init__(self, source: Path, reading: Reading | None = None) -> None:
@@ -106,6 +110,7 @@ class Rows:
         self.reading = reading or Reading()
         self.problems = Problems(self.reading.label or str(source), self.reading.lenient)
         self.left_out: Counter[str] = Counter()
+        self.tags = Tags(self.reading.language, self.reading.keep_tags)
         self._documents = _Table(DOCUMENT)
         self._queries: dict[str | None, _Table] = {}
         self._judgments: dict[str | None, _Table] = {}
@@ -114,6 +119,17 @@ class Rows:
         self._known_queries: dict[tuple[str, str], int] = {}
         self._judged: set[tuple[str | None, str, str]] = set()
         self._asked: set[tuple[str | None, str, str]] = set()
+
+    def tag(self, code: str) -> str:
+        """Return the tag that texts of a language get.
+
+        Raises:
+            Bad: it is no language's code.
+        """
+        try:
+            return self.tags(code)
+        except ValueError:
+            raise Bad("not a language tag", shown(code)) from None
 
     def document(
         self, identifier: str, tag: str, text: str, title: str = "", extra: dict[str, Any] | None = None
@@ -210,6 +226,9 @@ class Rows:
             told = "; ".join(f"{count:,} × {reason}" for reason, count in self.left_out.items())
             logger.info("%s: left out %s", self.problems.source, told)
             metadata["left_out"] = dict(self.left_out)
+        self.tags.tell(self.problems.source)
+        if self.tags.keep:
+            metadata[KEEP_TAGS] = True
         order = {"train": 0, "dev": 1, "test": 2}
         collections: Splits = {}
         for split in sorted(judged, key=lambda split: (order.get(split or "", 3), split or "")):

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.files import Bad, default_tag, files_of, identifier, json_file, reporting, split_of, take
+from isoglot.data.forms.files import Bad, identifier, is_blank, json_file, reporting, take
+from isoglot.data.forms.names import SourceFile, language_of, source_files
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
-from isoglot.languages.tags import canonical_tag, read_tag
+from isoglot.languages.tags import Tags
 
 __all__ = ["paragraphs", "read_squad"]
 
 MLQA = re.compile(r"^(dev|test)-context-([A-Za-z_-]+)-question-([A-Za-z_-]+)\.json(\.gz)?$")
-LANGUAGE = re.compile(r"^(?:.*\.)?([A-Za-z]{2,3}(?:[_-][A-Za-z]{2,4})?)\.json(?:\.gz)?$")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_squad(source: Path, reading: Reading) -> Splits:
             "retrieved; XQuAD-R and MLQA-R mark them (--form lareqa)"
         )
     rows = Rows(source, reading)
-    for file in _files(source, reading.language):
+    for file in _files(source, rows.tags):
         for _, title, place, paragraph in paragraphs(file.path, rows.problems):
             with reporting(rows.problems, place):
                 _add_paragraph(rows, file, place, title, paragraph)
@@ -110,37 +110,39 @@ def _add_paragraph(rows: Rows, file: _File, place: str, title: Any, paragraph: A
             if "is_impossible" in entry and take(entry, "is_impossible", bool):
                 rows.leave_out("unanswerable question")
                 continue
-            answers = [take(answer, "text", str) for answer in take(entry, "answers", list)]
+            answers = take(entry, "answers", list)
+            for answer in answers:
+                if not is_blank(answer, "text"):  # retrieval does not use it
+                    take(answer, "text", str)
             if not answers:
                 raise Bad("a question without an answer that is not marked as unanswerable", repr(query))
             rows.query(file.split, query, file.question, question, relevant=[document])
 
 
-def _files(source: Path, language: str | None) -> list[_File]:
+def _files(source: Path, tags: Tags) -> list[_File]:
     """Return the files to read with what their names tell.
 
     Raises:
         InputError: there is none, or a name does not tell the language and it is not given.
     """
-    paths = files_of(source, lambda path: path.name.endswith((".json", ".json.gz")), "xquad.de.json or train.json")
-    return [_describe(path, language, alone=path == source) for path in paths]
+
+    def wanted(path: Path) -> bool:
+        return path.name.endswith((".json", ".json.gz"))
+
+    files = source_files(source, wanted, "xquad.de.json or train.json")
+    return [_describe(file, source, tags) for file in files]
 
 
-def _describe(path: Path, language: str | None, alone: bool) -> _File:
-    split = split_of(path)
-    if found := MLQA.match(path.name):
-        context, question = (read_tag(found[part], str(path)) for part in (2, 3))
-        return _File(path, None if alone else split, context, question)
-    found = LANGUAGE.match(path.name)
-    named = None
-    if found and split_of(Path(found[1])) is None:  # dev is a split here, not the language Domung
-        try:
-            named = canonical_tag(found[1])
-        except ValueError:
-            named = None
-    if language is not None or named is None:
-        given = default_tag(language, path)
-        if named is not None and named != given and not alone:
-            raise InputError(f"{path} is of the language {named} by its name; leave --lang out")
-        named = given
-    return _File(path, None if alone else split, named, named)
+def _describe(file: SourceFile, source: Path, tags: Tags) -> _File:
+    if found := MLQA.match(file.path.name):
+        context, question = (_named(found[part], file.path, tags) for part in (2, 3))
+        return _File(file.path, file.split, context, question)
+    language = language_of(file, source, tags)
+    return _File(file.path, file.split, language, language)
+
+
+def _named(code: str, path: Path, tags: Tags) -> str:
+    try:
+        return tags(code)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from isoglot.collections.collection import TRANSLATIONS
-from isoglot.data.forms.files import Bad, check_text, count_lines, files_of, principal_tag, reporting, text_lines
+from isoglot.data.forms.files import Bad, check_text, count_lines, files_of, reporting, text_lines
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
 
@@ -29,7 +29,7 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
     (`Collection.finds_translations`). Where a language has two translations of one English sentence, the first is
     the query version.
 
-    Codes are written as CLDR does (`principal_tag`): `cmn` is `zh`, `swh` is `sw`, `pes` is `fa`; `arz`, `wuu` and
+    Codes are written as CLDR does (`canonical_tag`): `cmn` is `zh`, `swh` is `sw`, `pes` is `fa`; `arz`, `wuu` and
     `yue` stay what they are, and `kzj`, since retired, is `dtp`.
 
     Args:
@@ -52,7 +52,7 @@ def read_tatoeba(source: Path, reading: Reading) -> Splits:
         codes = (found[1], found[2])
         paths = [prefix.parent / f"{prefix.name}.{code}" for code in codes]
         with reporting(rows.problems, prefix.name):
-            _add_pair(rows, versions, paths, [principal_tag(code) for code in codes])
+            _add_pair(rows, versions, paths, [rows.tag(code) for code in codes])
     return rows.splits(form="tatoeba", **{TRANSLATIONS: True})
 
 

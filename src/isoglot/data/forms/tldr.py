@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoglot.data.forms.files import Bad, check_text, reporting, shown, tag, text_lines
+from isoglot.data.forms.files import Bad, check_text, reporting, shown, text_lines
 from isoglot.data.forms.rows import Reading, Rows, Splits
 from isoglot.errors import InputError
 
@@ -57,7 +57,7 @@ def read_tldr(source: Path, reading: Reading) -> Splits:
     """
     rows = Rows(source, reading)
     pages: list[_Page] = []
-    for folder, language in _folders(source).items():
+    for folder, language in _folders(source, rows).items():
         for path in sorted(folder.glob("*/*.md")):
             place = f"{path.parent.name}/{path.stem}"
             with reporting(rows.problems, f"{folder.name}/{place}.md"):
@@ -72,13 +72,13 @@ def read_tldr(source: Path, reading: Reading) -> Splits:
     return rows.splits(form="tldr")
 
 
-def _folders(source: Path) -> dict[Path, str]:
+def _folders(source: Path, rows: Rows) -> dict[Path, str]:
     """Return the folders of pages and their languages, English first."""
     folders: dict[Path, str] = {}
     for folder in sorted(source.glob("pages*")) if source.is_dir() else ():
         if folder.is_dir() and not folder.is_symlink() and (found := FOLDER.match(folder.name)):
             try:
-                folders[folder] = tag(found[1] or PIVOT)
+                folders[folder] = rows.tag(found[1] or PIVOT)
             except Bad as bad:
                 raise InputError(f"{folder}: its name does not say the language: {bad.case}") from None
     if PIVOT not in folders.values():

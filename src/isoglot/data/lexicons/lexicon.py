@@ -47,7 +47,9 @@ class Lexicon:
 def lexicon_from_pairs(source: str, target: str, pairs: Iterable[tuple[str, str]]) -> Lexicon:
     """Make a lexicon from (word, translation) pairs, in order of preference.
 
-    Words are folded (`fold_word`). Pairs of a word and itself say nothing and are left out, as are repeats.
+    Words are folded (`fold_word`), and any space in words and translations is one blank, as files separate them by
+    tabs and ends of lines. Pairs of a word and itself say nothing and are left out, as are repeats and pairs of
+    which one is nothing but space.
 
     Raises:
         InputError: a language tag is none, or both languages are the same.
@@ -57,21 +59,32 @@ def lexicon_from_pairs(source: str, target: str, pairs: Iterable[tuple[str, str]
         raise InputError(f"a lexicon has two languages, not {source!r} twice")
     gathered: dict[str, dict[str, None]] = {}
     for word, translation in pairs:
-        folded = fold_word(word)
-        if folded != fold_word(translation):
-            gathered.setdefault(folded, {})[translation] = None
+        folded, there = _one_line(fold_word(word)), _one_line(translation)
+        if folded and there and folded != fold_word(there):
+            gathered.setdefault(folded, {})[there] = None
     return Lexicon(source, target, {word: tuple(found) for word, found in gathered.items()})
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("\ufeff", "").split())
+
+
 def _languages_of(path: Path) -> tuple[str, str]:
-    """Read the language pair from a file's name: `en-de.tsv`, `zh-TW-en.txt`, MUSE's `en-de.0-5000.txt`."""
-    parts = path.name.split(".")[0].split("-")
+    """Read the language pair from a file's name: `en-de.tsv`, `zh-TW-en.txt`, MUSE's `en-de.0-5000.txt`.
+
+    Where there are several readings, one of canonical tags alone is meant: `ar-pt-BR` is Arabic and Brazilian
+    Portuguese, as Arabic of Portugal and Breton are `ar-PT-br`.
+    """
+    name = path.name.split(".")[0]
+    parts = name.split("-")
     found = []
-    for at in range(1, len(parts)):
+    begins = [at for at, part in enumerate(parts) if at and len(part) in (2, 3) and part.isalpha()]
+    for at in begins:
         try:
             found.append((canonical_tag("-".join(parts[:at])), canonical_tag("-".join(parts[at:]))))
         except ValueError:
             continue
+    found = [pair for pair in found if "-".join(pair) == name] or found
     if len(found) != 1:
         problem = "two readings" if found else "no language pair"
         raise InputError(
@@ -152,11 +165,12 @@ def write_lexicon(lexicon: Lexicon, folder: str | Path) -> Path:
 
 
 def write_lexicons(lexicons: Iterable[Lexicon], folder: str | Path) -> None:
-    """Write lexicons, a file each; the folder appears whole or not at all.
+    """Write lexicons, a file each, those without a word left out; the folder appears whole or not at all.
 
     Raises:
-        InputError: the folder exists and is not empty.
+        InputError: the folder exists and is not empty, or no lexicon has a word.
     """
     with new_folder(folder) as temporary:
-        for lexicon in lexicons:
-            write_lexicon(lexicon, temporary)
+        written = [write_lexicon(lexicon, temporary) for lexicon in lexicons if len(lexicon)]
+        if not written:
+            raise InputError(f"there is no lexicon to write to {folder}: none has a word")

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
-import langcodes
-
 from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs, read_lexicons
@@ -63,13 +61,11 @@ def _language(path: Path, header: Sequence[str]) -> str:
     try:
         if not header[0].startswith("#"):
             raise ValueError
-        tag = canonical_tag(header[1])
+        return canonical_tag(header[1])
     except (IndexError, ValueError):
         raise InputError(
             f"{path} line 1 does not name the language: expected '# name', a tab and a language code"
         ) from None
-    # wordnets name the individual language where texts name the macrolanguage: cmn is zh, arb is ar
-    return langcodes.standardize_tag(tag, macro=True) if len(tag.split("-")[0]) == 3 else tag
 
 
 def _join(wordnets: Mapping[str, Mapping[str, list[str]]], first: str, second: str) -> Iterator[Lexicon]:

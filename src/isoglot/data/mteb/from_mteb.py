@@ -167,8 +167,8 @@ def collection_from_mteb(
     collection.metadata.update(_metadata(found))
     if found.ignore_identical_ids:
         logger.warning(
-            "%s has queries that are documents too; mteb leaves a query's own document out of its ranking, this "
-            "collection does not: its values are lower than mteb's",
+            "%s has queries that are documents too; mteb leaves out of a query's ranking the document of its id; "
+            "here this is done where the text is the same as well, unless ids had to be told apart by subset",
             name,
         )
     return collection

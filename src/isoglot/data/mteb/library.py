@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import langcodes
 
 from isoglot.errors import InputError, IsoglotError
-from isoglot.languages.tags import read_tag
+from isoglot.languages.tags import canonical_tag, read_tag
 
 __all__ = ["cannot_load", "mteb_code", "quietly", "require_mteb", "speaks", "tag_of_code", "tag_of_codes"]
 
@@ -92,13 +92,6 @@ def quietly(progress: bool) -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _without_likely_script(tag: str) -> str:
-    """Return a tag without its script where that is the language's likely one (CLDR): `zh-Hans` is `zh`."""
-    language = langcodes.Language.get(tag)
-    bare = langcodes.Language.make(language=language.language, territory=language.territory)
-    return bare.to_tag() if language.script and bare.maximize().script == language.script else tag
-
-
 def tag_of_code(code: str) -> str:
     """Return the canonical BCP-47 tag of a language code of mteb, its script left out where it is the likely one.
 
@@ -112,8 +105,7 @@ def tag_of_code(code: str) -> str:
         InputError: it names no registered language.
     """
     code = code.replace("_", "-")
-    tag = read_tag(OTHERWISE.get(code, code), f"mteb's language {code!r} is not one")
-    return _without_likely_script(langcodes.standardize_tag(tag, macro=True))
+    return read_tag(OTHERWISE.get(code, code), f"mteb's language {code!r} is not one")
 
 
 def tag_of_codes(codes: Iterable[str]) -> str:
@@ -136,5 +128,5 @@ def mteb_code(tag: str) -> str:
 
 def speaks(tag: str, wanted: Iterable[str]) -> bool:
     """Tell whether a text of language `tag` is wanted: `zh` takes `zh`, `zh-Hans` and `zh-TW`."""
-    plain = _without_likely_script(tag)
-    return any(plain == _without_likely_script(want) or tag.startswith(f"{want}-") for want in wanted)
+    plain = canonical_tag(tag)
+    return any(plain == canonical_tag(want) or tag.startswith(f"{want}-") for want in wanted)

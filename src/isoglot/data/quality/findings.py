@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.links import linking
 from isoglot.collections.writing import share_documents
 from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicates, find_same_in_languages
+from isoglot.data.quality.markup import find_markup
 from isoglot.data.quality.near import refuse_threshold
-from isoglot.data.quality.tagging import find_other_languages, find_other_scripts
+from isoglot.data.quality.tagging import (
+    find_other_languages,
+    find_other_scripts,
+    find_other_short_languages,
+    same_language_tags,
+)
 from isoglot.data.quality.texts import Texts
 
 __all__ = ["check_splits", "finding_sentences", "leakage_sentences", "quality_findings"]
@@ -24,6 +31,12 @@ NEAR = 0.8
 FEW_PAIRS = 100
 """Training pairs below which a language is said to have few."""
 MOST_LISTED = 5
+SUSPICIOUS = {
+    "other_scripts": ("is", "are", "in another script than the language says"),
+    "markup": ("has", "have", "markup in the text"),
+    "other_languages": ("is", "are", "identified as other than the language says"),
+    "other_short_languages": ("is", "are", "short, and together identified as other than the language says"),
+}
 
 
 def quality_findings(
@@ -35,18 +48,21 @@ def quality_findings(
         collections: the collection, or its splits by name.
         near: Jaccard similarity of character trigrams from which on two texts of a language are near-duplicates;
             None to leave these out.
-        identify: also identify the language of longer texts by py3langid.
+        identify: also identify the language of texts by py3langid: of longer ones, and of shorter ones together.
 
     Returns:
         Plain values, fit for JSON:
 
         - `near`: the threshold, or None;
+        - `same_language_tags`: pairs of tags that name one language;
         - `documents`: `duplicates`, `near_duplicates` (None if left out), `same_in_languages` (with the number of
-          texts for each of the `pairs` of languages), `other_scripts`, `other_languages` (None if not identified);
-          and `never_relevant`, documents that no query of any split has as relevant: `texts` and `by_language`;
+          texts for each of the `pairs` of languages), `other_scripts`, `markup`, `other_languages` and
+          `other_short_languages` (None if not identified); and `never_relevant`, documents that no query of any
+          split has as relevant: `texts` and `by_language`;
         - `splits`: for each split (`all` where there are none) `queries`, the same of its queries; and with them
-          `without_relevant`; and `few_pairs`: language -> training pairs that it is on either side of, for
-          languages with fewer than 100.
+          `without_relevant`; `few_pairs`: language -> training pairs that it is on either side of, for languages
+          with fewer than 100; and `linked_ids`, None for one language: of the query `ids` with a relevant
+          document, those `linked` by texts in more than one language.
 
     Raises:
         InputError: `near` is not above 0 and at most 1, or py3langid is asked for and not installed.
@@ -62,6 +78,7 @@ def quality_findings(
     documents["never_relevant"] = _counted(Texts(first, "documents"), ~relevant)
     return {
         "near": near,
+        "same_language_tags": same_language_tags({tag for one in splits.values() for tag in one.languages}),
         "documents": documents,
         "splits": {name or "all": _split_findings(one, near, identify) for name, one in splits.items()},
     }
@@ -90,7 +107,9 @@ def _split_findings(collection: Collection, near: float | None, identify: bool) 
     counts = collection.pair_counts
     either = counts.sum(axis=1) + counts.sum(axis=0) - np.diag(counts)
     few = {tag: int(n) for tag, n in zip(collection.languages, either, strict=True) if n < FEW_PAIRS}
-    return {"queries": queries, "few_pairs": few}
+    linked, ids = collection.linked_ids()
+    links = {"linked": linked, "ids": ids} if len(collection.languages) > 1 else None
+    return {"queries": queries, "few_pairs": few, "linked_ids": links}
 
 
 def _text_findings(texts: Texts, near: float | None, identify: bool) -> dict[str, Any]:
@@ -100,7 +119,9 @@ def _text_findings(texts: Texts, near: float | None, identify: bool) -> dict[str
         "near_duplicates": None if near is None else asdict(find_near_duplicates(texts, near)),
         "same_in_languages": asdict(same) | {"pairs": pairs},
         "other_scripts": asdict(find_other_scripts(texts)),
+        "markup": asdict(find_markup(texts)),
         "other_languages": asdict(find_other_languages(texts)) if identify else None,
+        "other_short_languages": asdict(find_other_short_languages(texts)) if identify else None,
     }
 
 
@@ -117,7 +138,12 @@ def finding_sentences(findings: Mapping[str, Any]) -> list[str]:
     Returns:
         Sentences without a full stop, those about the queries of a split beginning with its name.
     """
-    said = _text_sentences(findings["documents"], "document", findings["near"])
+    said = [
+        f"{one} and {other} name the same language: texts of it count as two languages, and pairs of the two as "
+        "cross-lingual; write one tag"
+        for one, other in findings["same_language_tags"]
+    ]
+    said += _text_sentences(findings["documents"], "document", findings["near"])
     if never := findings["documents"]["never_relevant"]["texts"]:
         verb = "is" if never == 1 else "are"
         said.append(f"{_count(never, 'document')} {verb} relevant to no query")
@@ -127,6 +153,8 @@ def finding_sentences(findings: Mapping[str, Any]) -> list[str]:
             sentences.append(f"{_count(without, 'query')} {'has' if without == 1 else 'have'} no relevant document")
         if few := found["few_pairs"]:
             sentences.append(f"fewer than {FEW_PAIRS} training pairs in {_listed(few)}")
+        if found["linked_ids"] and (unlinked := linking(**found["linked_ids"])):
+            sentences.append(unlinked)
         said += sentences if split == "all" else [f"{split}: {sentence}" for sentence in sentences]
     return said
 
@@ -149,15 +177,16 @@ def _text_sentences(found: Mapping[str, Any], noun: str, near: float | None) -> 
         said.append(
             f"{_count(same['texts'], noun)} stand under more than one language, most in {named} ({count:,})"
         )
-    for key, what in (("other_scripts", "in another script than"), ("other_languages", "identified as other than")):
+    for key, (singular, plural, what) in SUSPICIOUS.items():
         suspicions = found[key]
         if suspicions and suspicions["texts"]:
             example = suspicions["examples"][0]
             counts = {tag: sum(looks.values()) for tag, looks in suspicions["by_language"].items()}
-            verb = "is" if suspicions["texts"] == 1 else "are"
+            verb = singular if suspicions["texts"] == 1 else plural
             said.append(
-                f"{_count(suspicions['texts'], noun)} {verb} {what} the language says, in {_listed(counts)}, "
-                f"such as {example['id']!r} (tagged {example['language']}, looks {example['looks']})"
+                f"{_count(suspicions['texts'], noun)} {verb} {what}, in {_listed(counts)}, such as "
+                f"{example['id']!r} (tagged {example['language']}, {'has' if key == 'markup' else 'looks'} "
+                f"{example['looks']})"
             )
     return said
 
@@ -175,7 +204,12 @@ def leakage_sentences(leakage: Mapping[str, Any]) -> list[str]:
             f"{found['against']:,} of {leakage['train']}, and {found['near']:,} more nearly "
             f"(similarity {leakage['threshold']} or more){where}"
         )
-    for example in (*leakage["queries"]["examples"], *leakage["documents"]["examples"]):
+    if leakage["shared_documents"]:
+        said.append(
+            "both have the same documents, as splits of one collection do: the queries alone tell of a leak"
+        )
+    shown = [] if leakage["shared_documents"] else leakage["documents"]["examples"]
+    for example in (*leakage["queries"]["examples"], *shown):
         one, other = (
             f"{text['id']} ({text['language']}) {text['text']!r}" for text in (example["test"], example["train"])
         )

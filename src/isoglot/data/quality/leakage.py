@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.writing import share_documents
 from isoglot.data.quality.near import find_near, refuse_threshold
 from isoglot.data.quality.texts import Kind, Texts
 
@@ -60,6 +61,8 @@ class Leakage:
         threshold: Jaccard similarity from which on texts count as near.
         queries: what of the test queries is among the training queries.
         documents: what of the test documents is among the training documents.
+        shared_documents: whether both have the same documents, row by row, as splits of one collection do: these
+            are the pool that is searched, and no leak.
     """
 
     train: str
@@ -67,18 +70,25 @@ class Leakage:
     threshold: float
     queries: Overlap
     documents: Overlap
+    shared_documents: bool = False
 
     @property
     def found(self) -> bool:
         """Whether any query or document is in both."""
         return self.queries.found or self.documents.found
 
+    @property
+    def leaks(self) -> bool:
+        """Whether any query is in both, or a document that is not shared by design."""
+        return self.queries.found or (self.documents.found and not self.shared_documents)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON: the attributes, and `found` for both and for each kind of text."""
-        values = asdict(self) | {"found": self.found}
+        """Return plain values, fit for JSON: the attributes, `leaks`, and `found` for both and either kind."""
+        values = asdict(self) | {"found": self.found, "leaks": self.leaks}
         for kind in ("queries", "documents"):
             values[kind] = {"found": getattr(self, kind).found} | values[kind]
-        return {key: values[key] for key in ("train", "test", "threshold", "found", "queries", "documents")}
+        keys = ("train", "test", "threshold", "found", "leaks", "shared_documents", "queries", "documents")
+        return {key: values[key] for key in keys}
 
 
 def find_leakage(train: Collection, test: Collection, *, threshold: float = 0.8) -> Leakage:
@@ -108,6 +118,7 @@ def find_leakage(train: Collection, test: Collection, *, threshold: float = 0.8)
         threshold,
         _overlap(train, test, "queries", threshold),
         _overlap(train, test, "documents", threshold),
+        share_documents({"train": train, "test": test}),
     )
 
 

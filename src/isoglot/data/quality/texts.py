@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
 from unicodedata import normalize
@@ -16,11 +16,12 @@ from unicodedata import normalize
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import regex
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 
-__all__ = ["Kind", "Texts", "digests", "normalised"]
+__all__ = ["Kind", "Texts", "digests", "ignorable", "normalised"]
 
 IntArray = NDArray[np.integer[Any]]
 Kind = Literal["queries", "documents"]
@@ -29,8 +30,17 @@ BLOCK = 8_192
 LONGEST_SHOWN = 160
 
 # Python's own \W would take the vowel signs of Thai and Devanagari away as well.
-BLANK = r"[\p{P}\p{Z}\p{Cc}\p{Cf}]+"
+BLANK = r"\p{P}\p{Z}\p{Cc}\p{Cf}"
 DIGEST_BYTES = 16
+
+
+@lru_cache(maxsize=1)
+def ignorable() -> str:
+    """Return all characters that nothing is to be seen of (Unicode's Default_Ignorable_Code_Point, UAX 44), such as
+    joiners and variation selectors, as a part of a character class. Arrow does not know the property by name."""
+    planes = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE1000))))
+    runs = regex.findall(r"\p{Default_Ignorable_Code_Point}+", planes)
+    return "".join(rf"\x{{{ord(run[0]):X}}}-\x{{{ord(run[-1]):X}}}" for run in runs)
 
 
 def normalised(texts: list[str]) -> list[str]:
@@ -39,10 +49,19 @@ def normalised(texts: list[str]) -> list[str]:
     A text of nothing but these keeps its punctuation, so that `?` and `!` stay two texts.
     """
     folded = [normalize("NFKC", normalize("NFKC", text).casefold()) for text in texts]
-    bare = pc.replace_substring_regex(pa.array(folded, pa.large_string()), pattern=BLANK, replacement="")
+    bare = _without(folded, BLANK + ignorable())
+    for at in (at for at, text in enumerate(bare) if not text):
+        bare[at] = _without([folded[at]], ignorable())[0].strip() or folded[at]
+    return bare
+
+
+def _without(texts: list[str], characters: str) -> list[str]:
+    """Return texts without characters, given as a part of a character class."""
+    bare = pc.replace_substring_regex(
+        pa.array(texts, pa.large_string()), pattern=f"[{characters}]+", replacement=""
+    )
     # Marks that now stand side by side may compose, or change places.
-    kept = (normalize("NFKC", text) for text in bare.to_pylist())
-    return [short or full.strip() for short, full in zip(kept, folded, strict=True)]
+    return [normalize("NFKC", text) for text in bare.to_pylist()]
 
 
 def digests(texts: list[str]) -> NDArray[np.void]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +14,22 @@ from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
+from isoglot.evaluation.embed import refuse_bytes
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
+from isoglot.files import read_text
 
-__all__ = ["read_embeddings"]
+__all__ = ["count_rows", "read_embeddings"]
 
 Kind = Literal["queries", "documents"]
 Table = NDArray[Any]
 IntArray = NDArray[np.integer[Any]]
 
+logger = logging.getLogger(__name__)
+
+ID_NAMES = ("id", "_id", "query-id", "query_id", "qid", "corpus-id", "docid", "docno", "doc_id", "document_id")
+"""What a first line of an ids file may be, one more than there are rows."""
+PACKED = 128
+"""Numbers of a row up to which int8 may well be packed bits: of 1,024 dimensions at most."""
 CHECKED = 65_536
 """Rows looked at together."""
 
@@ -33,8 +42,9 @@ def read_embeddings(
     Two forms, told apart by the file's ending:
 
     - `.npy`: an array (rows, dimensions). Rows are in the order of the collection (queries: all of them, or those
-      with a relevant document), or, if a file of the same name with the ending `.ids` lies beside, in its order:
-      one id per line; for queries `id<TAB>lang`, or `id` where the query has one language version.
+      with a relevant document), or, if a file of the same name with the ending `.ids` (`.ids.gz`) lies beside, in
+      its order: one id per line; for queries `id<TAB>lang`, or `id` where the query has one language version.
+      bfloat16, which numpy writes as `V2`, is read as such.
     - `.parquet`: columns `_id`, `lang` (queries; may be left out where each has one version) and `embedding`, lists
       of numbers.
 
@@ -50,8 +60,8 @@ def read_embeddings(
         embeddings (D, d), in the collection's order: what `evaluate_embeddings` takes. Not brought to unit length.
 
     Raises:
-        InputError: a file is missing or has another form, ids are missing, unknown or given twice, the number of
-            rows is wrong, dimensions differ, or a value is NaN or infinite.
+        InputError: a file is missing or has another form or is uint8, ids are missing, unknown or given twice, the
+            number of rows is wrong, dimensions differ, or a value is NaN or infinite.
     """
     queries, documents = Path(queries_path), Path(documents_path)
     query_table, named_queries = _read(queries, "queries")
@@ -72,16 +82,35 @@ def read_embeddings(
     return query_table, document_table
 
 
+def count_rows(path: str | Path) -> int:
+    """Return how many embeddings a file holds; 0 where it cannot be read, which `read_embeddings` then says."""
+    path = Path(path)
+    try:
+        return len(_read_npy(path)) if path.suffix == ".npy" else int(pq.read_metadata(path).num_rows)
+    except (InputError, TypeError, pa.ArrowException, OSError):
+        return 0
+
+
 def _read(path: Path, kind: Kind) -> tuple[Table, pa.Array | None]:
     """Read the embeddings of a file (n, d), and the names of its rows, None where it does not say."""
     if not path.is_file():
         raise InputError(f"the embeddings of the {kind}, {path}, are missing: give a .npy or .parquet file")
     if path.suffix == ".npy":
-        table, names = _read_npy(path), _read_ids(path, kind)
+        table = _read_npy(path)
+        names = _read_ids(path, kind, len(table) if table.ndim else 0)
     elif path.suffix == ".parquet":
         table, names = _read_parquet(path, kind)
     else:
         raise InputError(f"{path} is neither a .npy nor a .parquet file of embeddings")
+    refuse_bytes(table.dtype, f"the {kind} in {path}")
+    if table.dtype == np.int8 and table.ndim == 2 and table.shape[1] <= PACKED:
+        logger.warning(
+            "%s has rows of %d int8 numbers, which are measured as numbers; if they are packed bits "
+            "(precision='binary'), unpack them first: "
+            "numpy.unpackbits((e.astype(int) + 128).astype('uint8'), axis=1) * 2.0 - 1",
+            path,
+            table.shape[1],
+        )
     if table.ndim != 2 or not table.shape[1] or table.dtype.kind not in "fiu":
         raise InputError(
             f"{path} has shape {table.shape} of {table.dtype}: embeddings are numbers (rows, dimensions)"
@@ -96,29 +125,32 @@ def _read_npy(path: Path) -> Table:
         table: Table = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} is not a readable .npy file: {error}; write it with numpy.save") from None
+    if table.dtype == np.dtype(
+        "V2"
+    ):  # what numpy calls bfloat16, which it does not know: the upper half of a float32
+        return (table.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
     return table
 
 
-def _read_ids(path: Path, kind: Kind) -> pa.Array | None:
+def _read_ids(path: Path, kind: Kind, rows: int) -> pa.Array | None:
     """Read the names of rows from the file of ids beside an array, if there is one."""
-    ids = path.with_suffix(".ids")
+    plain = path.with_suffix(".ids")
+    ids = plain if plain.is_file() else plain.with_suffix(".ids.gz")
     if not ids.is_file():
         return None
-    try:
-        lines = ids.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{ids} is not valid UTF-8 (byte {error.start})") from None
+    lines = read_text(ids).split("\n")
     lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
-    for number, line in enumerate(lines, 1):
+    head = len(lines) == rows + 1 and lines[0].partition("\t")[0].lower() in ID_NAMES
+    for number, line in enumerate(lines[head:], 1 + head):
         if not line or line.count("\t") > (kind == "queries"):
             form = "an id, a tab and a language" if kind == "queries" else "an id"
             raise InputError(f"{ids} line {number}: expected {form}, found {line!r}")
-    return pa.array([line.replace("\t", "@") for line in lines], pa.large_string())
+    return pa.array([line.replace("\t", "@") for line in lines[head:]], pa.large_string())
 
 
 def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
     try:
-        content = pq.read_table(path)
+        content = pq.read_table(path, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
     for column in ("_id", "embedding"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.embed import texts_of
-from isoglot.evaluation.judgments import judgments_of
+from isoglot.evaluation.judgments import judgments_of, tell_identical
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
@@ -77,6 +77,7 @@ def evaluate_bm25(
     *,
     name: str | None = None,
     rank_correlation: bool = True,
+    ignore_identical_ids: bool = True,
     memory: int = DEFAULT_MEMORY,
     trec_run: str | Path | None = None,
     trec_depth: int = DEPTH,
@@ -96,6 +97,7 @@ def evaluate_bm25(
         memory: bytes that a block of scores may take.
         trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
         trec_depth: how many documents of each query run files hold.
+        ignore_identical_ids: as for `judgments_of`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
@@ -105,7 +107,8 @@ def evaluate_bm25(
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debugging notes to be shown
     check_measuring(measuring)
     rows = collection.judged_query_rows()
-    judged = judgments_of(collection, rows)
+    judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
+    tell_identical(judged, collection.name)
     pool_writer = pair_writer = None
     if trec_run is not None:
         pool_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pairs=False)

@@ -7,13 +7,20 @@ from isoglot.reporting.figures.dots import (
     language_dots,
     probe_dots,
 )
-from isoglot.reporting.figures.heatmaps import length_heatmap, pair_count_heatmap, pair_heatmap, share_heatmap
+from isoglot.reporting.figures.heatmaps import (
+    difference_heatmap,
+    length_heatmap,
+    pair_count_heatmap,
+    pair_heatmap,
+    share_heatmap,
+)
 from isoglot.reporting.figures.lines import interval_lines, ratio_curve
 from isoglot.reporting.figures.points import language_gains, pareto_front, space_scatter
 from isoglot.reporting.figures.style import FORMATS, save_figures, score_format, theme
 
 __all__ = [
     "FORMATS",
+    "difference_heatmap",
     "distance_counts",
     "distance_histogram",
     "interval_dots",

@@ -10,13 +10,14 @@ import altair as alt
 from isoglot.reporting.figures.style import MATRIX_SCHEME, class_names, data, gradient, names_axis
 from isoglot.reporting.words import name_and_tag, order_of
 
-__all__ = ["POOL", "length_heatmap", "pair_count_heatmap", "pair_heatmap", "share_heatmap"]
+__all__ = ["POOL", "difference_heatmap", "length_heatmap", "pair_count_heatmap", "pair_heatmap", "share_heatmap"]
 
 POOL = "pool"
 """The extra row of `share_heatmap`: what a ranking that is blind to language would show."""
 
 MOST_LABELLED = 12
 """Languages up to which values are written into the cells."""
+DIGIT = 6  # pixels of a digit in a cell
 
 BLACK_OR_WHITE = "luminance(scale('color', datum.value)) > 0.3 ? '#111' : '#fff'"
 
@@ -143,6 +144,39 @@ def pair_heatmap(
     )
 
 
+def difference_heatmap(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]], measure: str = "AP"
+) -> Any:
+    """Draw by how much a measure of one model is above that of another, in every language pair of both.
+
+    Args:
+        first: rows of the model compared with, as for `pair_heatmap`.
+        second: rows of the other.
+        measure: what is compared.
+
+    Returns:
+        An Altair chart, blue where the second is higher and red where it is lower; None where no pair is in both.
+    """
+    base = {(row["query_lang"], row["doc_lang"]): row.get(measure) for row in first}
+    values = [
+        {"query_lang": pair[0], "doc_lang": pair[1], "value": round(row[measure] - base[pair], 4)}
+        for row in second
+        if base.get(pair := (row["query_lang"], row["doc_lang"])) is not None and row.get(measure) is not None
+    ]
+    if not values:
+        return None
+    largest = max(abs(cell["value"]) for cell in values) or 1
+    return _matrix(
+        values,
+        order_of(cell["query_lang"] for cell in values),
+        order_of(cell["doc_lang"] for cell in values),
+        alt.Scale(scheme="redblue", domain=[-largest, largest]),
+        "+.2f",
+        f"difference in {measure}",
+        [alt.Tooltip("value:Q", title="difference", format="+.3f")],
+    )
+
+
 def share_heatmap(
     shares: Mapping[str, Mapping[str, float]],
     pool: Mapping[str, float | None] | None = None,
@@ -201,15 +235,18 @@ def pair_count_heatmap(pairs: Mapping[str, Mapping[str, int]], *, title: str | N
         for answered, count in row.items()
     ]
     largest = max((count for row in pairs.values() for count in row.values()), default=1)
-    return _matrix(
+    chart = _matrix(
         values,
         rows,
         columns,
         alt.Scale(scheme=MATRIX_SCHEME, type="log", domain=[1, max(largest, 2)]),
-        ".2~s",
+        ",",
         "training pairs",
         [alt.Tooltip("value:Q", title="training pairs", format=",")],
-    ).properties(title=title or "Training pairs of every language pair")
+    )
+    if max(len(rows), len(columns)) <= MOST_LABELLED:
+        chart = chart.properties(width=alt.Step(max(_cell_size(len(columns)), DIGIT * len(f"{largest:,}"))))
+    return chart.properties(title=title or "Training pairs of every language pair")
 
 
 def length_heatmap(edges: Sequence[int], counts: Mapping[str, Sequence[int]], *, title: str = "") -> Any:

@@ -22,14 +22,15 @@ from isoglot.reporting.study.method import (
     failures_of,
     tuning_of,
 )
-from isoglot.reporting.study.result import Evaluated, StudyArm, StudyResult, key_of
-from isoglot.reporting.study.verdicts import best_by_tests, verdict_card
+from isoglot.reporting.study.result import Comparability, Evaluated, StudyArm, StudyResult, key_of
+from isoglot.reporting.study.verdicts import SHARED, best_by_tests, columns_of, verdict_card
 from isoglot.reporting.tables import Cell, Head, Table, measured
 from isoglot.reporting.words import name_of, order_of, plural
 
 __all__ = ["evaluation_tables", "write_study_figures", "write_study_page"]
 
 HELD = {True: ("held", "good"), False: ("did not hold", "bad"), None: ("cannot be said", "plain")}
+ALIKE = {True: ("yes", "plain"), False: ("no", "plain"), None: ("cannot be said", "plain")}
 MOST_ARMS = 8
 GROUPS = (("retrieval", tuple(SETTINGS)), ("language bias", ("bias",)), ("geometry", ("geometry",)))
 INSIDE = {True: "inside", False: "outside", None: "–"}
@@ -40,13 +41,13 @@ def write_study_page(
 ) -> Path:
     """Write what a study asked and found as one self-contained HTML file.
 
-    The answer comes first, with every decisive comparison; then all figures and numbers, how they were made, and what
-    the study cannot show. Figures and parts that the result has nothing for are left out.
+    The answer comes first, with every decisive comparison; then all figures and numbers, how they were
+    made, and what the study cannot show. Figures and parts that the result has nothing for are left out.
 
     Args:
         result: of the study, or the content of its `study.json`.
         path: of the file.
-        command: by which it was run; `isoglot study run …` if not given.
+        command: by which it was run; if not given, what the result says.
 
     Returns:
         The path.
@@ -67,7 +68,7 @@ def write_study_page(
         "cards": [verdict_card(one) for one in study.decisive],
         "arms": arms_table(study),
         "common": common_settings(study.arms),
-        "held": None if study.comparable is None else HELD[study.comparable.holds],
+        "comparable": _comparable(study.comparable),
         "tuning": tuning_of(study),
         "data": data_table(study),
         "claims": claims_of(study),
@@ -115,6 +116,15 @@ def write_study_figures(
     return save_figures(charts, folder, formats)
 
 
+def _comparable(found: Comparability | None) -> dict[str, Any] | None:
+    """Return whether trained arms had the same: a question, a badge and its colour, a sentence."""
+    if found is None:
+        return None
+    question = "Comparable as stated?" if found.stated else f"The same {SHARED[found.same]} for all?"
+    badge, kind = (HELD if found.stated else ALIKE)[found.holds]
+    return {"question": question, "badge": badge, "kind": kind, "sentence": found.sentence}
+
+
 def _seeds(study: StudyResult) -> list[int]:
     return sorted({seed for arm in study.arms for seed in arm.seeds})
 
@@ -147,7 +157,7 @@ def _facts(study: StudyResult, command: str | None) -> list[Fact]:
     profile = f" --profile {study.profile}" if study.profile else ""
     facts = making(
         [one.collection for one in study.data or study.evaluations],
-        command=command or f"isoglot study run {study.study}{profile} --out DIR",
+        command=command or study.command or f"isoglot study run {study.study}{profile} --out DIR",
         seconds=None,
         versions=study.versions,
         metadata=None,
@@ -172,9 +182,7 @@ def evaluation_tables(result: StudyResult, evaluation: str) -> list[Table]:
     """Return the tables of one evaluation: retrieval, bias and geometry, as far as there are values."""
     tables = []
     for group, settings in GROUPS:
-        if group == "retrieval":
-            settings = result.retrieval_settings(evaluation)
-        columns = [(setting, name) for setting in settings for name in result.measures(evaluation, setting)]
+        columns = [one for one in columns_of(result, evaluation) if one[0] in settings]
         if columns:
             tables.append(_table(result, evaluation, group, columns))
     return tables

@@ -30,7 +30,6 @@ __all__ = [
     "key_of",
 ]
 
-
 Verdict = Literal["first better", "second better", "no difference shown", "within margin", "not measured"]
 
 
@@ -310,8 +309,10 @@ class Claim(Part):
 
 
 class Comparability(Part):
-    """Whether trained arms had the same `steps`, `tokens` or `time`; None where it cannot be said; mean by arm."""
+    """Whether trained arms had the same `steps`, `tokens` or `time`; None where it cannot be said; mean by arm.
+    `stated`: whether the recipe says what; else `steps`."""
 
+    stated: bool = True
     same: str
     tolerance: float
     holds: bool | None
@@ -341,6 +342,7 @@ class StudyResult(Part):
     left_out: tuple[dict[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    command: str | None = None
     full_command: str | None = None
     versions: dict[str, str] = {}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from isoglot.measures import SETTINGS, digits_of, format_value, measure_of, setting_name, signed_value
+from isoglot.measures import SETTINGS, digits_of, format_value, goodness, measure_of, setting_name, signed_value
 from isoglot.reporting.study.result import Comparison, StudyResult, key_of
-from isoglot.reporting.words import plural
+from isoglot.reporting.words import listed, plural
 
-__all__ = ["answer_of", "best_by_tests", "sentence_of", "verdict_card"]
+__all__ = ["SHARED", "answer_of", "best_by_tests", "columns_of", "lead_sentence", "sentence_of", "verdict_card"]
 
 NAMES = {
     "max_rank_log": "log-normalised max rank",
@@ -20,6 +21,9 @@ NAMES = {
     "cka": "CKA",
 }
 """What a sentence calls a measure, where a table calls it otherwise."""
+
+SHARED = {"steps": "optimiser steps", "tokens": "encoded tokens", "time": "seconds of training"}
+"""What arms may have in common, in words."""
 
 ROOM = 1.15
 EXPECTED = {True: "as expected", False: "not as expected", None: ""}
@@ -177,3 +181,31 @@ def best_by_tests(
             winner, loser = ends if one.verdict == "first better" else ends[::-1]
             beaten.setdefault(winner, set()).add(loser)
     return next((arm for arm, others in beaten.items() if len(measured) > 1 and measured <= {arm} | others), None)
+
+
+def columns_of(result: StudyResult, evaluation: str) -> list[tuple[str, str]]:
+    """Return setting and measure of all values that the tables of an evaluation hold, in their order."""
+    settings = (*result.retrieval_settings(evaluation), "bias", "geometry")
+    return [(setting, measure) for setting in settings for measure in result.measures(evaluation, setting)]
+
+
+def lead_sentence(result: StudyResult, evaluation: str) -> str | None:
+    """Say which arms have the best values in the tables of an evaluation, so that the decisive comparisons do not
+    stand for more than they are; None where no arm has any that another lacks."""
+    leads: Counter[str] = Counter()
+    columns = 0
+    for setting, measure in columns_of(result, evaluation):
+        better = result.better(evaluation, setting, measure)
+        means = {arm.name: arm.figure(evaluation, setting, measure).mean for arm in result.arms}
+        values = {name: goodness(mean, better) for name, mean in means.items() if mean is not None}
+        if better is None or len(values) < 2:
+            continue
+        columns += 1
+        best = [name for name, value in values.items() if value == max(values.values())]
+        if len(best) == 1:
+            leads[best[0]] += 1
+    if not leads:
+        return None
+    told = [f"{name} has the best mean in {count}" for name, count in leads.most_common()]
+    values_of = "one measure" if columns == 1 else f"{columns} measures"
+    return f"Of {values_of} on {evaluation}, {listed(told)}; that alone is no test."

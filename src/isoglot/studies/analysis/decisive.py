@@ -11,7 +11,7 @@ from isoglot.evaluation.statistics import holm
 from isoglot.measures import better_of, column_of
 from isoglot.reporting.study.result import Comparison, Verdict
 from isoglot.reporting.study.verdicts import sentence_of
-from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds
+from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds, possible
 from isoglot.studies.recipe import Decisive
 
 __all__ = ["judge", "weigh_all"]
@@ -131,6 +131,7 @@ def _weigh(
         figure, p, query_ids = found
         figures = [frame.estimate([(column, one.language)], side)[0] for side in per_query]
         means = [None if mean is None else mean.mean for mean in figures]
+    figure = possible(figure, one.measure, difference=True)
     return told(
         first_mean=means[0],
         second_mean=means[1],

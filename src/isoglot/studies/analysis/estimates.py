@@ -29,6 +29,7 @@ __all__ = [
     "estimates_of",
     "figure_of_seeds",
     "paired_p_of_seeds",
+    "possible",
     "read_arm",
 ]
 
@@ -85,6 +86,17 @@ def figure_of_seeds(values: Sequence[float]) -> Figure:
         / math.sqrt(len(values))
     )
     return Figure(mean=mean, low=mean - spread, high=mean + spread, seeds=tuple(values))
+
+
+def possible(figure: Figure, measure: str, *, difference: bool = False) -> Figure:
+    """Return a figure whose interval holds no value that its measure, or a difference in it, cannot have."""
+    if figure.low is None or figure.high is None:
+        return figure
+    known = measure_of(measure)
+    least, most = known.least, float("inf") if known.most is None else known.most
+    if difference:
+        least, most = least - most, most - least
+    return figure.model_copy(update={"low": max(figure.low, least), "high": min(figure.high, most)})
 
 
 def paired_p_of_seeds(differences: Sequence[float]) -> float | None:
@@ -212,7 +224,7 @@ def estimates_of(results: Mapping[int, Result], evaluation: Evaluation, frame: F
             values = [(getattr(results[seed], setting) or {}).get(measure) for seed in sorted(results)]
             known = [float(value) for value in values if isinstance(value, int | float)]
             if len(known) == len(values):
-                found.setdefault(setting, {})[measure] = figure_of_seeds(known)
+                found.setdefault(setting, {})[measure] = possible(figure_of_seeds(known), measure)
     if evaluation.by_language and len(frame.languages) > 1:
         found["by_language"] = {tag: _estimates(frame, named, tag, seeds) for tag in frame.languages}
     return Estimates.model_validate(found)
@@ -225,15 +237,13 @@ def _estimates(
     seeds: Sequence[dict[str, Any]],
     macro: bool = False,
 ) -> dict[str, dict[str, Figure]]:
-    """Return setting -> measure -> figure; of measures that cannot be below 0 no interval goes there."""
+    """Return setting -> measure -> figure."""
     columns = [(column_of(setting, measure), language) for setting, measure in named]
     found: dict[str, dict[str, Figure]] = {}
     for (setting, measure), figure in zip(named, frame.estimate(columns, seeds, macro=macro), strict=True):
         if figure is None:
             continue
-        if figure.low is not None and not measure_of(measure).negative:
-            figure = figure.model_copy(update={"low": max(figure.low, 0.0)})
-        found.setdefault(setting, {})[measure] = figure
+        found.setdefault(setting, {})[measure] = possible(figure, measure)
     return found
 
 
@@ -249,7 +259,7 @@ def along_figures(runs: Mapping[int, dict[str, Any]], evaluation: Evaluation) ->
             for measure in measures:
                 values = [one[at][setting].get(measure) for one in told]
                 if all(value is not None for value in values):
-                    entry.setdefault(setting, {})[measure] = figure_of_seeds(values)
+                    entry.setdefault(setting, {})[measure] = possible(figure_of_seeds(values), measure)
         found.append(Estimates.model_validate(entry))
     return tuple(found)
 

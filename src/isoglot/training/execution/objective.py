@@ -72,16 +72,25 @@ class Objective(nn.Module):
         return None if self._last is None else _batch(*self._last)
 
     @property
+    def comparing(self) -> tuple[str, ...]:
+        """The names of the terms that compare language versions of a text."""
+        terms = zip(self.names, self.terms, strict=True)
+        return tuple(name for name, term in terms if getattr(term, "needs_versions", False))
+
+    @property
     def needs_versions(self) -> bool:
-        """Whether a term compares language versions of a text."""
-        return any(getattr(term, "needs_versions", False) for term in self.terms)
+        """Whether there is such a term."""
+        return bool(self.comparing)
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor] | Tensor:
         """Return the loss of a batch: a scalar, or, of several terms, each one's weighted share by name.
 
         Args:
             sentence_features: the encoder's inputs for N queries and for M documents.
-            labels: (N + M, 5) integers for queries and documents in this order: `BatchLabels`.
+            labels: (N + M, 6) integers for queries and documents in this order: `BatchLabels`.
+
+        Raises:
+            InputError: a term compares language versions in training, and nobody added any to the batch.
         """
         features = list(sentence_features)
         if all("offsets" in part for part in features):
@@ -89,6 +98,8 @@ class Objective(nn.Module):
         else:
             embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
         batch = _batch(embeddings, labels, self.progress)
+        if self.training and self.needs_versions:
+            self._check_versions(batch, BatchLabels.unpack(labels))
         shares: dict[str, Tensor] = {}
         for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
             if not isinstance(term, Term) or term.applies(batch):
@@ -99,6 +110,17 @@ class Objective(nn.Module):
         if len(self.terms) == 1:
             return next(iter(shares.values()))
         return shares
+
+    def _check_versions(self, batch: EmbeddedBatch, labels: BatchLabels) -> None:
+        """Refuse batches in which a term that compares versions would silently find nothing to compare."""
+        if batch.domain or not batch.paired or bool(labels.versions.any()):
+            return
+        repeated = len(batch.query_ids.unique()) < len(batch.query_ids)  # versions may be rows of their own
+        if batch.other_queries is None and batch.other_documents is None and not repeated:
+            raise InputError(
+                f"the batches have no language versions of a text for {' and '.join(self.comparing)} to compare: "
+                "give StepCollator versions=True, as HybridTrainer does, or leave the term out"
+            )
 
     def get_extra_state(self) -> dict[str, float]:
         """Return what a run that continues must know besides parameters and buffers."""

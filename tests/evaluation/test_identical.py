@@ -1,0 +1,73 @@
+"""A query that is itself a document is not ranked against itself, nor mined as its own negative."""
+
+from __future__ import annotations
+
+import ir_measures
+import numpy as np
+import pytest
+
+from isoglot.collections import collection_from_rows
+from isoglot.collections.identical import identical_documents
+from isoglot.evaluation import evaluate_embeddings, evaluate_run, judgments_of, mine_embeddings
+
+WORDS = ("bridge", "marble", "meadow", "copper", "anchor", "pebble")
+CLAIMS = [f"a claim about {word}" for word in WORDS]
+
+
+def claims(*judged: tuple[str, str, int], texts=CLAIMS):
+    """Claims, each answered by the next, and the same texts as queries under the same ids, as in ArguAna."""
+    documents = [(f"a{at}", "en", "Title" if at == 2 else "", text) for at, text in enumerate(CLAIMS)]
+    queries = [(f"a{at}", "en", text) for at, text in enumerate(texts)]
+    return collection_from_rows(
+        documents, queries, [(f"a{at}", f"a{(at + 1) % 6}", 1) for at in range(6)] + [*judged]
+    )
+
+
+def vectors(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((6, 4)).astype(np.float32)
+
+
+def test_figures_are_those_of_beir(tmp_path, caplog):
+    data, table = claims(), vectors()
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    result = evaluate_embeddings(table, table, data, bootstrap=0, measures=["RR", "nDCG@10", "R@1"])
+    run = [
+        ir_measures.ScoredDoc(f"a{q}", f"a{d}", float(unit[q] @ unit[d]))
+        for q in range(6)
+        for d in range(6)
+        if q != d
+    ]
+    qrels = [ir_measures.Qrel(f"a{at}", f"a{(at + 1) % 6}", 1) for at in range(6)]
+    measures = [ir_measures.parse_measure(name) for name in ("RR", "nDCG@10", "R@1")]
+    for measure, value in ir_measures.calc_aggregate(measures, qrels, run).items():
+        assert result.multilingual[str(measure)] == pytest.approx(value)
+    assert "6 of 6 queries are documents themselves" in caplog.text
+    kept = evaluate_embeddings(table, table, data, bootstrap=0, ignore_identical_ids=False)
+    assert kept.multilingual["R@1"] == 0  # each finds itself first
+
+    path = tmp_path / "r.run"  # of a system that did rank them
+    lines = [f"a{q} Q0 a{d} 1 {unit[q] @ unit[d]} x" for q in range(6) for d in range(6)]
+    path.write_text("\n".join(lines))
+    assert evaluate_run(path, data, bootstrap=0, measures=["RR"]).multilingual["RR"] == pytest.approx(
+        result.multilingual["RR"]
+    )
+
+
+def test_only_what_is_the_same_by_id_and_text_is_left_out_and_never_an_answer():
+    other = [*CLAIMS[:4], "another text", f"  a claim   about {WORDS[5]}"]
+    data = claims(("a0", "a0", 1), texts=[*other[:2], f"Title {CLAIMS[2]}", *other[3:]])
+    positions, documents = identical_documents(data, np.arange(6))
+    assert positions.tolist() == documents.tolist() == [0, 1, 2, 3, 5]
+    judged = judgments_of(data, np.arange(6))
+    assert judged.excluded_queries.tolist() == judged.excluded_documents.tolist() == [1, 2, 3, 5]
+    assert judged.identical == 4
+    assert not len(judgments_of(data, np.arange(6), ignore_identical_ids=False).excluded_queries)
+
+
+def test_a_query_is_no_hard_negative_of_itself():
+    data, table = claims(), vectors()
+    for ignore, itself in ((True, 0), (False, 6)):
+        judged = judgments_of(data, np.arange(6), ignore_identical_ids=ignore)
+        mined = mine_embeddings(table, table, judged, data, margin=None)
+        rows = np.repeat(np.arange(6), np.diff(mined.offsets))
+        assert (rows == mined.documents).sum() == itself

@@ -1,0 +1,115 @@
+"""One language is one language, whatever names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import langcodes
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isoglot.cli import main
+from isoglot.collections import collection_from_rows, read_collection, write_collection
+from isoglot.languages.tags import Tags, canonical_tag, written_tag
+
+SAME = """
+ar     arb ara arb_Arab ar-Arab arb-arab AR
+zh     cmn zho chi cmn_Hans zho_Hans zh-Hans zh-cmn-Hans
+zh-Hant cmn_Hant zho-Hant
+fil    tl tgl tgl_Latn fil_Latn
+fa     pes fas per pes_Arab
+fa-AF  prs prs_Arab
+ms     zsm msa zsm_Latn
+ne     npi nep npi_Deva
+sw     swh swa swh_Latn
+et     ekk est ekk_Latn
+lv     lvs lav lvs_Latn
+sr     srp_Cyrl sr-Cyrl
+sr-Latn srp_Latn sh hbs
+jv     jav_Latn jv
+en     eng_Latn eng
+uz     uzn_Latn uzb
+kr     knc_Latn
+kr-Arab knc_Arab
+az     azj_Latn az-Latn
+acm    acm_Arab
+acm-Latn acm_Latn
+quy    quy_Latn
+arz    arz_Arab
+yue    yue_Hant zh-yue
+en-GB  eng-Latn-GB en_gb
+zh-TW  zh-Hant-TW zho_tw
+"""
+
+
+@pytest.mark.parametrize("line", SAME.strip().splitlines())
+def test_all_names_of_a_language_are_one_tag(line: str):
+    tag, *names = line.split()
+    assert [canonical_tag(name) for name in names] == [tag] * len(names)
+
+
+CODES = st.sampled_from(
+    ["ar", "arb", "cmn", "zh", "sr", "hbs", "knc", "tl", "acm", "quy", "ber", "az", "azb", "en", "pnb"]
+)
+SCRIPTS = st.sampled_from(["", "_Latn", "_Arab", "-Cyrl", "_Hans", "_Hant", "_Deva", "_Guru"])
+REGIONS = st.sampled_from(["", "_US", "-TW", "_PK", "_RS"])
+
+
+@given(CODES, SCRIPTS, REGIONS)
+def test_a_canonical_tag_stays_and_means_the_same_script(code: str, script: str, region: str):
+    tag = canonical_tag(code + script + region)
+    assert canonical_tag(tag) == tag
+    if script and not langcodes.Language.get(tag).script and tag.split("-")[0] not in ("acm", "quy", "ber", "azb"):
+        assert langcodes.Language.get(tag).maximize().script == script[1:]
+
+
+def test_kept_tags_differ_in_case_and_separators_alone():
+    assert [written_tag(tag) for tag in ("arb_arab", "CMN-hans", "deu", "zh_cn")] == [
+        "arb-Arab",
+        "cmn-Hans",
+        "deu",
+        "zh-CN",
+    ]
+    with pytest.raises(ValueError, match="not a registered language"):
+        written_tag("xx")
+
+
+def test_what_was_joined_is_told_once_and_only_that(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="isoglot")
+    tags = Tags()
+    assert [tags(tag) for tag in ("ar", "arb_Arab", "arb-Arab", "zh", "zh-Hant", "en")][:2] == ["ar", "ar"]
+    tags.tell("here")
+    assert caplog.messages == ["here: ar and arb-Arab are one language, ar (--keep-tags keeps them apart)"]
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    folder = tmp_path / "mixed"
+    names = {"ar": "arb_Arab", "zh": "cmn_Hans", "fil": "tgl_Latn"}
+    texts = [(f"{tag}", tag, "", f"text {tag}") for tag in names]
+    queries = [("q", tag, f"query {tag}") for tag in names]
+    write_collection(collection_from_rows(texts, queries, [("q", tag, 1) for tag in names]), folder)
+    corpus = (folder / "corpus.jsonl").read_text()
+    for tag, code in names.items():
+        corpus = corpus.replace(f'"lang": "{tag}"', f'"lang": "{code}"')
+    (folder / "corpus.jsonl").write_text(corpus)
+    return folder
+
+
+def test_a_collection_under_several_names_has_its_languages_once(mixed: Path, capsys: pytest.CaptureFixture[str]):
+    assert read_collection(mixed).languages == ("ar", "fil", "zh")
+    assert main(["data", "check", str(mixed), "--no-near"]) == 0
+    printed = capsys.readouterr()
+    assert "3 languages" in printed.out
+    assert "ar and arb-Arab are one language, ar" in printed.err
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_tags_are_kept_where_one_asks_for_it(mixed: Path, tmp_path: Path, form: str, capsys):
+    assert main(["data", "check", str(mixed), "--no-near", "--keep-tags"]) == 0
+    assert "6 languages" in capsys.readouterr().out
+    assert main(["data", "convert", str(mixed), "--form", form, "--to", str(tmp_path / "out"), "--keep-tags"]) == 0
+    kept = read_collection(tmp_path / "out")  # the folder says so itself
+    assert kept.languages == ("ar", "arb-Arab", "cmn-Hans", "fil", "tgl-Latn", "zh")
+    assert kept.documents["lang"].to_pylist() == ["arb-Arab", "cmn-Hans", "tgl-Latn"]
