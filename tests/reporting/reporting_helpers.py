@@ -55,6 +55,35 @@ def make_result(model: str = "model", **changes: Any) -> Result:
     return Result(**{**content, **changes})
 
 
+MANY_TAGS = [
+    *("af", "am", "ar", "bn", "bs", "ca", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hi", "hu"),
+    *("id", "it", "ja", "ko", "lo", "ml", "ne", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv", "sw", "ta", "th"),
+    *("tr", "uk", "vi", "zh-Hans", "zh-Hant"),
+]
+
+
+def large_result() -> list[Inspection]:
+    """Two models of long names in forty languages, with everything that an inspection can show."""
+    inspected = []
+    for worse, name in enumerate(("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", "models/hybrid")):
+        distances = {tag: 1000.0 * (at + 1) * (worse + 1) for at, tag in enumerate(MANY_TAGS)}
+        share = {tag: {other: 1 / len(MANY_TAGS) for other in MANY_TAGS} for tag in MANY_TAGS}
+        result = make_result(name, languages=MANY_TAGS)
+        result.pairs = [
+            {"query_lang": a, "doc_lang": b, "queries": 20, "AP": (0.9 if a == b else 0.4) - worse / 5}
+            for a in MANY_TAGS
+            for b in MANY_TAGS
+        ]
+        result.bias["language_share@10"] = share
+        result.bias["by_query_language"] = {
+            tag: {"rank_distance": value, "own_language_share@10": 0.0} for tag, value in distances.items()
+        }
+        points = np.random.default_rng(worse).normal(size=(200, 2))
+        tags = [MANY_TAGS[at % len(MANY_TAGS)] for at in range(200)]
+        inspected.append(Inspection(result, name, Space(points, tags, tags), []))
+    return inspected
+
+
 def one_language(model: str = "model") -> Result:
     """What a collection in German alone gives: null, not 0, for what it does not have."""
     return make_result(

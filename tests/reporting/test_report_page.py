@@ -43,7 +43,7 @@ def test_nothing_is_asked_of_any_other_place(all_pages, name):
         for attribute in ASKING:
             target = attributes.get(attribute)
             if tag == "a" and attribute == "href":
-                assert target == METADATA["source"]
+                assert target == METADATA["source"] or target.startswith("#")
             else:
                 assert target in (None, "data:,")
         assert not any(key.startswith("on") for key in attributes)
@@ -114,14 +114,14 @@ def test_several_models_have_a_part_each(all_pages):
     parts = [
         attributes["data-model"] for _, attributes in all_pages["several"].elements if "data-model" in attributes
     ]
-    assert parts == ["a", "b"]
-    assert "Side by side" in all_pages["several"].text
+    assert list(dict.fromkeys(parts)) == ["a", "b"]
+    assert parts.count("b") > 1
 
 
 def test_models_of_one_name_are_told_apart(tmp_path):
     page = read(write_report([make_result("same"), make_result("same")], tmp_path / "same.html"))
     parts = [attributes["data-model"] for _, attributes in page.elements if "data-model" in attributes]
-    assert parts == ["same", "same (2)"]
+    assert list(dict.fromkeys(parts)) == ["same", "same (2)"]
 
 
 def test_a_collection_of_one_language_has_no_bias_and_no_heat_map(tmp_path):

@@ -26,20 +26,21 @@ from isoglot.errors import IsoglotError
 # typer carries its own copy of click and does not export the base of its usage errors
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 
-__all__ = ["leave_processes", "main"]
+__all__ = ["app", "leave_processes", "main"]
 
 BAD_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
 
 
-def _app() -> typer.Typer:
-    app = typer.Typer(
+def app() -> typer.Typer:
+    """Return the program with all its commands."""
+    found = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         help="Train, measure and repair multilingual retrievers.",
     )
 
-    @app.callback()
+    @found.callback()
     def options(
         quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress and no notes."),
         debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
@@ -51,10 +52,10 @@ def _app() -> typer.Typer:
         _set_up_logging(quiet)
 
     for command in (demo, train, evaluate, compare, mine):
-        app.command()(command)
-    app.add_typer(data.app, name="data")
-    app.add_typer(study.app, name="study")
-    return app
+        found.command()(command)
+    found.add_typer(data.app, name="data")
+    found.add_typer(study.app, name="study")
+    return found
 
 
 def _show_version(wanted: bool) -> None:
@@ -112,7 +113,7 @@ def _run(arguments: list[str]) -> int:
     arguments = [a for a in arguments if a in everywhere] + [a for a in arguments if a not in everywhere]
     state.debug = "--debug" in arguments
     try:
-        outcome = _app()(args=arguments, prog_name="isoglot", standalone_mode=False)
+        outcome = app()(args=arguments, prog_name="isoglot", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text

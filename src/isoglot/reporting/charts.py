@@ -86,7 +86,6 @@ def _pairs(result: ResultLike, tops: Mapping[str, float]) -> Chart | None:
         pair_heatmap(result.pairs, names, tops=tops, title="Every language pair"),
         "Questions in one language (rows) among the documents of one language (columns); the diagonal is "
         "monolingual retrieval.",
-        WIDEST,
     )
 
 
@@ -140,7 +139,6 @@ def _origin(result: ResultLike) -> Chart | None:
         share_heatmap(shares, pool_shares(result), title="Where the top 10 of each language's questions come from"),
         "Each row is a question language and adds up to 100 %; the last row is the share of the whole pool, as far "
         "as it is known. A ranking blind to language would repeat that row.",
-        WIDEST,
     )
 
 

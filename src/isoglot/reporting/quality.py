@@ -15,7 +15,6 @@ from isoglot.reporting.words import name_of, plural
 
 __all__ = ["write_quality_page"]
 
-WIDEST = 720
 REPEATS = {
     "duplicates": ("The same in one language", "but for case, spacing and punctuation"),
     "near_duplicates": ("Nearly the same in one language", ""),
@@ -79,7 +78,6 @@ def write_quality_page(
             pair_count_heatmap(stats["pairs"]),
             "Queries in one language (rows) with a relevant document in another (columns); the diagonal is "
             "monolingual. Empty squares have none.",
-            widest=WIDEST,
         )
         if stats["pairs"]
         else None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.measures import count
+from isoglot.measures import BIAS, GEOMETRY, SETTINGS, count, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
 from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
 from isoglot.reporting.inspection import Inspection, named_arms
@@ -17,6 +17,15 @@ from isoglot.reporting.result_like import ComparedLike, ResultLike
 from isoglot.reporting.words import listed, plural
 
 __all__ = ["write_report"]
+
+RANK_MEASURES = {
+    "AP": "average precision: the mean, over a question's relevant documents, of the share of relevant documents "
+    "among all that stand no lower; 1 is all at the top",
+    "nDCG@k": "gain of the first k documents, less for each the lower it stands, as a share of the best order's",
+    "R@k": "recall: share of a question's relevant documents that are among the first k",
+    "RR@k": "one over the place of the first relevant document; 0 if it is below place k",
+    "Success@k": "share of the questions with a relevant document among the first k",
+}
 
 
 def write_report(
@@ -70,6 +79,8 @@ def write_report(
         "headline": headline,
         "lead": _lead(next(iter(arms.values())).result) if len(collections) == 1 else "",
         "models": models,
+        "spaces": any(model["space"] or model["geometry"] for model in models),
+        "words": _words([arm.result for arm in arms.values()]),
         "comparison": comparison_sentences(
             {name: arm.result for name, arm in arms.items()}, tests, next(iter(arms))
         ),
@@ -96,3 +107,22 @@ def _lead(result: ResultLike) -> str:
         f"{count(counted[name])} {name}" for name in ("queries", "documents") if counted.get(name) is not None
     ]
     return " · ".join(sizes)
+
+
+def _words(results: Sequence[ResultLike]) -> list[Fact]:
+    """Say what settings and measures are, of those that the page speaks of."""
+    facts = [
+        Fact(setting_name(setting), text)
+        for setting, text in SETTINGS.items()
+        if any(getattr(result, setting) for result in results)
+    ]
+    facts += [Fact(name, text) for name, text in RANK_MEASURES.items()]
+    for setting, measures in (("bias", BIAS), ("geometry", GEOMETRY)):
+        known = {
+            key
+            for result in results
+            for key, value in (getattr(result, setting) or {}).items()
+            if value is not None
+        }
+        facts += [Fact(one.label, one.note) for one in measures if one.key in known and one.note]
+    return facts

@@ -255,7 +255,7 @@ def space_scatter(
     )
     marks = (
         data(centres)
-        .mark_text(fontSize=13, fontWeight="bold")
+        .mark_text(fontSize=13, fontWeight="bold", limit=90, clip=True)  # what reaches out would narrow the plot
         .encode(**place, text="lang:N", opacity=alt.condition(visible, alt.value(1), alt.value(0.1)))
     )
     return (

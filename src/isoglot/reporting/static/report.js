@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const smallest = 7, largest = 46, labels = 52, narrow = 420, roomy = 28;
+  const smallest = 2, tallest = 40, labels = 52, narrow = 420, roomy = 28, legible = 9, letters = 60, named = 0.34;
 
   /** Rows back from columns. */
   const rows = (packed) => packed.rows.map((row) => Object.fromEntries(row.map((value, i) => [packed.fields[i], value])));
@@ -11,14 +11,35 @@
     return spec;
   }
 
-  /** The cell size at which a heat map of so many columns fills the width, within limits. */
-  const step = (columns, width) => Math.max(smallest, Math.min(largest, Math.floor((width - labels) / columns)));
+  /** Cut the names on the vertical axes of a specification and its layers at so many pixels. */
+  function limitNames(spec, most) {
+    const axis = spec.encoding?.y?.axis;
+    if (axis) axis.labelLimit = Math.min(axis.labelLimit || most, most);
+    (spec.layer || []).forEach((layer) => limitNames(layer, most));
+  }
+
+  /** Change what a specification and its layers say of an axis of a heat map. */
+  function setAxes(spec, names, changes) {
+    for (const name of names) if (spec.encoding?.[name]?.axis) Object.assign(spec.encoding[name].axis, changes);
+    (spec.layer || []).forEach((layer) => setAxes(layer, names, changes));
+  }
+
+  /** Fit a heat map of so many columns to the width; cells too small for figures and names lose them. */
+  function fitCells(spec, columns, width) {
+    const size = Math.max(smallest, Math.floor((width - labels) / columns));
+    const height = Math.min(tallest, Math.max(size, legible));
+    spec.width = { step: size };
+    spec.height = { step: height };
+    if (size < roomy && spec.layer) spec.layer = spec.layer.filter((layer) => layer.mark.type !== "text");
+    setAxes(spec, ["x"], { labelLimit: Math.max(size, size < roomy ? letters : 0) });
+    if (size < legible) setAxes(spec, ["x"], { labelOverlap: true });
+  }
 
   const charts = new Map();
 
   async function draw(canvas) {
     const width = canvas.clientWidth;
-    if (!width) return; // in a part that is not shown: drawn when it is
+    if (!width) return;
     const source = canvas.querySelector("script");
     if (!charts.has(canvas)) {
       charts.set(canvas, { spec: unpack(JSON.parse(source.textContent)), width: 0 });
@@ -27,17 +48,19 @@
     if (chart.width === width) return;
     chart.width = width;
     const columns = Number(canvas.dataset.columns);
-    const spec = structuredClone(chart.spec);
-    if (columns) {
-      const size = step(columns, width);
-      spec.width = spec.height = { step: size };
-      if (size < roomy && spec.layer) spec.layer = spec.layer.filter((layer) => layer.mark.type !== "text");
-    } else {
-      spec.width = width;
+    for (let room = width, tries = 0; tries < 3; tries += 1) {
+      const spec = structuredClone(chart.spec);
+      if (columns) fitCells(spec, columns, room);
+      else spec.width = room;
+      limitNames(spec, Math.round(named * width));
+      spec.config.legend.columns = width < narrow ? 1 : undefined;
+      spec.config.legend.labelLimit = Math.max(60, width - 60);
+      if (chart.view) chart.view.finalize();
+      chart.view = await vegaEmbed(canvas, spec, { renderer: "svg", actions: false, ast: true, logLevel: 1 });
+      const over = canvas.querySelector("svg").getBoundingClientRect().width - width;
+      if (over <= 0) return;
+      room -= Math.ceil(over);
     }
-    spec.config.legend.columns = width < narrow ? 1 : undefined;
-    if (chart.view) chart.view.finalize();
-    chart.view = await vegaEmbed(canvas, spec, { renderer: "svg", actions: false, ast: true, logLevel: 1 });
   }
 
   const drawAll = () => document.querySelectorAll(".canvas").forEach((canvas) => draw(canvas).catch(console.error));
@@ -69,28 +92,10 @@
     });
   }
 
-  /** Show one model at a time, chosen by a button for each. */
-  function makeSwitch(place) {
-    const parts = [...document.querySelectorAll("[data-model]")];
-    const show = (chosen) => {
-      parts.forEach((part, i) => { part.hidden = i !== chosen; });
-      [...place.children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === chosen)));
-      drawAll();
-    };
-    parts.forEach((part, i) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = part.dataset.model;
-      button.addEventListener("click", () => show(i));
-      place.append(button);
-    });
-    place.hidden = false;
-    show(0);
-  }
-
   document.querySelectorAll("table.sortable").forEach(makeSortable);
-  document.querySelectorAll(".switch").forEach(makeSwitch);
   drawAll();
+
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
 
   let waiting;
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(drawAll, 150); });

@@ -41,8 +41,8 @@ def write_study_page(
 ) -> Path:
     """Write what a study asked and found as one self-contained HTML file.
 
-    The answer comes first, with every decisive comparison; then how it was done, all figures, and what the study
-    cannot show. Figures and parts that the result has nothing for are left out.
+    The answer comes first, with every decisive comparison; then all figures and numbers, how they were
+    made, and what the study cannot show. Figures and parts that the result has nothing for are left out.
 
     Args:
         result: of the study, or the content of its `study.json`.

@@ -1,0 +1,96 @@
+"""What the documentation shows works: Python blocks run, command lines are understood.
+
+A block after a comment `<!-- not run: why -->` is compiled, and the names it imports are looked for.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import isoglot as ig
+from isoglot.cli import program
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"(<!-- not run: .+ -->\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^    isoglot ((?:.*\\\n)*.*)$", re.MULTILINE)
+WITH_PYTHON = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
+
+
+def _named(page: Path) -> str:
+    return page.name
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch, toy):
+    """The folders and variables that the pages speak of, small."""
+    from sentence_transformers import SentenceTransformerTrainingArguments
+
+    monkeypatch.chdir(tmp_path)
+    ig.write_collection({"train": toy, "test": toy}, "my-data")
+    Path("lexicons").mkdir()
+    Path("lexicons/en-de.tsv").write_text("archive\tArchiv\n", encoding="utf-8")
+    arguments = SentenceTransformerTrainingArguments(
+        "out", max_steps=1, per_device_train_batch_size=2, report_to=[], use_cpu=True
+    )
+    return {
+        "model": ig.static_encoder(toy, dimensions=8),
+        "args": arguments,
+        **dict.fromkeys(("data", "collection", "train", "test"), toy),
+    }
+
+
+def _imports(code: str) -> str:
+    kept = [node for node in ast.parse(code).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return "\n".join(ast.unparse(node) for node in kept)
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=_named)
+def test_python_blocks_run(page, names):
+    if page.name == "studies.md":
+        from study_example import of_tldr
+
+        Path("ratio").mkdir()
+        Path("ratio/study.json").write_text(json.dumps(of_tldr()), encoding="utf-8")
+    for unrun, code in BLOCK.findall(page.read_text(encoding="utf-8")):
+        try:
+            exec(compile(_imports(code) if unrun else code, page.name, "exec"), names)
+        except ImportError as error:
+            if (error.name or "").startswith("isoglot"):
+                raise
+            pytest.skip(f"{page.name} needs {error.name}")
+        assert not [name for name in re.findall(r"\big\.(\w+)", code) if not hasattr(ig, name)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_python_is_fenced(page):
+    assert not re.findall(
+        r"^    (?:from|import) \w.*", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE
+    )
+
+
+def _commands(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"`isoglot ([^`]*)`", text)
+    return [*COMMAND.findall(text), *(line for line in inline if " --" in line)]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _commands(page)], ids=_named)
+def test_command_lines_are_understood(page):
+    for line in _commands(page):
+        words = shlex.split(re.sub(r"[\[\]]|\\\n", " ", line), comments=True)
+        words = words[: words.index(">")] if ">" in words else words
+        command = get_command(program.app())
+        while hasattr(command, "commands") and words:
+            assert words[0] in command.commands, line
+            command = command.commands[words.pop(0)]
+        options = {one for parameter in command.params for one in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in options]
+        assert not unknown, line
