@@ -219,7 +219,7 @@ def test_settings_out_of_range_are_refused():
     for bad in (lambda: Hybrid(alpha=1.5), lambda: Hybrid(tau=-1), lambda: Hybrid(languages=("xx",))):
         with pytest.raises(InputError):
             bad()
-    with pytest.raises(InputError, match="no strategy 'hybird': choose one of"):
+    with pytest.raises(InputError, match=r"no strategy 'hybird' \(did you mean hybrid\?\): choose one of"):
         strategy("hybird")
     with pytest.raises(InputError, match="monolingual has no alpha; hybrid has"):
         strategy("monolingual", alpha=0.5)

@@ -126,7 +126,7 @@ def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
     (tmp_path / "empty.run").touch()
     queries, documents = embeddings
     cases = {
-        (model, data, "--measures", "AP,MAP"): "no measure 'MAP'; known are AP,",
+        (model, data, "--measures", "AP,MAP"): "no measure 'MAP' (did you mean AP?); known are AP,",
         (model, data, "--measures", ","): "names no measure",
         (model, data, "--memory", "much"): "--memory 'much' is not a size",
         (model, data, "--memory", "0"): "--memory '0' is not a size",

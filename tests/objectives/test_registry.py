@@ -32,7 +32,11 @@ def test_settings_are_passed_on():
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("Infonce", {}, "no term 'Infonce': choose one of InfoNCE, MultiwayInfoNCE, LanguageAdversary, "),
+        (
+            "Infonce",
+            {},
+            r"no term 'Infonce' \(did you mean InfoNCE\?\): choose one of InfoNCE, MultiwayInfoNCE, Lang",
+        ),
         ("KLAlignment", {"temp": 1}, "^KLAlignment has no setting 'temp': choose from temperature$"),
         ("InfoNCE", {"temperature": "warm"}, "^InfoNCE: temperature cannot be 'warm': input should be a valid num"),
         ("InfoNCE", {"temperature": -1}, "^InfoNCE: the temperature must be above 0, not -1"),

@@ -43,13 +43,13 @@ def test_ntrex_is_laid_out_as_published(serve, tmp_path):
     assert ig.load_collection(tmp_path / "two").languages == ("de", "en")
 
 
-def test_a_question_with_an_empty_answer_is_told_or_left_out(tmp_path):
-    """As in SQuAD-it's test set."""
+def test_a_question_with_an_empty_answer_is_a_question(tmp_path):
+    """As in SQuAD-it's test set: what is retrieved is the paragraph."""
     questions = [
         {"id": str(n), "question": f"{n}?", "answers": [{"text": "x" * n, "answer_start": 0}]} for n in (0, 1)
     ]
     data = {"data": [{"title": "t", "paragraphs": [{"context": "x", "qas": questions}]}]}
     (tmp_path / "SQuAD_it-test.json").write_text(json.dumps(data))
     (one,) = read_form(tmp_path, "squad", Reading(language="it", lenient=True)).values()
-    assert one.query_ids.to_pylist() == ["1"]
-    assert one.dropped == {"empty 'text'": 1}
+    assert one.query_ids.to_pylist() == ["0", "1"]
+    assert one.dropped == {}

@@ -100,7 +100,9 @@ def test_each_gate_can_be_switched_off(name):
 
 
 def test_an_unknown_gate_is_named():
-    with pytest.raises(InputError, match="no gate 'lenght'; the gates are empty, copied"):
+    with pytest.raises(
+        InputError, match=r"no gate 'lenght' \(did you mean length\?\); the gates are empty, copied"
+    ):
         check_gates(["lenght"])
 
 

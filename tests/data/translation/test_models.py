@@ -154,7 +154,7 @@ UNKNOWN = [
     ("m2m100", "en", "yue", "does not translate into yue; of its 100 languages the closest is zh (zh)"),
     ("m2m100", "en", "zh-TW", "does not translate into zh-TW; of its 100 languages the closest is zh (zh)"),
     ("nllb", "tlh", "de", "does not read tlh"),
-    ("nllb", "en", "sr-Latn", "of its 202 languages the closest is sr-Cyrl (srp_Cyrl)"),
+    ("nllb", "en", "sr-Latn", "of its 201 languages the closest is sr (srp_Cyrl)"),
     ("madlad", "en", "fr", "does not translate into fr"),
     ("mbart50-to-english", "en", "de", "does not translate into de; its only language is en (en_XX)"),
     ("opus-mt-en-de", "en", "fr", "its only language is de (de)"),
