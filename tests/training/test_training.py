@@ -255,7 +255,10 @@ def test_a_yaml_configuration_is_overruled_by_flags(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("data: d\nout: o\nstratgy: hybrid\n", "unknown key 'stratgy'; the keys are data,"),
+        (
+            "data: d\nout: o\nstratgy: hybrid\n",
+            "unknown key 'stratgy' (did you mean strategy?); the keys are data,",
+        ),
         ("data: d\nout: o\nsteps: many\n", "'steps' is 'many'"),
         ("data: d\nout: o\ntemperature: 0\n", "'temperature' is 0"),
         ("data: d\nout: o\nalpha: {shape: wavy, start: 1}\n", "'alpha' is"),
