@@ -204,7 +204,6 @@ def _differences(arms: Mapping[str, Inspection]) -> dict[str, Chart]:
                 chart.properties(title=f"{shared[0]} of {name} minus that of {base}, by language pair"),
                 f"Blue: {name} is higher; red: lower. Questions in one language (rows) among the documents of one "
                 "language (columns). Single cells are not tested.",
-                WIDEST,
             )
     return charts
 
