@@ -1,4 +1,4 @@
-"""Amounts as people write them: sizes of memory, and budgets of languages."""
+"""Amounts as people write them: numbers, sizes of memory, and budgets of languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from collections.abc import Iterable
 
 from isoglot.errors import InputError
 
-__all__ = ["read_budget", "read_budgets", "read_size"]
+__all__ = ["is_number", "read_budget", "read_budgets", "read_size"]
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number, as Python writes them."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def read_size(text: str, alone: int = 1000) -> int:

@@ -20,6 +20,7 @@ import pyarrow.csv as pv
 import pyarrow.json as pj
 from numpy.typing import NDArray
 
+from isoglot.amounts import is_number
 from isoglot.collections.arrow import Keep, blank, keep_in_memory, release_pages, without_empty
 from isoglot.collections.lines import LONGEST, line_blocks, map_ahead, numbered_lines
 from isoglot.collections.problems import Problems
@@ -278,14 +279,6 @@ def _score(text: str) -> int:
     return score
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 @dataclass(frozen=True)
 class _Layout:
     """How a file of judgments is written: with three columns or TREC's four, with a header line or without."""
@@ -300,7 +293,7 @@ def _layout(block: bytes) -> _Layout:
     plain = line.split("\t")
     columns = 4 if len(plain) != 3 and 4 in (len(plain), len(line.split())) else 3
     fields = _fields(line, columns)
-    return _Layout(columns, header=len(fields) == 3 and bool(fields[2].strip()) and not _is_number(fields[2]))
+    return _Layout(columns, header=len(fields) == 3 and bool(fields[2].strip()) and not is_number(fields[2]))
 
 
 def _plain_judgments(block: bytes, first: int, after: int, layout: _Layout) -> pa.RecordBatch | None:

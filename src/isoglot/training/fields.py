@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from isoglot.amounts import read_budget, read_size
+from isoglot.amounts import is_number, read_budget, read_size
 from isoglot.errors import InputError
 from isoglot.names import is_path
 
@@ -126,7 +126,7 @@ class TermConfig(Strict):
     def _in_one_word(cls, value: Any) -> Any:
         if isinstance(value, str):
             name, colon, weight = value.rpartition(":")
-            if not colon or (is_path(value) and weight[:1].isupper() and not _is_number(weight)):  # a class
+            if not colon or (is_path(value) and weight[:1].isupper() and not is_number(weight)):  # a class
                 return {"term": value}
             return {"term": name, "weight": weight}
         if not isinstance(value, dict):
@@ -196,14 +196,6 @@ class CodeSwitchConfig(Strict):
                 f"lexicons translate from {known}"
             )
         return switcher
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _bytes(value: Any) -> Any:
