@@ -30,6 +30,9 @@ ODD = (
     "a/b",
     "'",
     "x ",
+    "0\x85",
+    "日本\u2029語",
+    "\ufeff0",
 )
 
 
@@ -42,7 +45,7 @@ def collections(draw: st.DrawFn, names: st.SearchStrategy[str] = anything) -> Co
     documents = [(one, tags[at % 3], draw(anything | st.just("")), draw(anything)) for at, one in enumerate(ids)]
     queries = [(one, tag, draw(anything)) for one in asked for tag in tags[:2]]
     qrels = [(one, ids[at % len(ids)], 1 + at) for at, one in enumerate(asked)] + [(asked[0], ids[-1], 0)]
-    return collection_from_rows(documents, queries, qrels, name=draw(anything))
+    return collection_from_rows(documents, queries, qrels, name=draw(anything | st.sampled_from(ODD)))
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib import import_module
@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from isoglot.errors import InputError
@@ -36,6 +37,7 @@ __all__ = [
     "require",
     "versions",
     "write_result_file",
+    "yaml_text",
 ]
 
 ABANDONED = 24 * 3600
@@ -152,6 +154,16 @@ def read_text(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
+
+
+def yaml_text(content: Mapping[str, Any]) -> str:
+    """Return plain values as YAML that reads as they are: letters as such, or escaped where PyYAML would not read
+    back what it writes (U+0085 and other breaks of lines)."""
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    with suppress(yaml.YAMLError):
+        if yaml.safe_load(text) == content:
+            return text
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ def pages_of(queries: int, pages: int, each: int, step: int, texts: int, languag
 @example((300, 1, 1, 1, 300, 2), Mixed(), 4096, 0)  # a star
 @example((300, 300, 1, 1, 3, 2), Multiway(), 512, 0)  # the same few texts
 @example((300, 300, 3, 7, 250, 2), Hybrid(), 512, 0)
+@example((11, 4, 3, 1, 4, 2), Monolingual(), 2, 0)  # so many shared pages that a pass has room to spare
 @given(
     st.tuples(
         st.integers(1, 300),

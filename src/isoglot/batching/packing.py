@@ -48,7 +48,7 @@ class Passes:
             placed, unplaced = pack(query_index, conflicts, self._capacity, self._random(Series.PROBE))
             if not len(unplaced):
                 break
-            batches += max(1, batches // 16)
+            batches = min(batches + max(1, batches // 16), n)  # each row in a batch of its own always fits
         self._first: np.ndarray | None = placed.astype(np.int32)  # kept for the first pass, which mostly comes next
 
     def __len__(self) -> int:
@@ -77,13 +77,13 @@ class Passes:
                 break
         if batch_of_row is None:  # the probe is known to fit
             batch_of_row, _ = pack(self._query_index, self._conflicts, self._capacity, self._random(Series.PROBE))
+        _fill_empty(batch_of_row, len(self))
         order = self._random(Series.ORDER, number)
         shuffled = order.permutation(len(self._query_index)).astype(np.int32)
         shuffled = shuffled[np.argsort(batch_of_row[shuffled], kind="stable")]
         ends = np.cumsum(np.bincount(batch_of_row, minlength=len(self)))
-        batches = [rows for rows in np.split(shuffled, ends[:-1]) if len(rows)]
-        # An order of batches of its own, lest a pass always end with the small ones. Every pass has as many.
-        assert len(batches) == len(self)
+        batches = np.split(shuffled, ends[:-1])
+        # An order of batches of its own, lest a pass always end with the small ones.
         return tuple(batches[position] for position in order.permutation(len(batches)))
 
 
@@ -98,6 +98,19 @@ def _sizes(rows: int, batches: int, batch_size: int) -> np.ndarray:
         both = int(sizes[-2:].sum())
         sizes[-2:] = both - both // 2, both // 2
     return sizes
+
+
+def _fill_empty(batch_of_row: np.ndarray, batches: int) -> None:
+    """Give each batch without rows one of the fullest, where it clashes with nobody: passes stay equally long.
+
+    `batch_of_row` (n >= batches,) is changed.
+    """
+    sizes = np.bincount(batch_of_row, minlength=batches)
+    empty = np.flatnonzero(sizes == 0)
+    if len(empty):
+        by_batch = np.argsort(batch_of_row, kind="stable")
+        within = np.arange(len(by_batch)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        batch_of_row[by_batch[np.argsort(-within, kind="stable")[: len(empty)]]] = empty
 
 
 def pack(

@@ -9,14 +9,13 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from isoglot.collections.arrow import blank, take_from, take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.jsonl import write_qrels, write_texts
 from isoglot.collections.parquet import write_parquet
 from isoglot.errors import InputError
-from isoglot.files import new_folder
+from isoglot.files import new_folder, yaml_text
 
 __all__ = ["joined_queries", "qrels_table", "share_documents", "write_collection", "write_splits"]
 
@@ -80,8 +79,7 @@ def write_collection(
             else:
                 write_qrels(qrels_table(part), temporary / f"{stem}.tsv")
         metadata = {"name": first.name, "languages": list(first.languages)} | first.metadata
-        text = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False)
-        (temporary / "collection.yaml").write_text(text, encoding="utf-8")
+        (temporary / "collection.yaml").write_text(yaml_text(metadata), encoding="utf-8")
 
 
 def _refuse_unreadable(table: pa.Table, what: str) -> None:

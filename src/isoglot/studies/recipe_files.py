@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from isoglot.errors import InputError
-from isoglot.files import read_text
+from isoglot.files import read_text, yaml_text
 from isoglot.names import did_you_mean
 from isoglot.studies.recipe import Recipe
 
@@ -96,7 +96,7 @@ def recipe_text(recipe: str | Recipe) -> str:
     """Return a recipe as YAML: the file that a name or path stands for, or what a recipe was made of."""
     if isinstance(recipe, str):
         return read_text(recipe_path(recipe))
-    return yaml.safe_dump(recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)
+    return yaml_text(recipe.model_dump(mode="json", exclude_unset=True))
 
 
 def demo_recipe(steps: int, languages: Sequence[str] | None = None) -> Recipe:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from sentence_transformers import SentenceTransformer
 
 from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.fingerprint import collection_fingerprint, hash_of
 from isoglot.errors import InputError
-from isoglot.files import versions
+from isoglot.files import versions, yaml_text
 from isoglot.training.callbacks import StopEarly
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
 from isoglot.training.config import TrainConfig, read_config, unused
@@ -152,7 +151,7 @@ def begin(config: TrainConfig, contents: Mapping[str, str]) -> None:
     checkpoints = out / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    text = yaml.safe_dump(_effective(config), sort_keys=False, allow_unicode=True)
+    text = yaml_text(_effective(config))
     for path, content in ((out / CONFIG_FILE, text), (checkpoints / DATA_FILE, json.dumps([*contents.values()]))):
         written = path.with_name(SAVING + path.name)
         written.write_text(content, encoding="utf-8")
