@@ -67,7 +67,8 @@ def _batches(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = (
         raise _unreadable(path, error) from None
     yield _cast(empty, schema, path)  # a type that does not fit is told of an empty table as well
     try:
-        for batch in file.iter_batches(ROWS, columns=wanted, use_threads=True):
+        # a thread of pyarrow's that is still starting when the process ends, as after an error, aborts it
+        for batch in file.iter_batches(ROWS, columns=wanted, use_threads=False):
             batch.validate(full=True)  # a string column may hold invalid UTF-8
             yield _cast(pa.Table.from_batches([batch]).select(wanted), schema, path)
     except (pa.ArrowException, OSError) as error:

@@ -41,7 +41,7 @@ def joined_queries(tables: list[pa.Table]) -> pa.Table:
         return tables[0]
     joined = pa.concat_tables(tables, promote_options="default")
     versions = joined.select(["_id", "lang"]).append_column("row", pa.array(range(joined.num_rows)))
-    first = versions.group_by(["_id", "lang"]).aggregate([("row", "min")])["row_min"]
+    first = versions.group_by(["_id", "lang"], use_threads=False).aggregate([("row", "min")])["row_min"]
     return take_rows(joined, np.sort(first.to_numpy()))
 
 

@@ -129,7 +129,7 @@ class Result:
         result = cls(**content)
         if sidecar_of(path).is_file():
             try:
-                table = pq.read_table(sidecar_of(path), use_threads=False)
+                table = pq.ParquetFile(sidecar_of(path), pre_buffer=False).read(use_threads=False)
             except (pa.ArrowException, OSError):
                 raise InputError(f"{sidecar_of(path)} is not readable; evaluate again, or delete it") from None
             result.per_query = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}

@@ -298,7 +298,7 @@ class _Set:
 def _distinct(queries: pa.Table) -> pa.Table:
     """Return each version of a query once: it may be asked in several splits, and of several languages."""
     numbered = queries.append_column("row", pa.array(range(queries.num_rows), pa.int64()))
-    first = numbered.group_by(["_id", "lang"]).aggregate([("row", "min")])["row_min"]
+    first = numbered.group_by(["_id", "lang"], use_threads=False).aggregate([("row", "min")])["row_min"]
     return queries.take(first.take(pc.sort_indices(first)))
 
 

@@ -150,7 +150,7 @@ def _read_ids(path: Path, kind: Kind, rows: int) -> pa.Array | None:
 
 def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
     try:
-        content = pq.read_table(path, use_threads=False)
+        content = pq.ParquetFile(path, pre_buffer=False).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
     for column in ("_id", "embedding"):
