@@ -8,6 +8,8 @@ import pytest
 
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, write_collection
+from isoglot.collections.links import link_sentences
+from isoglot.data.quality.findings import finding_sentences, quality_findings
 
 TAGS = ("de", "en")
 
@@ -51,3 +53,17 @@ def test_check_evaluate_and_train_tell_of_ids_that_link_no_languages(linked, sai
         else:
             assert said in found
             assert 'versions of a query share their id, as {"_id": "q1", "lang": "en", …}' in found
+
+
+@pytest.mark.parametrize(("linked", "told"), [(198, False), (197, True)])
+def test_a_share_that_no_figure_shows_is_told_by_check_alone(linked, told, tmp_path):
+    ids = [("en", f"q{n}") for n in range(200)]
+    versions = [*ids, *(("de", f"q{n}") for n in range(linked))]
+    collection = collection_from_rows(
+        [(f"{tag}/{name}", tag, "", f"answer {name} {tag}") for tag, name in versions],
+        [(name, tag, f"question {name} {tag}") for tag, name in versions],
+        [(name, f"{tag}/{name}", 1) for tag, name in versions],
+    )
+    said = f"{linked} of 200 query ids ({linked / 2:.1f}%) have texts in more than one language"
+    assert [said in sentence for sentence in link_sentences(collection)] == [True] * told
+    assert any(said in sentence for sentence in finding_sentences(quality_findings(collection, near=None)))

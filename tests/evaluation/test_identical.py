@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from isoglot.collections import collection_from_rows
-from isoglot.collections.identical import identical_documents
+from isoglot.collections.identical import identical_documents, identical_queries
+from isoglot.data.quality.findings import finding_sentences, quality_findings
 from isoglot.evaluation import evaluate_embeddings, evaluate_run, judgments_of, mine_embeddings
 
 WORDS = ("bridge", "marble", "meadow", "copper", "anchor", "pebble")
@@ -28,6 +29,7 @@ def vectors(seed: int = 0) -> np.ndarray:
 
 
 def test_figures_are_those_of_beir(tmp_path, caplog):
+    caplog.set_level("WARNING", logger="isoglot")  # whatever commands were run before
     data, table = claims(), vectors()
     unit = table / np.linalg.norm(table, axis=1, keepdims=True)
     result = evaluate_embeddings(table, table, data, bootstrap=0, measures=["RR", "nDCG@10", "R@1"])
@@ -60,7 +62,7 @@ def test_only_what_is_the_same_by_id_and_text_is_left_out_and_never_an_answer():
     assert positions.tolist() == documents.tolist() == [0, 1, 2, 3, 5]
     judged = judgments_of(data, np.arange(6))
     assert judged.excluded_queries.tolist() == judged.excluded_documents.tolist() == [1, 2, 3, 5]
-    assert judged.identical == 4
+    assert judged.identical == identical_queries(data) == 4
     assert not len(judgments_of(data, np.arange(6), ignore_identical_ids=False).excluded_queries)
 
 
@@ -71,3 +73,12 @@ def test_a_query_is_no_hard_negative_of_itself():
         mined = mine_embeddings(table, table, judged, data, margin=None)
         rows = np.repeat(np.arange(6), np.diff(mined.offsets))
         assert (rows == mined.documents).sum() == 0
+
+
+def test_check_tells_of_as_many_as_evaluation_leaves_out():
+    (told,) = (one for one in finding_sentences(quality_findings(claims(), near=None)) if "themselves" in one)
+    assert told.startswith("6 queries are documents themselves (same id and text)")
+    assert "--keep-identical-ids" in told
+    others = claims(texts=[f"is it true: {text}" for text in CLAIMS])
+    assert identical_queries(others) == 0
+    assert not [one for one in finding_sentences(quality_findings(others, near=None)) if "themselves" in one]

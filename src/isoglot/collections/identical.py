@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isoglot.collections.arrow import one_chunk, take_from, take_rows
 from isoglot.collections.collection import Collection
 
-__all__ = ["identical_documents"]
+__all__ = ["identical_documents", "identical_queries"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -44,3 +44,13 @@ def identical_documents(collection: Collection, query_rows: IntArray) -> tuple[I
         for text, own in zip(asked, documents, strict=True)
     ]
     return positions[same], rows[positions[same]].astype(np.int64)
+
+
+def identical_queries(collection: Collection) -> int:
+    """Count the query versions with a relevant document that are a document themselves, which is not relevant."""
+    judged = np.flatnonzero(collection.relevant_counts > 0)
+    positions, documents = identical_documents(collection, judged)
+    size, relevance = collection.documents.num_rows, collection.relevance
+    ids = collection.query_index[judged[positions]].astype(np.int64)
+    relevant = relevance.queries.astype(np.int64) * size + relevance.documents
+    return int((~np.isin(ids * size + documents, relevant)).sum())

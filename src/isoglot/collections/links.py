@@ -13,6 +13,11 @@ LINKED = (
 )
 
 
+MOST_UNLINKED = 0.01
+"""Share of ids up to which only `isoglot data check` tells of those that link no languages: a mean over queries, of
+values from 0 to 1, differs by no more than that, whatever these few are worth."""
+
+
 def linking(linked: int, ids: int) -> str | None:
     """Say what it means that so many of the query ids of a collection in several languages link these.
 
@@ -37,9 +42,14 @@ def linking(linked: int, ids: int) -> str | None:
 
 
 def link_sentences(collection: Collection) -> list[str]:
-    """Say of a collection, or of each of those that were joined, where its query ids do not link its languages."""
+    """Say of a collection, or of each of those that were joined, where its query ids do not link its languages.
+
+    Nothing is said of a share that is no larger than `MOST_UNLINKED`.
+    """
     if isinstance(collection, JoinedCollection):
         parts = [part.collection for part in collection.parts]
         return [sentence for part in parts for sentence in link_sentences(part)]
-    said = linking(*collection.linked_ids()) if len(collection.languages) > 1 else None
+    linked, ids = collection.linked_ids()
+    told = len(collection.languages) > 1 and (ids - linked) / max(ids, 1) > MOST_UNLINKED
+    said = linking(linked, ids) if told else None
     return [f"{collection.name}: {said}"] if said else []

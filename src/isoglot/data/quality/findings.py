@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.identical import identical_queries
 from isoglot.collections.links import linking
 from isoglot.collections.writing import share_documents
 from isoglot.data.quality.duplicates import find_duplicates, find_near_duplicates, find_same_in_languages
@@ -60,7 +61,8 @@ def quality_findings(
           `other_short_languages` (None if not identified); and `never_relevant`, documents that no query of any
           split has as relevant: `texts` and `by_language`;
         - `splits`: for each split (`all` where there are none) `queries`, the same of its queries; and with them
-          `without_relevant`; `few_pairs`: language -> training pairs that it is on either side of, for languages
+          `without_relevant`; `documents_themselves`: those with a relevant document that are another document, by
+          id and text; `few_pairs`: language -> training pairs that it is on either side of, for languages
           with fewer than 100; and `linked_ids`, None for one language: of the query `ids` with a relevant
           document, those `linked` by texts in more than one language.
 
@@ -109,7 +111,8 @@ def _split_findings(collection: Collection, near: float | None, identify: bool) 
     few = {tag: int(n) for tag, n in zip(collection.languages, either, strict=True) if n < FEW_PAIRS}
     linked, ids = collection.linked_ids()
     links = {"linked": linked, "ids": ids} if len(collection.languages) > 1 else None
-    return {"queries": queries, "few_pairs": few, "linked_ids": links}
+    themselves = identical_queries(collection)
+    return {"queries": queries, "documents_themselves": themselves, "few_pairs": few, "linked_ids": links}
 
 
 def _text_findings(texts: Texts, near: float | None, identify: bool) -> dict[str, Any]:
@@ -151,6 +154,12 @@ def finding_sentences(findings: Mapping[str, Any]) -> list[str]:
         sentences = _text_sentences(found["queries"], "query", findings["near"])
         if without := found["queries"]["without_relevant"]["texts"]:
             sentences.append(f"{_count(without, 'query')} {'has' if without == 1 else 'have'} no relevant document")
+        if themselves := found["documents_themselves"]:
+            are = "is a document itself" if themselves == 1 else "are documents themselves"
+            sentences.append(
+                f"{_count(themselves, 'query')} {are} (same id and text), which is neither ranked for its query "
+                "nor taken as a negative, as in BEIR and mteb; `isoglot evaluate --keep-identical-ids` ranks it"
+            )
         if few := found["few_pairs"]:
             sentences.append(f"fewer than {FEW_PAIRS} training pairs in {_listed(few)}")
         if found["linked_ids"] and (unlinked := linking(**found["linked_ids"])):
