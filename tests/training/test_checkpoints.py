@@ -11,6 +11,8 @@ import torch
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from transformers import TrainerCallback, set_seed
 
+from isoglot.cli import main
+from isoglot.collections import collection_from_rows, write_collection
 from isoglot.encoders import scratch_encoder, static_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import MultilingualEvaluator
@@ -297,3 +299,27 @@ def test_there_must_be_a_checkpoint_to_continue_from(pages, tmp_path):
         trainer.train(resume_from_checkpoint=True)
     with pytest.raises(InputError, match="is not a checkpoint"):
         trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-9"))
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_ends_before_its_first_checkpoint_leaves_nothing(tmp_path, capsys, pages, there):
+    hub = collection_from_rows(
+        [("page", "en", "", "everything there is to know")],
+        [(f"q{n}", "en", f"question {n}") for n in range(8)],
+        [(f"q{n}", "page", 1) for n in range(8)],
+    )
+    write_collection(hub, tmp_path / "hub")
+    write_collection(pages, tmp_path / "pages")
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    size = ["--vocabulary", "100", "--dimensions", "8", "--steps", "20", "--batch-size", "4"]
+    command = ["train", "--encoder", "static", *size, "--strategy", "monolingual"]
+    assert main([*command, "--data", str(tmp_path / "hub"), "--out", str(out)]) == 2
+    assert "learns nothing" in capsys.readouterr().err
+    assert out.exists() == there
+    assert not there or not [*out.iterdir()]
+    kept = tmp_path / "kept"  # there is something to resume from here
+    assert main([*command, "--data", str(tmp_path / "hub"), "--save-steps", "1", "--out", str(kept)]) == 2
+    assert {path.name for path in kept.iterdir()} == {"checkpoints", "isoglot-training.yaml"}
+    assert main([*command, "--data", str(tmp_path / "pages"), "--out", str(out)]) == 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ __all__ = [
     "describe",
     "finish",
     "is_finished",
+    "leave_nothing_untrained",
     "read_record",
 ]
 
@@ -156,6 +158,26 @@ def begin(config: TrainConfig, contents: Mapping[str, str]) -> None:
         written = path.with_name(SAVING + path.name)
         written.write_text(content, encoding="utf-8")
         put_in_place(written, path)
+
+
+@contextmanager
+def leave_nothing_untrained(out: Path) -> Iterator[None]:
+    """Take back what a run wrote to its folder where it ends in an error before its first checkpoint.
+
+    There is nothing to resume, and the same command works once the reason is mended.
+    """
+    there = out.exists()
+    try:
+        yield
+    except BaseException:
+        checkpoints = out / CHECKPOINTS
+        if last_checkpoint(checkpoints) is None and not (out / MODEL_FILE).exists():
+            for path in (checkpoints / DATA_FILE, out / CONFIG_FILE):
+                path.unlink(missing_ok=True)
+            for folder in (checkpoints, out)[: 1 if there else 2]:
+                with suppress(OSError):  # it holds something else, which stays
+                    folder.rmdir()
+        raise
 
 
 def finish(out: Path, model: SentenceTransformer, record: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from isoglot.training.output import (
     describe,
     finish,
     is_finished,
+    leave_nothing_untrained,
     read_record,
 )
 from isoglot.training.telling import ProgressInRows, TellDuration
@@ -232,20 +233,21 @@ def run_training(
         checkpoint = last_checkpoint(out / CHECKPOINTS)
     if model is None and checkpoint is not None and config.encoder in MADE_HERE:
         model = _made_before(config, checkpoint)
-    trainer = _trainer(config, collection, model, terms, target, evaluator, progress)
-    early = next((one for one in trainer.callback_handler.callbacks if isinstance(one, StopEarly)), None)
-    for make in callbacks:
-        trainer.add_callback(make(trainer))
-    if first:
-        begin(config, contents)
-        if isinstance(trainer.sampler, JointSampler):
-            drawn = ", ".join(f"{one.name} {one.share:.1%}" for one in trainer.sampler.sets)
-            logger.info("batches come from %d data sets: %s", len(trainer.sampler.sets), drawn)
-    seconds = {"setup": time.perf_counter() - start}
-    start = time.perf_counter()
-    with StopOnSignal() as stop, _one_line_for_small_pairs():
-        trainer.add_callback(stop)
-        trainer.train(resume_from_checkpoint=checkpoint)
+    with leave_nothing_untrained(out) if first else nullcontext():
+        trainer = _trainer(config, collection, model, terms, target, evaluator, progress)
+        early = next((one for one in trainer.callback_handler.callbacks if isinstance(one, StopEarly)), None)
+        for make in callbacks:
+            trainer.add_callback(make(trainer))
+        if first:
+            begin(config, contents)
+            if isinstance(trainer.sampler, JointSampler):
+                drawn = ", ".join(f"{one.name} {one.share:.1%}" for one in trainer.sampler.sets)
+                logger.info("batches come from %d data sets: %s", len(trainer.sampler.sets), drawn)
+        seconds = {"setup": time.perf_counter() - start}
+        start = time.perf_counter()
+        with StopOnSignal() as stop, _one_line_for_small_pairs():
+            trainer.add_callback(stop)
+            trainer.train(resume_from_checkpoint=checkpoint)
     seconds["train"] = time.perf_counter() - start
     step = trainer.state.global_step
     stopped_early = early is not None and early.stopped_at is not None  # such a run is finished
