@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -316,10 +317,21 @@ def test_an_error_in_a_run_ends_the_process_with_status_2(tmp_path):
     write_collection(parallel_collection(languages=2), tmp_path / "c")
     (tmp_path / "bad.run").write_text("".join(f"q{at}@de Q0 nowhere 1 1 x\n" for at in range(12)))
     command = [sys.executable, "-m", "isoglot", "-q", "evaluate", "run:bad.run", "c", "--bootstrap", "0"]
-    for _ in range(int(os.environ.get("ISOGLOT_REPEATS", "3"))):
-        done = subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-        )
+    cores = os.cpu_count() or 1
+
+    def run(_: int) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        with ThreadPoolExecutor(cores) as pool:
+            ended = [*pool.map(run, range(int(os.environ.get("ISOGLOT_REPEATS", "3"))))]
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    for done in ended:
         assert (done.returncode, "terminate called" in done.stderr) == (2, False), done.stderr
 
 
