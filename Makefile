@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench pretrained clean
+.PHONY: setup demo test lint fix bench api pretrained clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ fix: setup
 
 bench: setup
 	for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+# The page of the public API, from signatures and docstrings; a test compares the two.
+api: setup
+	$(BIN)/python scripts/write_api.py
 
 # A real multilingual encoder (470 MB) for the tests that need one; nothing else does.
 pretrained: .cache/e5/modules.json
