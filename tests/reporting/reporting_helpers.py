@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -127,14 +128,21 @@ class Page(HTMLParser):
         self._inside: str | None = None
         self._attributes: dict[str, str | None] = {}
         self.feed(text)
-        self.text = " ".join(" ".join(self.words).split())
+        joined = re.sub(r" ?\x00 ?", "", " ".join(self.words))  # code is within words
+        self.text = " ".join(joined.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        self._code(tag)
         if tag in ("script", "style"):
             self._inside, self._attributes = tag, dict(attrs)
 
+    def _code(self, tag: str) -> None:
+        if tag == "code":
+            self.words.append("\x00")
+
     def handle_endtag(self, tag: str) -> None:
+        self._code(tag)
         if tag == self._inside:
             self._inside = None
 

@@ -3,7 +3,8 @@ from reporting_helpers import make_result, one_language
 
 from isoglot.evaluation import Compared
 from isoglot.measures import canonical_key, format_value, percent
-from isoglot.reporting.comparison import comparison_sentences, verdict_table
+from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
+from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.prose import pool_shares, result_sentences
 
 
@@ -93,8 +94,8 @@ def test_the_paired_test_decides_and_not_whether_intervals_overlap():
         "Within one language, other is better than base (monolingual AP 0.710 beside 0.700; p 0.0014).",
         "Across languages, no difference is shown between other and base (cross-lingual AP 0.500 beside 0.300; "
         "p 0.2000).",
-        "In treating the languages of an answer alike, other is better than base (rank distance 5.0 beside 212; "
-        "p 0.0100).",
+        "In treating the languages of an answer alike, other is better than base (rank distance 5.0 beside 212, in "
+        "a pool of 1,000 documents; p 0.0100).",
     ]
     table = verdict_table(TESTS, "base")
     at = [head.text for head in table.heads].index("verdict")
@@ -106,6 +107,15 @@ def test_without_a_test_nothing_is_called_better():
     said = " ".join(comparison_sentences({"base": make_result("base"), "better": make_result("better")}))
     assert "No paired test was made" in said
     assert "is better than" not in said
+    assert "better 212, in a pool of 1,000 documents." in plain(said)
+
+
+def test_the_pool_is_told_where_all_have_the_same():
+    arms = {name: Inspection(make_result(name)) for name in ("a", "b")}
+    note = side_by_side(arms).note
+    assert note.endswith("Ranks are places in a pool of 1,000 documents in 2 languages.")
+    arms["b"].result.multilingual = {**arms["b"].result.multilingual, "documents": 900}
+    assert "pool" not in side_by_side(arms).note
 
 
 def test_comparison_of_different_collections_says_only_that():

@@ -7,6 +7,7 @@ from reporting_helpers import ATTACK, Page
 from study_example import arm, arms_of, as_read, decisive, make_study, of_tldr
 
 from isoglot.errors import InputError
+from isoglot.reporting.page import coded
 from isoglot.reporting.study import StudyResult, write_study_figures, write_study_page
 from isoglot.reporting.study.charts import study_figures
 from isoglot.reporting.study.method import (
@@ -388,3 +389,18 @@ def _one_seed(values):
         for one in values.values():
             if isinstance(one, dict | list):
                 _one_seed(one)
+
+
+def test_arms_are_code_and_settings_are_words():
+    said = "cross_lingual is better than hybrid-0.5 by cross-lingual AP on <x>, hybrid-0.55 and a hybrid aside."
+    names = ["hybrid", "hybrid-0.5", "cross_lingual", "a"]
+    assert str(coded(said, names)) == (
+        "<code>cross_lingual</code> is better than <code>hybrid-0.5</code> by cross-lingual AP on &lt;x&gt;, "
+        "hybrid-0.55 and a <code>hybrid</code> aside."
+    )
+    assert str(coded("a & b", ["a"])) == "a &amp; b"
+
+
+def test_arms_are_code_on_the_page(tmp_path):
+    html = write_study_page(make_study(), tmp_path / "study.html").read_text(encoding="utf-8")
+    assert "<code>alpha-0.5</code> better</span>" in html

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from isoglot.measures import SETTINGS, Measure, format_value, measure_of, signed_value
 from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.result_like import ComparedLike, ResultLike, value_row
 from isoglot.reporting.tables import Cell, Head, Table, row_cell
-from isoglot.reporting.words import name_of
+from isoglot.reporting.words import name_of, plural
 
 __all__ = ["comparison_sentences", "side_by_side", "verdict_table"]
 
@@ -55,18 +55,27 @@ def comparison_sentences(
             *_untested(results),
             "No paired test was made, so none of this may be more than chance: isoglot compare makes one.",
         ]
+    pool = _pool(results.values())
     return [
-        _tested(one, where, first)
+        _tested(one, where, first, pool)
         for key, where in QUESTIONS
         for one in tests
         if one.language is None and _measure(one).key == key
     ]
 
 
-def _tested(one: ComparedLike, where: str, first: str) -> str:
+def _pool(results: Iterable[ResultLike]) -> str:
+    """Say what ranks are ranks of: `, in a pool of 1,334 documents`; empty where that is not one number."""
+    documents = {(result.multilingual or {}).get("documents") for result in results}
+    size = documents.pop() if len(documents) == 1 else None
+    return f", in a pool of {size:,} documents" if size else ""
+
+
+def _tested(one: ComparedLike, where: str, first: str, pool: str) -> str:
     measure = _measure(one)
     values = [format_value(value, measure.form) for value in (one.second, one.first)]
-    told = f"({measure.label} {values[0]} beside {values[1]}; p {one.p_holm:.4f})"
+    among = pool if measure.form == "rank" else ""
+    told = f"({measure.label} {values[0]} beside {values[1]}{among}; p {one.p_holm:.4f})"
     if one.verdict == "not shown":
         return f"{where}, no difference is shown between {one.model} and {first} {told}."
     return f"{where}, {one.model} is {one.verdict} than {first} {told}."
@@ -83,6 +92,7 @@ def _untested(results: Mapping[str, ResultLike]) -> list[str]:
         ordered = sorted(values, key=values.__getitem__, reverse=measure.better == "high")
         told = ", ".join(f"{name} {format_value(values[name], measure.form)}" for name in ordered)
         lower = ", lower is better" if measure.better == "low" else ""
+        told += _pool(results.values()) if measure.form == "rank" else ""
         sentences.append(f"{where} ({measure.label}{lower}): {told}.")
     return sentences
 
@@ -146,6 +156,8 @@ def side_by_side(arms: Mapping[str, Inspection]) -> Table:
         [Cell(name, note="" if same else arm.result.collection), *(column[at] for column in columns)]
         for at, (name, arm) in enumerate(arms.items())
     ]
-    return Table(
-        "Models side by side", heads, rows_of_cells, note="Below each value its 95 % interval.", sortable=True
-    )
+    note, pool = "Below each value its 95 % interval.", _pool(arm.result for arm in arms.values())
+    if same and pool:
+        languages = plural(len(next(iter(arms.values())).result.languages), "language")
+        note += f" Ranks are places{pool.removeprefix(',')} in {languages}."
+    return Table("Models side by side", heads, rows_of_cells, note=note, sortable=True)

@@ -10,7 +10,8 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -18,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from isoglot.errors import InputError
 from isoglot.reporting.figures.style import theme
 
-__all__ = ["Fact", "figure", "json_for_script", "making", "render_page", "time_text", "write_page"]
+__all__ = ["Fact", "coded", "figure", "json_for_script", "making", "render_page", "time_text", "write_page"]
 
 STATIC = "isoglot.reporting"
 
@@ -121,7 +122,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["script_json"] = json_for_script
+    environment.filters["coded"] = coded
     return environment
+
+
+def coded(text: str, names: Iterable[str]) -> Markup:
+    """Return a text, escaped, with the names of arms in it set as code.
+
+    So `cross_lingual`, an arm as its recipe calls it, is told from "cross-lingual", a setting in words.
+    """
+    longest_first = sorted((re.escape(name) for name in names if len(name) > 1), key=len, reverse=True)
+    if not longest_first:
+        return escape(text)
+    parts = re.split(rf"(?<![\w-])({'|'.join(longest_first)})(?![\w-]|\.\d)", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
 
 
 def render_page(template: str, context: Mapping[str, Any]) -> str:

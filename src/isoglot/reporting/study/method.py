@@ -146,11 +146,12 @@ def _mapping(value: Mapping[str, Any]) -> str:
         if value["shape"] == "constant":
             return write(value["start"])
         return f"{value['shape']}, {write(value['start'])} to {write(end)} in {write(value.get('steps'))} steps"
-    if "term" in value:
-        own = {key: one for key, one in value.items() if key not in ("term", "weight")}
+    kind = next((key for key in ("term", "strategy") if key in value), None)
+    if kind is not None:
+        own = {key: one for key, one in value.items() if key not in (kind, "weight")}
         weight = value.get("weight", 1)
         said = f" ({_mapping(own)})" if own else ""
-        return (f"{write(weight)} × " if weight != 1 else "") + f"{value['term']}{said}"
+        return (f"{write(weight)} × " if weight != 1 else "") + f"{value[kind]}{said}"
     return ", ".join(f"{key} {write(one)}" for key, one in value.items())
 
 
