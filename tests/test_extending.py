@@ -23,6 +23,7 @@ from isoglot.evaluation.measures import parse_measure
 from isoglot.languages.tags import read_tag
 from isoglot.names import did_you_mean
 from isoglot.objectives import term
+from isoglot.reporting.study.method import write
 from isoglot.studies.recipe_files import recipe_path
 from isoglot.training import HybridTrainer, read_config
 
@@ -68,7 +69,7 @@ def write_balance():
         ("nowhere.at_all:Balance", r"cannot be imported from .* what is installed: No module named 'nowhere'"),
         ("balance:Balanced", r"balance has no Balanced \(did you mean Balance\?\)"),
         ("balance:SPARE", "not derived from isoglot.objectives.Term"),
-        ("balance:ThroughSpanish", "not derived from isoglot.objectives.Term"),
+        ("balance:Through", "not derived from isoglot.objectives.Term"),
         ("infonce", r"no term 'infonce' \(did you mean InfoNCE\?\)"),
         ("broken:Term", "broken:Term cannot be imported: ZeroDivisionError"),
     ],
@@ -100,13 +101,66 @@ def test_a_term_in_one_word(given, name, weight):
 
 def test_strategies_by_class(folder):
     write_balance()
-    own = strategy("balance:ThroughSpanish", alpha=0.25)
+    own = strategy("balance:Through", alpha=0.25)
     assert isinstance(own, Hybrid)
-    assert (own.name, own.alpha) == ("ThroughSpanish", 0.25)
-    with pytest.raises(InputError, match="ThroughSpanish has no ways"):
-        strategy("balance:ThroughSpanish", ways=3)
+    assert (own.name, own.alpha, own.tongue) == ("Through", 0.25, "es")
+    with pytest.raises(InputError, match="Through has no ways"):
+        strategy("balance:Through", ways=3)
     with pytest.raises(InputError, match=r"no strategy 'cross-lingal' \(did you mean cross_lingual\?\)"):
         strategy("cross-lingal")
+
+
+OWN = """
+from dataclasses import dataclass
+from isoglot import Hybrid, Strategy
+
+@dataclass(frozen=True, kw_only=True)
+class Through(Hybrid):
+    tongue: str = "es"
+    least: tuple[str, ...] = ()
+
+class Plain(Strategy):
+    def __init__(self, share: float, **others):
+        super().__init__(**others)
+        object.__setattr__(self, "share", share)
+"""
+
+
+def test_settings_of_own_strategies(folder):
+    Path("balance.py").write_text(OWN)
+    given = {"strategy": "balance:Through", "tongue": "de", "least": ["en", "de"]}
+    Path("run.yaml").write_text(json.dumps({"data": "d", "out": "o", "alpha": 0.25, "strategy": given}))
+    config = read_config("run.yaml", {})
+    own = config.make_strategy()
+    assert (own.name, own.tongue, own.least, own.alpha) == ("Through", "de", ("en", "de"), 0.25)
+    assert config.strategy_name == "balance:Through"
+    Path("again.yaml").write_text(
+        json.dumps(config.model_dump(exclude_none=True, by_alias=True))
+    )  # as runs keep it
+    assert read_config("again.yaml", {}).make_strategy() == own
+    assert read_config("run.yaml", {"strategy": "mixed", "alpha": None}).strategy_name == "mixed"
+    assert strategy("balance:Plain", settings={"share": 1}).share == 1.0
+    assert write(given) == "balance:Through (tongue de, least en, de)"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        (
+            "balance:Through",
+            {"tonge": "de"},
+            r"no setting 'tonge' \(did you mean tongue\?\): choose from tongue, least",
+        ),
+        ("balance:Through", {"tongue": 3}, "balance:Through: tongue cannot be 3"),
+        ("balance:Through", {"alpha": 0.3}, "alpha is a key of its own: write it beside strategy"),
+        ("balance:Plain", {"share": "much"}, "balance:Plain: share cannot be 'much'"),
+        ("mixed", {"tongue": "de"}, "mixed has no setting 'tongue', and no other"),
+    ],
+)
+def test_settings_that_a_strategy_does_not_have_are_told(folder, name, settings, said):
+    Path("balance.py").write_text(OWN)
+    with pytest.raises(InputError, match=said):
+        read_config(None, {"data": "d", "out": "o", "strategy": {"strategy": name, **settings}}).make_strategy()
 
 
 def pages(count=8):

@@ -1,17 +1,18 @@
-"""Names that users give: which one may have been meant, and classes of their own by where they lie."""
+"""Names that users give: which one may have been meant, classes of their own by where they lie, and
+their settings."""
 
 from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from isoglot.errors import InputError
 
-__all__ = ["close_names", "did_you_mean", "is_path", "own_class"]
+__all__ = ["checked_settings", "close_names", "did_you_mean", "is_path", "own_class"]
 
 MOST = 3
 ALIKE = 0.6  # of difflib's ratio
@@ -77,3 +78,32 @@ def own_class(path: str, base: type) -> Any:
         public = f"{base.__module__.rpartition('.')[0]}.{base.__name__}"
         raise InputError(f"{path} is not derived from {public}: docs/extending.md shows how")
     return kind
+
+
+def checked_settings(
+    name: str, settings: Mapping[str, Any], known: Iterable[str], types: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings of a class as its types have them.
+
+    Args:
+        name: what is set, which an error begins with.
+        settings: as configurations give them.
+        known: what the class takes.
+        types: the type of each, where it says one.
+
+    Raises:
+        InputError: there is no such setting, or its value is of another type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    known, read = [*known], {}
+    for setting, value in settings.items():
+        if setting not in known:
+            choices = f": choose from {', '.join(known)}" if known else ", and no other"
+            raise InputError(f"{name} has no setting {setting!r}{did_you_mean(setting, known)}{choices}")
+        try:
+            read[setting] = TypeAdapter(types.get(setting, Any)).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise InputError(f"{name}: {setting} cannot be {value!r}: {reason[0].lower()}{reason[1:]}") from None
+    return read

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isoglot.batching import Hybrid
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, read_collection, write_collection
+from isoglot.data import sample_collection
+from isoglot.errors import InputError
 from isoglot.languages.tags import Tags, canonical_tag, written_tag
 
 SAME = """
@@ -115,3 +118,48 @@ def test_tags_are_kept_where_one_asks_for_it(mixed: Path, tmp_path: Path, form: 
     kept = read_collection(tmp_path / "out")  # the folder says so itself
     assert kept.languages == ("ar", "arb-Arab", "cmn-Hans", "fil", "tgl-Latn", "zh")
     assert kept.documents["lang"].to_pylist() == ["arb-Arab", "cmn-Hans", "tgl-Latn"]
+
+
+def test_a_kept_tag_is_asked_for_by_any_name_of_its_language(tmp_path: Path):
+    def of(folder: str, *tags: str):
+        rows = [(tag, tag, "", f"text {tag}") for tag in tags]
+        queries = [("q", tag, f"query {tag}") for tag in tags]
+        data = collection_from_rows(rows, queries, [("q", tag, 1) for tag in tags])
+        write_collection(data, tmp_path / folder)
+        for file in ("corpus.jsonl", "queries.jsonl"):
+            path = tmp_path / folder / file
+            path.write_text(path.read_text().replace('"lang": "ar"', '"lang": "arb_Arab"'))
+        return read_collection(tmp_path / folder, keep_tags=True)
+
+    kept = of("kept", "ar", "de", "en")
+    assert kept.languages == ("arb-Arab", "de", "en")
+    for name in ("arb", "ar", "arb_Arab"):
+        assert Hybrid(languages=(name, "de")).allowed(kept).tolist() == [[True, True, False]] * 2 + [[False] * 3]
+        assert Hybrid(pairs=((name, "en"),)).allowed(kept).sum() == 1
+    assert sample_collection(kept, {"ar": 0}).languages == ("de", "en")
+    assert sample_collection(kept, {}, hold_out=["arb"]).languages == ("de", "en")
+    with pytest.raises(InputError, match=r"has no language 'fr'"):
+        Hybrid(languages=("fr",)).allowed(kept)
+
+
+def test_one_of_two_kept_tags_of_a_language_is_not_guessed(mixed: Path):
+    kept = read_collection(mixed, keep_tags=True)
+    with pytest.raises(InputError, match=r" has ar under the tags ar and arb-Arab, .* without --keep-tags"):
+        Hybrid(languages=("arb",)).allowed(kept)
+
+
+@pytest.mark.parametrize("name", ["worldfacts", "xquad-r", "tldr/train"])
+def test_keeping_tags_of_a_name_is_refused(name: str, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path))
+    assert main(["data", "check", name, "--no-near", "--keep-tags"]) == 2
+    assert "--keep-tags keeps those of its publisher's files" in " ".join(capsys.readouterr().err.split()).replace(
+        "`", ""
+    )
+
+
+@pytest.mark.parametrize(("code", "is_a"), [("419", "region"), ("und-Latn", "script"), ("und-DE", "region")])
+def test_what_names_no_language_is_refused(code: str, is_a: str):
+    for read in (canonical_tag, written_tag):
+        with pytest.raises(ValueError, match=f"{code!r} names a {is_a}, not a language"):
+            read(code)
+    assert canonical_tag("es-419") == "es-419"

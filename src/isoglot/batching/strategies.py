@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from isoglot.batching.schedule import Schedule
 from isoglot.collections import Collection
 from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
-from isoglot.names import did_you_mean, is_path, own_class
+from isoglot.names import checked_settings, did_you_mean, is_path, own_class
 
 __all__ = [
     "KIND_WORDS",
@@ -34,6 +35,9 @@ __all__ = [
 
 ENGLISH_CENTRIC = "english-centric"
 RENAMED = {"mixed_cross": "cross_lingual, whose rows draw their own language pairs unless its pairing is 'batch'"}
+
+KEYS = ("alpha", "pairing", "ways", "gamma", "tau", "languages", "pairs")
+"""Settings of strategies that are keys of a run."""
 
 Kind = Literal["mono", "cross", "multiway", "domain"]
 KIND_WORDS = {"mono": "monolingual", "cross": "cross-lingual"}
@@ -111,7 +115,7 @@ class Strategy:
         allowed = np.ones((size, size), bool)
         if self.languages is not None:
             inside = np.zeros(size, bool)
-            inside[[collection.language_index(tag) for tag in self.languages]] = True
+            inside[[_asked(collection, tag) for tag in self.languages]] = True
             allowed &= inside[:, None] & inside[None, :]
         if self.pairs == ENGLISH_CENTRIC:
             english = is_english(collection.languages)
@@ -119,9 +123,13 @@ class Strategy:
         elif isinstance(self.pairs, tuple):
             chosen = np.zeros((size, size), bool)
             for a, b in self.pairs:
-                chosen[collection.language_index(a), collection.language_index(b)] = True
+                chosen[_asked(collection, a), _asked(collection, b)] = True
             allowed &= chosen
         return allowed
+
+
+def _asked(collection: Collection, tag: str) -> int:
+    return collection.language_index(collection.asked_language(tag))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,14 +310,27 @@ def strategy(
     tau: float = 1.0,
     languages: tuple[str, ...] | None = None,
     pairs: tuple[tuple[str, str], ...] | str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Strategy:
     """Return the strategy of a name, as configurations and the command line give it.
 
+    Args:
+        name: of the strategy, or `package.module:Class`.
+        alpha: of those that have one, as `pairing` and `ways` are.
+        pairing: see `CrossLingual`.
+        ways: see `Multiway`.
+        gamma: see `Strategy`, as for `tau`, `languages` and `pairs`.
+        tau: likewise.
+        languages: likewise.
+        pairs: likewise.
+        settings: what else a class of one's own takes.
+
     Raises:
-        InputError: there is no such strategy, or alpha, pairing or ways is given to one that has none.
+        InputError: there is no such strategy; alpha, pairing, ways or a setting is given to one that has none; or a
+            setting's value makes no sense.
     """
     kind = strategy_class(name)
-    own: dict[str, Any] = {}
+    own = _own_settings(name, kind, settings or {})
     for key, value in (("alpha", alpha), ("pairing", pairing), ("ways", ways)):
         if value is not None:
             owners = [owner for owner, other in STRATEGIES.items() if key in other.__dataclass_fields__]
@@ -318,6 +339,19 @@ def strategy(
                 raise InputError(f"the strategy {name} has no {key}; {' and '.join(owners)} {have}")
             own[key] = value
     return kind(gamma=gamma, tau=tau, languages=languages, pairs=pairs, **own)
+
+
+def _own_settings(name: str, kind: type[Strategy], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what a strategy takes besides the keys that all configurations have."""
+    for key in settings:
+        if key in KEYS:
+            raise InputError(f"{name}: {key} is a key of its own: write it beside strategy, not within")
+    try:
+        types = {**get_type_hints(kind), **get_type_hints(kind.__init__)}
+    except NameError:  # its __init__ was made by dataclass, with types that its module does not import
+        types = get_type_hints(kind)
+    known = [key for key in inspect.signature(kind).parameters if key not in KEYS]
+    return checked_settings(name, settings, known, types)
 
 
 def is_english(languages: Sequence[str]) -> np.ndarray:

@@ -28,7 +28,7 @@ def train(config: Path | None = None, resume: bool = False, **given: Any) -> Non
     run = run_training(settings, resume=resume, progress=state.progress)
     if os.environ.get("RANK", "0") == "0":  # of several processes, the one that writes
         typer.echo(
-            f"Trained with {settings.strategy} batches for {run.steps:,} steps; the model is in {settings.out}"
+            f"Trained with {settings.strategy_name} batches for {run.steps:,} steps; the model is in {settings.out}"
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.arrow import take_from
 from isoglot.errors import InputError
+from isoglot.languages.tags import canonical_tag
 from isoglot.names import did_you_mean
 
 __all__ = ["KEEP_TAGS", "TRANSLATIONS", "Collection", "Relevance"]
@@ -116,6 +117,25 @@ class Collection:
             raise InputError(
                 f"{self.name} has no language {tag!r}{meant}; it has {', '.join(self.languages)}"
             ) from None
+
+    def asked_language(self, tag: str) -> str:
+        """Return the tag here of a language that a user asks for by any name of it: `arb` may be `arb-Arab`.
+
+        Raises:
+            InputError: the collection has no text in this language; or has it under several tags, as where tags are
+                kept as they are written (`keep_tags`).
+        """
+        try:
+            same = [own for own in self.languages if canonical_tag(own) == canonical_tag(tag)]
+        except ValueError:
+            same = []
+        if len(same) > 1:
+            raise InputError(
+                f"{self.name} has {canonical_tag(tag)} under the tags {' and '.join(same)}, kept as they are "
+                "written, of which none can be asked for alone: convert it without --keep-tags, and without "
+                "keep_tags in its collection.yaml"
+            )
+        return same[0] if same else self.languages[self.language_index(tag)]
 
     def _language_column(self, table: pa.Table) -> IntArray:
         codes = pc.index_in(table["lang"], value_set=pa.array(self.languages, pa.string()))

@@ -76,8 +76,8 @@ def _limits(
     collection: Collection, budgets: Mapping[str, int | None], default: int | None, held_out: tuple[str, ...]
 ) -> dict[str, int | None]:
     """Return the budget of every language of the collection."""
-    for tag in (*budgets, *held_out):
-        collection.language_index(tag)
+    budgets = {collection.asked_language(tag): limit for tag, limit in budgets.items()}
+    held_out = tuple(collection.asked_language(tag) for tag in held_out)
     for place, limit in (*((f"budget of {tag}", limit) for tag, limit in budgets.items()), ("default", default)):
         if limit is not None and limit < 0:
             raise InputError(f"the {place} is {limit}; it must not be negative")

@@ -53,9 +53,12 @@ def written_tag(tag: str) -> str:
     """
     try:
         standard = langcodes.standardize_tag(tag.strip())
-        written = langcodes.Language.get(tag.strip(), normalize=False).to_tag()
+        given = langcodes.Language.get(tag.strip(), normalize=False)
+        written = given.to_tag()
     except (ValueError, AttributeError):
         raise ValueError(f"{tag!r} is not a language tag{_meant(tag)}") from None
+    if standard != "und" and (given.language in (None, "und") or standard.isdecimal()):  # langcodes takes 419
+        raise ValueError(f"{tag!r} names {'a script' if given.script else 'a region'}, not a language{_meant(tag)}")
     # langcodes parses any well-formed subtag, registered or not: "xx" and "foo" are well formed.
     if standard == "und" or not langcodes.Language.get(standard).is_valid():
         raise ValueError(f"{tag!r} is not a registered language tag{_meant(tag)}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
 from isoglot.errors import InputError
-from isoglot.names import did_you_mean, is_path, own_class
+from isoglot.names import checked_settings, did_you_mean, is_path, own_class
 from isoglot.objectives.adversary import LanguageAdversary
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
@@ -54,17 +52,8 @@ def term(name: str, **settings: Any) -> Term:
         )
     kind = TERMS[name] if name in TERMS else own_class(name, Term)
     known = [] if kind.__init__ is Term.__init__ else [*inspect.signature(kind).parameters]
-    types = get_type_hints(kind.__init__)
-    for setting, value in settings.items():
-        if setting not in known:
-            choices = f": choose from {', '.join(known)}" if known else ", and no other"
-            raise InputError(f"{name} has no setting {setting!r}{did_you_mean(setting, known)}{choices}")
-        try:
-            settings[setting] = TypeAdapter(types.get(setting, Any)).validate_python(value)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise InputError(f"{name}: {setting} cannot be {value!r}: {reason[0].lower()}{reason[1:]}") from None
+    read = checked_settings(name, settings, known, get_type_hints(kind.__init__))
     try:
-        return kind(**settings)
+        return kind(**read)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None

@@ -31,11 +31,13 @@ from isoglot.training.fields import (
     LoraTargets,
     Pairing,
     ScheduleConfig,
+    StrategyConfig,
     Strict,
     Tags,
     TermConfig,
     about,
     setting,
+    split_pairs,
 )
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ class TrainConfig(Strict):
         "Linear layers with adapters, such as query,value, or all-linear; as PEFT does by default.",
         of=PRETRAINED,
     )
-    strategy: str = setting("hybrid", BATCHES, "How they are composed: hybrid, monolingual, multiway and others.")
+    strategy: str | StrategyConfig = setting("hybrid", BATCHES, "How they are composed: hybrid, mixed and others.")
     alpha: float | ScheduleConfig | None = setting(
         None, BATCHES, "Share of monolingual batches, or a schedule shape:start:end:steps; 0.5 by default."
     )
@@ -212,25 +214,23 @@ class TrainConfig(Strict):
 
         alpha = Schedule(**self.alpha.model_dump()) if isinstance(self.alpha, ScheduleConfig) else self.alpha
         languages = tuple(self.languages) if self.languages is not None else None
-        pairs: tuple[tuple[str, str], ...] | str | None = None
-        if isinstance(self.pairs, str):
-            pairs = self.pairs
-        elif self.pairs is not None:
-            split = [tuple(pair.split(":")) for pair in self.pairs]
-            for pair, parts in zip(self.pairs, split, strict=True):
-                if len(parts) != 2:
-                    raise InputError(f"the language pair {pair!r} is not of the form query:document, such as en:de")
-            pairs = tuple((parts[0], parts[1]) for parts in split)
+        given = self.strategy
         return strategy(
-            self.strategy,
+            self.strategy_name,
             alpha=alpha,
             pairing=self.pairing,
             ways=self.ways,
             gamma=self.gamma,
             tau=self.tau,
             languages=languages,
-            pairs=pairs,
+            pairs=split_pairs(self.pairs) if isinstance(self.pairs, list) else self.pairs,
+            settings=given.model_extra if isinstance(given, StrategyConfig) else None,
         )
+
+    @property
+    def strategy_name(self) -> str:
+        """Name of the strategy, or `package.module:Class`."""
+        return self.strategy if isinstance(self.strategy, str) else self.strategy.strategy
 
     @property
     def default_term(self) -> type[InfoNCE] | type[MultiwayInfoNCE]:
@@ -239,7 +239,7 @@ class TrainConfig(Strict):
         from isoglot.batching.strategies import strategy_class
         from isoglot.objectives import InfoNCE, MultiwayInfoNCE
 
-        return MultiwayInfoNCE if issubclass(strategy_class(self.strategy), Multiway) else InfoNCE
+        return MultiwayInfoNCE if issubclass(strategy_class(self.strategy_name), Multiway) else InfoNCE
 
     @property
     def effective_temperature(self) -> float:

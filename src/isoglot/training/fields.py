@@ -39,11 +39,13 @@ __all__ = [
     "LoraTargets",
     "Pairing",
     "ScheduleConfig",
+    "StrategyConfig",
     "Strict",
     "Tags",
     "TermConfig",
     "about",
     "setting",
+    "split_pairs",
 ]
 
 # as `isoglot.batching` and `isoglot.encoders` have them; the tests compare
@@ -144,6 +146,18 @@ class TermConfig(Strict):
         return term(self.term, **(self.model_extra or {}))
 
 
+class StrategyConfig(Strict):
+    """A strategy with settings that no other has, which stand beside its name.
+
+    Attributes:
+        strategy: name of the strategy, or where a class of one's own lies, `package.module:Class`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    strategy: str
+
+
 class DataSetConfig(Strict):
     """One of the data sets of a run.
 
@@ -196,6 +210,19 @@ class CodeSwitchConfig(Strict):
                 f"lexicons translate from {known}"
             )
         return switcher
+
+
+def split_pairs(pairs: list[str]) -> tuple[tuple[str, str], ...]:
+    """Read language pairs, each `query:document`.
+
+    Raises:
+        InputError: one is not of that form.
+    """
+    split = [tuple(pair.split(":")) for pair in pairs]
+    for pair, parts in zip(pairs, split, strict=True):
+        if len(parts) != 2:
+            raise InputError(f"the language pair {pair!r} is not of the form query:document, such as en:de")
+    return tuple((parts[0], parts[1]) for parts in split)
 
 
 def _bytes(value: Any) -> Any:

@@ -11,7 +11,7 @@ import yaml
 
 from isoglot.collections.folder import read_collection, read_splits, splits_of
 from isoglot.collections.writing import write_collection
-from isoglot.data.catalogue import find_entry
+from isoglot.data.catalogue import find_entry, loading
 from isoglot.data.catalogue.download import DownloadError
 from isoglot.data.catalogue.entry import File
 from isoglot.data.catalogue.files import Wanted, download_folder
@@ -169,6 +169,16 @@ def test_without_a_network_the_remedy_is_said(data_home, tmp_path):
     assert entry.homepage in str(error.value)
     assert error.value.exit_code == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["xquad-r", "mmarco", "miracl"])
+def test_data_at_hand_are_named_as_a_remedy_wherever_a_name_is_used(data_home, monkeypatch, name):
+    def unreachable(*_args, **_more):
+        raise DownloadError("http://x could not be reached: no network")
+
+    monkeypatch.setattr(loading, "get_data", unreachable)
+    with pytest.raises(IsoglotError, match=rf"or, where its data .* set ISOGLOT_DATA to .* in a folder {name}$"):
+        loading.load_collection(name)
 
 
 def test_a_file_that_has_gone_is_said_unless_it_may_be_missing(serve, site, data_home, tmp_path):

@@ -16,7 +16,7 @@ from isoglot.data.catalogue.getting import get_data, read_data
 from isoglot.data.forms.read import load_folder, load_folder_splits
 from isoglot.data.forms.rows import Splits
 from isoglot.data.worldfacts import load_worldfacts
-from isoglot.errors import InputError
+from isoglot.errors import InputError, IsoglotError
 from isoglot.files import data_folder
 from isoglot.names import did_you_mean
 
@@ -84,7 +84,7 @@ def load_collection(
         prefer_split: the split taken when `split` is not given and there are several.
         language: tag of texts that have none, as in BEIR folders.
         lenient: leave bad rows out instead of failing.
-        keep_tags: leave language tags of a folder as they are written, but for case and separators.
+        keep_tags: leave language tags of a folder as they are written, but for case and separators; not for names.
 
     Raises:
         InputError: there is no such collection or split, it is not as it should be, or it is too large to be
@@ -97,6 +97,7 @@ def load_collection(
     if found is None:
         return load_folder(folder, split, prefer_split, language, lenient, keep_tags)
     entry, part = found
+    _refuse_keeping(entry, keep_tags)
     if isinstance(entry.reader, Built):
         return _split_of_built(entry, split or part or prefer_split, asked=bool(split or part))
     copy, folders = _opened(entry)
@@ -147,6 +148,7 @@ def load_splits(
     if found is None:
         return load_folder_splits(folder, language=language, lenient=lenient, keep_tags=keep_tags)
     entry, part = found
+    _refuse_keeping(entry, keep_tags)
     if isinstance(entry.reader, Built):
         return {part: load_collection(name)} if part else dict(load_worldfacts().items())
     copy, folders = _opened(entry)
@@ -185,13 +187,32 @@ def _make_copy(entry: Entry, copy: Path) -> None:
     if entry.large:
         raise InputError(
             f"{entry.name} is large, and not downloaded just because it is named: `isoglot data get {entry.name}` "
-            f"does (with --languages for some of them), and `isoglot data info {entry.name}` says how much it is"
+            f"does (with --languages for some of them), and `isoglot data info {entry.name}` says how much it is; "
+            f"{_at_hand(entry)}"
         )
     copy.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(copy.parent / f".{entry.name}.lock"):
         if not copy.exists():
             logger.info("Getting %s (licence: %s) to %s", entry.name, entry.licence, copy)
-            get_data(entry, copy, form="parquet")
+            try:
+                get_data(entry, copy, form="parquet")
+            except InputError as error:
+                raise InputError(f"{error}; {_at_hand(entry)}") from error
+            except IsoglotError as error:
+                raise IsoglotError(f"{error}; {_at_hand(entry)}") from error
+
+
+def _at_hand(entry: Entry) -> str:
+    return f"or, where its data are at hand, set ISOGLOT_DATA to the folder that has them in a folder {entry.name}"
+
+
+def _refuse_keeping(entry: Entry, keep_tags: bool) -> None:
+    """Refuse to keep tags as they are written where they no longer are so."""
+    if keep_tags:
+        raise InputError(
+            f"--keep-tags: {entry.name} is a data set by name, whose copies have canonical tags; `isoglot data "
+            "convert FILES --form FORM --to DIR --keep-tags` keeps those of its publisher's files"
+        )
 
 
 def _as_published(entry: Entry, lenient: bool, language: str | None) -> tuple[bool, str | None]:

@@ -184,8 +184,7 @@ def induce_lexicons(
     """
     if not 0 < threshold <= 1:
         raise InputError(f"the threshold must lie in (0, 1], not {threshold}")
-    for tag in languages or ():
-        collection.language_index(tag)
+    languages = [collection.asked_language(tag) for tag in languages or ()] or None
     lexicons = []
     for first, second in combinations(sorted(languages or collection.languages), 2):
         one, other = (_words(texts) for texts in _parallel_texts(collection, first, second))
