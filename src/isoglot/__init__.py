@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from isoglot.data import load_collection as load_collection
     from isoglot.data import sample_collection as sample_collection
     from isoglot.data.convert import convert as convert
+    from isoglot.data.forms.table import collection_from_table as collection_from_table
     from isoglot.data.lexicons import Lexicon as Lexicon
     from isoglot.data.lexicons import read_lexicons as read_lexicons
     from isoglot.encoders import distil_static as distil_static
@@ -81,6 +82,7 @@ _ROOMS = {
     "data": ("find_leakage", "load_collection", "sample_collection"),
     "collections.negatives": ("with_hard_negatives",),
     "data.convert": ("convert",),
+    "data.forms.table": ("collection_from_table",),
     "data.lexicons": ("Lexicon", "read_lexicons"),
     "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
