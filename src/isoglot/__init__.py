@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from isoglot.data.forms.table import collection_from_table as collection_from_table
     from isoglot.data.lexicons import Lexicon as Lexicon
     from isoglot.data.lexicons import read_lexicons as read_lexicons
+    from isoglot.data.pseudo import pseudo_collection as pseudo_collection
+    from isoglot.data.splitting import split_collection as split_collection
     from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
@@ -84,6 +86,8 @@ _ROOMS = {
     "data.convert": ("convert",),
     "data.forms.table": ("collection_from_table",),
     "data.lexicons": ("Lexicon", "read_lexicons"),
+    "data.pseudo": ("pseudo_collection",),
+    "data.splitting": ("split_collection",),
     "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (

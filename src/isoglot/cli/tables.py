@@ -92,6 +92,8 @@ def result_table(result: Result) -> Table:
                 if own.partition(" ")[0] != _cell(result, setting, measure).partition(" ")[0]:
                     table.add_row(f"{measure}, macro", "", "", own)
                     table.caption = "macro: the mean of each query language, then the mean of these"
+    if result.caution:
+        table.caption = "; ".join(filter(None, (f"note: {result.caution}", table.caption)))
     return table
 
 

@@ -27,7 +27,7 @@ from isoglot.languages.identify import identify_languages, language_identifier
 from isoglot.languages.tags import Tags
 from isoglot.names import did_you_mean
 
-__all__ = ["collection_from_table", "read_table_documents", "read_table_form"]
+__all__ = ["collection_from_table", "documents_of_table", "read_table_documents", "read_table_form"]
 
 logger = logging.getLogger(__name__)
 
@@ -104,16 +104,34 @@ def read_table_form(source: Path, reading: Reading) -> Splits:
 
 
 def read_table_documents(source: Path, reading: Reading) -> tuple[pa.Table, list[list[str]]]:
-    """Read the documents of tables as `read_table_form` does, without questions.
+    """Read the documents of tables as `read_table_form` does, and no questions.
 
     Returns:
-        A table with columns `_id`, `lang`, `title` and `text`; and for each id (or row with parallel columns) of an
-        entry the ids of its documents.
+        A table with columns `_id`, `lang`, `title` and `text`; and for each entry with an id, or row with
+        parallel columns, the ids of its documents.
 
     Raises:
         InputError: as for `read_table_form`.
     """
     rows, texts, _ = _read(source, reading)
+    return _documents(rows, texts)
+
+
+def documents_of_table(
+    table: Any, columns: Columns, language: str | None = None, name: str = "table"
+) -> tuple[pa.Table, list[list[str]]]:
+    """Return what `read_table_documents` does, of a table in memory; arguments are as for `collection_from_table`.
+
+    Raises:
+        InputError: as for `collection_from_table`.
+    """
+    rows = Rows(Path(name), Reading(label=name, columns=columns))
+    texts, _ = _texts(rows, [_Sheet(name, table_records(table))], columns, language)
+    return _documents(rows, texts)
+
+
+def _documents(rows: Rows, texts: list[_Text]) -> tuple[pa.Table, list[list[str]]]:
+    """Return the documents that rows hold, and those of each entry."""
     linked: dict[str, dict[str, None]] = {}
     for text in texts:
         with reporting(rows.problems, text.place):
@@ -124,7 +142,7 @@ def read_table_documents(source: Path, reading: Reading) -> tuple[pa.Table, list
     rows.tags.tell(rows.problems.source)
     documents = rows.documents()
     if not documents.num_rows:
-        raise InputError(f"{source} holds no document")
+        raise InputError(f"{rows.source} holds no document")
     return documents, [list(found) for found in linked.values()]
 
 
