@@ -14,8 +14,9 @@ __all__ = ["made_of", "model_settings"]
 
 
 def made_of(collection: Collection, judged: Judgments, model: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return `date` (UTC), `collection_hash`, `identical_left_out` (`judgments_of`), and what a model says; of queries
-    that nobody asked, also `pseudo_queries`, what they are made of.
+    """Return `date` (UTC), `collection_hash`, `identical_left_out` (`judgments_of`), and what a model says.
+
+    Of queries that nobody asked also `pseudo_queries`: what they are made of.
     """
     pseudo = collection.metadata.get(PSEUDO_QUERIES)
     return {

@@ -100,7 +100,7 @@ def _cautions(results: Sequence[ResultLike]) -> list[str]:
     """Say what figures mean that are of queries which nobody asked."""
     made = (getattr(result, "made", None) or {} for result in results)
     sentences = dict.fromkeys(pseudo_sentence(one.get(PSEUDO_QUERIES)) for one in made)
-    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences if sentence]
+    return [f"{sentence}." for sentence in sentences if sentence]
 
 
 def _settings(result: ResultLike) -> list[Fact]:
