@@ -271,6 +271,12 @@ def test_a_language_is_a_column_or_a_tag(tmp_path: Path):
     path = tmp_path / "faq.csv"
     path.write_bytes(as_csv([{"question": "a", "answer": "b", "entry": 1}]))
     assert read(path, language="sw").languages == ("sw",)
+    wide = [{"en": "How late?", "answer": "Until eight.", "id": 7}]
+    found = ig.collection_from_table(wide, parallel={"en": "en"}, document="answer", language="en", id="id")
+    assert queries(found) == {("7", "en"): "How late?"}
+    assert ig.collection_from_table(wide, query="en", document="answer", language="id", id="id").languages == (
+        "id",
+    )
     said = (
         r"--lang langage: .*has no such column, and it is no language tag; its columns are question, answer, entry"
     )

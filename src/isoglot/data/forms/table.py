@@ -81,7 +81,8 @@ def read_table_form(source: Path, reading: Reading) -> Splits:
     language, is left out.
 
     The language of a row is that of its cell in the column `reading.language`, or that of the file by its name, or,
-    where there is no such column, `reading.language` itself. Where nothing tells it, it is identified by py3langid.
+    where there is no such column or it holds something else, `reading.language` itself. Where nothing tells it, it is
+    identified by py3langid.
 
     Args:
         source: a file, or a folder of files whose names tell their splits and perhaps their languages.
@@ -166,7 +167,8 @@ def collection_from_table(
         query: column of the questions.
         document: column of the answers.
         title: column of the documents' titles.
-        language: column of the rows' language tags; or, where no column is called so, the language of all rows.
+        language: column of the rows' language tags; or, where no column is called so (but one of those named here),
+            the language of all rows.
         id: column of what the language versions of an entry share, each in a row of its own.
         parallel: where a row holds an entry in several languages: tag -> column of questions, or (questions,
             answers) or (questions, answers, titles). Without a column of answers, they are those of `document`.
@@ -211,7 +213,9 @@ def _texts(
     rows: Rows, sheets: list[_Sheet], columns: Columns, language: str | None
 ) -> tuple[list[_Text], dict[str, Any]]:
     """Return what the rows of tables say in each language; and what is to be told of it in `collection.yaml`."""
-    column = language if language and any(language in sheet.records.columns for sheet in sheets) else None
+    # a column called `en` that holds questions is not that of languages: then English is meant
+    there = any(language in sheet.records.columns for sheet in sheets)
+    column = language if language and there and language not in columns.named else None
     if language is not None and column is None:
         rows.tags = _tags_of_all(rows, sheets[0], language)
     found: list[_Text] = []
