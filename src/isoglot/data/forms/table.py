@@ -81,8 +81,8 @@ def read_table_form(source: Path, reading: Reading) -> Splits:
     language, is left out.
 
     The language of a row is that of its cell in the column `reading.language`, or that of the file by its name, or,
-    where there is no such column or it holds something else, `reading.language` itself. Where nothing tells it, it is
-    identified by py3langid.
+    where there is no such column or it holds something else, `reading.language` itself. Where nothing tells it, it
+    is identified by py3langid.
 
     Args:
         source: a file, or a folder of files whose names tell their splits and perhaps their languages.
