@@ -133,7 +133,7 @@ def _without(text: str, query: str) -> str:
     return " ".join((text[:at] + text[at + len(query) :]).split()) if at >= 0 else "\0"
 
 
-def test_crops_of_translations_are_the_same_sentence_and_differ_by_seed():
+def test_crops_of_translations_are_the_same_sentence_and_differ_by_seed(caplog: pytest.LogCaptureFixture):
     texts = {tag: TEXTS[tag] for tag in ("en", "de", "hi")}
     drawn = set()
     for seed in range(12):
@@ -142,12 +142,14 @@ def test_crops_of_translations_are_the_same_sentence_and_differ_by_seed():
         assert len(places) == 1
         drawn |= places
     assert drawn == {0, 1, 2}
+    caplog.set_level("INFO", logger="isoglot")
     longer = make(rows(texts | {"de": texts["de"] + " So ist es immer gewesen."}), "crop")
-    assert len(longer.query_ids) == 3
-    assert longer.metadata["left_out"] == {"link between documents with different numbers of sentences": 1}
+    assert sorted(len([key for key in queries(longer) if key[0] == one]) for one in judged(longer)) == [1, 2]
+    assert all(len(relevant) == 3 for relevant in judged(longer).values())
+    assert "1 of 1 linked documents have different numbers of sentences" in caplog.text
 
 
-def test_what_is_left_out_is_counted():
+def test_what_is_left_out_is_counted(caplog: pytest.LogCaptureFixture):
     table = [
         *rows({"en": "Only one sentence here."}, 1),
         *rows({"en": "This one comes again. And then nothing else. This one comes again."}, 2),
@@ -162,9 +164,10 @@ def test_what_is_left_out_is_counted():
         ),
         *rows({"en": "Another one of the same id. And one sentence more."}, 5),
     ]
+    caplog.set_level("INFO", logger="isoglot")
     found = make(table)
+    assert "1 links are left out: a language has several of their documents" in caplog.text
     assert found.metadata["left_out"] == {
-        "link between documents of which a language has several": 1,
         "document of one sentence": 1,
         "sentence that stands in its document again": 1,
         "query that several documents have": 2,

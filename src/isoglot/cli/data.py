@@ -37,9 +37,9 @@ IdColumn = Annotated[
 ParallelColumns = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="TAG=QUESTIONS[:ANSWERS[:TITLES]]",
-        help="table: columns of each language, where a row holds several: en=question_en:answer_en,de=… May be "
-        "given again.",
+        metavar="TAG=COLUMN:COLUMN",
+        help="table: columns of questions and answers of each language, where a row holds several: "
+        "en=question_en:answer_en,de=… May be given again.",
     ),
 ]
 

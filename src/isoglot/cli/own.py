@@ -89,7 +89,8 @@ def pseudo(
     from isoglot.collections import write_collection
     from isoglot.collections.links import link_sentences
     from isoglot.collections.pseudo import pseudo_sentence
-    from isoglot.data.pseudo import load_unjudged, make_pseudo_queries
+    from isoglot.data.pseudo import make_pseudo_queries
+    from isoglot.data.unjudged import load_unjudged
     from isoglot.files import refuse_taken
 
     _check_form(form)

@@ -8,50 +8,32 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from isoglot.collections.building import build_collection
-from isoglot.collections.collection import KEEP_TAGS, PSEUDO_QUERIES, Collection
-from isoglot.collections.folder import read_documents
-from isoglot.collections.layout import collection_folders, qrel_files
+from isoglot.collections.collection import PSEUDO_QUERIES, Collection
 from isoglot.collections.problems import Problems
-from isoglot.collections.writing import share_documents
-from isoglot.data.catalogue.loading import load_splits, refuse_missing
-from isoglot.data.forms.columns import Columns, read_columns
-from isoglot.data.forms.rows import Reading
-from isoglot.data.forms.table import documents_of_table, read_table_documents
+from isoglot.data.forms.columns import read_columns
 from isoglot.data.groups import Groups
 from isoglot.data.translation.sentences import Piece, find_sentences, sentence_splitter
+from isoglot.data.unjudged import Unjudged, of_collections, of_table
 from isoglot.errors import InputError
 from isoglot.files import content_hash
 from isoglot.languages.scripts import letters_of
 from isoglot.names import did_you_mean
 
-__all__ = ["How", "Unjudged", "load_unjudged", "make_pseudo_queries", "pseudo_collection"]
+__all__ = ["How", "make_pseudo_queries", "pseudo_collection"]
 
 logger = logging.getLogger(__name__)
 
 How = Literal["title", "first-sentence", "crop"]
-KEPT = ("licence", "license", "source", "citation", KEEP_TAGS)
-"""What is still so of documents whose queries are others."""
 FEWEST_LETTERS = 10
 """Letters that a query has at least; shorter sentences take the next ones with them."""
 FEWEST_CHARACTERS = 5
 """The same in Chinese, Japanese and Korean, whose characters say more."""
-
-
-class Unjudged(NamedTuple):
-    """Documents, and which of them are translations of one another."""
-
-    name: str
-    documents: pa.Table  # _id, lang, title, text
-    linked: list[list[int]]  # rows of documents
-    metadata: dict[str, Any]
 
 
 class _Made(NamedTuple):
@@ -94,75 +76,10 @@ def pseudo_collection(
     if isinstance(documents, Collection):
         if any(value is not None for value in (document, title, language, id, parallel)):
             raise InputError("columns are those of a table; a collection has none: leave them out")
-        unjudged = _of_collections([documents])
+        unjudged = of_collections([documents])
     else:
-        columns = read_columns(None, document, title, id, parallel)
-        _refuse_queries(columns)
-        found, linked = documents_of_table(documents, columns, language, name or "table")
-        unjudged = Unjudged("table", found, _rows_of(found, linked), {})
+        unjudged = of_table(documents, read_columns(None, document, title, id, parallel), language)
     return make_pseudo_queries(unjudged._replace(name=name or unjudged.name), how, seed=seed)
-
-
-def load_unjudged(
-    source: str | Path,
-    *,
-    columns: Columns | None = None,
-    language: str | None = None,
-    lenient: bool = False,
-) -> Unjudged:
-    """Load documents.
-
-    Args:
-        source: a folder with `corpus.jsonl` or `corpus.parquet`; a collection, by folder or name; or a table.
-        columns: of a table, which hold what.
-        language: as for `load_collection`; of a table as for its form.
-        lenient: leave bad rows out instead of failing.
-
-    Raises:
-        InputError: it is none of these.
-    """
-    path = Path(source)
-    refuse_missing(source)
-    whole = path.is_dir() and None in collection_folders(path)
-    if path.is_file() or (path.is_dir() and columns is not None and not whole):
-        if columns is None:
-            raise InputError(f"{source} is a table: say which column holds the documents, with --document COLUMN")
-        _refuse_queries(columns)
-        documents, linked = read_table_documents(path, Reading(language=language, lenient=lenient, columns=columns))
-        return Unjudged(path.name.split(".")[0], documents, _rows_of(documents, linked), {})
-    if columns is not None:
-        raise InputError(f"{source} is a collection, which has no columns: leave --document and the like out")
-    if whole and not qrel_files(path):
-        return _of_collections([read_documents(path, language=language, lenient=lenient)])
-    splits = load_splits(source, language=language, lenient=lenient)
-    if not share_documents(splits):
-        raise InputError(
-            f"{source} has a collection for each split: name one, such as {source}/{next(iter(splits))}"
-        )
-    return _of_collections(list(splits.values()))
-
-
-def _refuse_queries(columns: Columns) -> None:
-    if columns.have_queries:
-        raise InputError(
-            "queries are made of the documents: leave --query out, or convert the table, which has questions"
-        )
-
-
-def _rows_of(documents: pa.Table, linked: Iterable[Sequence[str]]) -> list[list[int]]:
-    rows = {identifier: row for row, identifier in enumerate(documents["_id"].to_pylist())}
-    return [[rows[one] for one in listed] for listed in linked]
-
-
-def _of_collections(splits: Sequence[Collection]) -> Unjudged:
-    """Return the documents of a collection; relevant documents of one query are translations of one another."""
-    linked = []
-    for split in splits:
-        relevance = split.relevance
-        linked += [relevance.of(index).tolist() for index in range(len(split.query_ids))]
-    first = splits[0]
-    kept = {key: first.metadata[key] for key in KEPT if key in first.metadata}
-    return Unjudged(first.name, first.documents, linked, kept)
 
 
 # -------------------------------------------------------------------------------------------------------- queries
@@ -173,8 +90,9 @@ def make_pseudo_queries(source: Unjudged, how: How = "first-sentence", *, seed: 
 
     - `title`: the title. The document loses it; where the text has it too, that stays, and is counted.
     - `first-sentence`: the first sentence, taken out of the document.
-    - `crop`: a sentence drawn by chance, taken out of the document; of translations the same one, so they must have
-      equally many sentences.
+    - `crop`: a sentence drawn by chance, taken out of the document; of translations with equally many sentences the
+      same one. Others have queries of their own, to which all translations are relevant too, though these may still
+      hold the sentence in their language.
 
     No query is made of a document without a title, or of one sentence; where the sentence stands in what is left;
     or where several documents of a language would have the same query, or be left the same. Such documents stay as
@@ -196,7 +114,8 @@ def make_pseudo_queries(source: Unjudged, how: How = "first-sentence", *, seed: 
     columns = (source.documents[name].to_pylist() for name in ("_id", "lang", "title", "text"))
     ids, tags, titles, texts = (list(column) for column in columns)
     left_out: Counter[str] = Counter()
-    group = _linked(tags, source.linked, left_out)
+    group = _linked(source.name, tags, source.linked)
+    asked = group
     made: dict[int, _Made] = {}
     if how == "title":
         for row, (title, text) in enumerate(zip(titles, texts, strict=True)):
@@ -207,9 +126,12 @@ def make_pseudo_queries(source: Unjudged, how: How = "first-sentence", *, seed: 
             else:
                 made[row] = _Made(title.strip(), "", text)
     else:
-        made = _sentences_taken(
-            ids, tags, titles, texts, group, None if how == "first-sentence" else seed, left_out
-        )
+        cut = [_pack(find_sentences(text, tag), tag) for text, tag in zip(texts, tags, strict=True)]
+        places = [0.0] * len(ids)
+        if how == "crop":
+            places = [int(content_hash(f"{seed}\0{ids[first]}", 4), 16) / 2**32 for first in group]
+            asked = _with_as_many_sentences(source.name, group, cut)
+        made = _sentences_taken(titles, cut, places, left_out)
     _leave_repeated_out(made, list(zip(tags, titles, texts, strict=True)), left_out)
     metadata: dict[str, Any] = {**source.metadata, PSEUDO_QUERIES: how}
     if how == "title":
@@ -224,10 +146,10 @@ def make_pseudo_queries(source: Unjudged, how: How = "first-sentence", *, seed: 
         logger.info("%s: no query is made of %s", source.name, told)
     if not made:
         raise InputError(f"{source.name}: no query can be made of any document by {how}; try another --from")
-    return _build(source, made, ids, group, metadata)
+    return _build(source, made, ids, group, asked, metadata)
 
 
-def _linked(tags: list[str], linked: list[list[int]], left_out: Counter[str]) -> list[int]:
+def _linked(name: str, tags: list[str], linked: list[list[int]]) -> list[int]:
     """Return (D,) the first document of each one's group of translations; itself of a document without any."""
     groups: Groups[int] = Groups()
     for listed in linked:
@@ -237,43 +159,49 @@ def _linked(tags: list[str], linked: list[list[int]], left_out: Counter[str]) ->
     for row in range(len(tags)):
         members.setdefault(groups.of(row), []).append(row)
     first = list(range(len(tags)))
+    several = 0
     for rows in members.values():
         if len({tags[row] for row in rows}) == len(rows):
             for row in rows:
                 first[row] = rows[0]
         elif len({tags[row] for row in rows}) > 1:
-            left_out["link between documents of which a language has several"] += 1
+            several += 1
+    if several:
+        logger.info(
+            "%s: %s links are left out: a language has several of their documents, and which are translations of "
+            "one another is not told",
+            name,
+            f"{several:,}",
+        )
     return first
 
 
+def _with_as_many_sentences(name: str, group: list[int], cut: list[list[Piece]]) -> list[int]:
+    """Return (D,) the first document of each one's group that has as many sentences as it."""
+    first: dict[tuple[int, int], int] = {}
+    asked = [first.setdefault((of, len(cut[row])), row) for row, of in enumerate(group)]
+    parts = Counter(group[row] for row in first.values())
+    if unlike := sum(count > 1 for count in parts.values()):
+        logger.info(
+            "%s: %s of %s linked documents have different numbers of sentences in their languages: a query has "
+            "versions in those with as many, and other translations of its document may still hold it",
+            name,
+            f"{unlike:,}",
+            f"{sum(count > 1 for count in Counter(group).values()):,}",
+        )
+    return asked
+
+
 def _sentences_taken(
-    ids: list[str],
-    tags: list[str],
-    titles: list[str],
-    texts: list[str],
-    group: list[int],
-    seed: int | None,
-    left_out: Counter[str],
+    titles: list[str | None], cut: list[list[Piece]], places: list[float], left_out: Counter[str]
 ) -> dict[int, _Made]:
-    """Take a sentence out of each document: the first, or if a seed is given one drawn by chance."""
-    cut = [_pack(find_sentences(text, tag), tag) for text, tag in zip(texts, tags, strict=True)]
-    if seed is not None:  # sentences of translations are the same ones only where there are as many
-        counts: dict[int, set[int]] = {}
-        for row, first in enumerate(group):
-            counts.setdefault(first, set()).add(len(cut[row]))
-        apart = {first for first, sizes in counts.items() if len(sizes) > 1}
-        for row, first in enumerate(list(group)):
-            if first in apart:
-                group[row] = row
-        if apart:
-            left_out["link between documents with different numbers of sentences"] += len(apart)
+    """Take a sentence out of each document: of n sentences number n times its place, from 0 to below 1."""
     made = {}
     for row, sentences in enumerate(cut):
         if len(sentences) < 2:
             left_out["document of one sentence"] += 1
             continue
-        drawn = 0.0 if seed is None else int(content_hash(f"{seed}\0{ids[group[row]]}", 4), 16) / 2**32
-        at = int(drawn * len(sentences))
+        at = int(places[row] * len(sentences))
         query = sentences[at].text
         rest = "".join(piece.text + piece.after for n, piece in enumerate(sentences) if n != at).strip()
         if _plain(query) in _plain(f"{titles[row] or ''} {rest}"):
@@ -344,9 +272,14 @@ def _leave_repeated_out(
 
 
 def _build(
-    source: Unjudged, made: dict[int, _Made], ids: list[str], group: list[int], metadata: dict[str, Any]
+    source: Unjudged,
+    made: dict[int, _Made],
+    ids: list[str],
+    group: list[int],
+    asked: list[int],
+    metadata: dict[str, Any],
 ) -> Collection:
-    """Make the collection: a query id for each group that has a query, relevant to all of its documents."""
+    """Make the collection: documents of one `asked` are asked about as one, and all of their group are relevant."""
     documents = source.documents
     for name in ("title", "text"):
         values = documents[name].to_pylist()
@@ -354,15 +287,18 @@ def _build(
             values[row] = getattr(one, name)
         column = pa.array([value or "" for value in values], pa.string())
         documents = documents.set_column(documents.column_names.index(name), name, column)
-    asked = {group[row] for row in made}
-    judged = [(ids[first], ids[row]) for row, first in enumerate(group) if first in asked]
+    members: dict[int, list[int]] = {}
+    for row, first in enumerate(group):
+        members.setdefault(first, []).append(row)
+    queries = sorted({asked[row] for row in made})
+    judged = [(ids[query], ids[row]) for query in queries for row in members[group[query]]]
     rows = sorted(made)
     problems = Problems(source.name)
     collection = build_collection(
         documents,
         pa.table(
             {
-                "_id": pa.array([ids[group[row]] for row in rows], pa.string()),
+                "_id": pa.array([ids[asked[row]] for row in rows], pa.string()),
                 "lang": source.documents["lang"].take(pa.array(np.array(rows, np.int64))),
                 "text": pa.array([made[row].query for row in rows], pa.string()),
             }
