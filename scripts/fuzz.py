@@ -19,8 +19,14 @@ import pandas  # noqa: F401 - imported before instrumentation, which would slow 
 import pyarrow.parquet  # noqa: F401
 
 with atheris.instrument_imports(include=["isoglot.collections"]):
-    from isoglot.data.convert import Reading, read_form
+    from isoglot.data.convert import Columns, Reading, read_form
 from isoglot.errors import InputError
+
+
+def reading(form: str, lenient: bool) -> Reading:
+    """Say what the files of a form do not."""
+    columns = Columns("question", "answer", id="n") if form == "table" else Columns()
+    return Reading(language={"dpr": "en", "table": "lang"}.get(form), lenient=lenient, columns=columns)
 
 
 def fuzz(work: Path, options: list[str]) -> None:
@@ -43,7 +49,7 @@ def fuzz(work: Path, options: list[str]) -> None:
         form, source, path, content = files[first // 2 % len(files)]
         path.write_bytes(data[1:])
         try:
-            read_form(source, form, Reading(language="en" if form == "dpr" else None, lenient=bool(first & 1)))
+            read_form(source, form, reading(source.name, lenient=bool(first & 1)))
         except InputError:
             pass
         finally:

@@ -69,6 +69,39 @@ def test_python_blocks_run(page, names):
         assert not [name for name in re.findall(r"\big\.(\w+)", code) if not hasattr(ig, name)]
 
 
+@pytest.mark.slow
+def test_own_data_goes_from_a_table_to_figures_as_the_page_says(names):
+    """Every block and command of the page, one after the other; a model of the hub is one that is here."""
+    pytest.importorskip("babel")
+    pytest.importorskip("bm25s")
+    pytest.importorskip("altair")
+    names["model"].save("small-model")
+    Path("wide.csv").write_text(
+        "question_en,answer_en,question_de,answer_de\nWho?,Me.,Wer?,Ich.\n", encoding="utf-8"
+    )
+    text = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^```python\n((?:.*\n)*?)```$|^ {4,6}isoglot (.*)$", text, re.MULTILINE)
+    for code, command in steps:
+        if code:
+            exec(compile(code, "own-data.md", "exec"), names)
+        else:
+            words = shlex.split(command.replace("intfloat/multilingual-e5-small", "small-model"))
+            assert program.main(words) == 0, command
+    faq = ig.load_collection("faq")
+    assert (len(faq.query_ids), faq.languages) == (150, ("de", "en", "hi", "sw"))
+    assert faq.linked_ids() == (150, 150)
+    test = ig.load_collection("faq-parts", split="test")
+    assert f"{len(test.query_ids)} questions in four languages are few" in text
+    for split in ("train", "dev", "test"):
+        ids = (
+            ig.load_collection(one, split=split).query_ids.to_pylist() for one in ("faq-parts", "faq-from-python")
+        )
+        assert set(next(ids)) == set(next(ids))
+    assert Path("first-audit.html").stat().st_size > 10_000
+    assert ig.load_collection("faq-pseudo").linked_ids()[0] > 100
+    assert ig.load_collection("faq-wide").languages == ("de", "en")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_python_is_fenced(page):
     assert not re.findall(

@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from isoglot.data import load_collection as load_collection
     from isoglot.data import sample_collection as sample_collection
     from isoglot.data.convert import convert as convert
+    from isoglot.data.forms.table import collection_from_table as collection_from_table
     from isoglot.data.lexicons import Lexicon as Lexicon
     from isoglot.data.lexicons import read_lexicons as read_lexicons
+    from isoglot.data.pseudo import pseudo_collection as pseudo_collection
+    from isoglot.data.splitting import split_collection as split_collection
     from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
     from isoglot.encoders import scratch_encoder as scratch_encoder
@@ -81,7 +84,10 @@ _ROOMS = {
     "data": ("find_leakage", "load_collection", "sample_collection"),
     "collections.negatives": ("with_hard_negatives",),
     "data.convert": ("convert",),
+    "data.forms.table": ("collection_from_table",),
     "data.lexicons": ("Lexicon", "read_lexicons"),
+    "data.pseudo": ("pseudo_collection",),
+    "data.splitting": ("split_collection",),
     "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from form_samples import LANGUAGES, SAMPLES, Files, answered, documents, lay_out, queries
+from form_samples import COLUMNS, LANGUAGES, SAMPLES, Files, answered, documents, lay_out, queries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +32,14 @@ def outcome(form: str, files: Files, lenient: bool) -> Splits | str:
         source = lay_out(root / "source", files)
         sentence = None
         try:
-            splits = convert(source, form, root / "out", language=LANGUAGES.get(form), lenient=lenient)
+            splits = convert(
+                source,
+                form,
+                root / "out",
+                language=LANGUAGES.get(form),
+                lenient=lenient,
+                columns=COLUMNS.get(form),
+            )
         except InputError as error:
             sentence = str(error)
         if sentence is not None:

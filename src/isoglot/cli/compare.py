@@ -92,4 +92,7 @@ def compare(
         from isoglot.reporting import write_figures
 
         write_figures(arms, figures)
-    console().print(comparison_table(found, labels[0], macro))
+    shell = console()
+    shell.print(comparison_table(found, labels[0], macro))
+    for sentence in dict.fromkeys(result.caution for result in read if result.caution):
+        shell.print(f"note: {sentence}", highlight=False, markup=False, soft_wrap=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from isoglot.data.forms.columns import Columns
 
 app = typer.Typer(no_args_is_help=True, help="Build, check, describe and convert collections.")
 
@@ -19,6 +22,37 @@ KeepTags = Annotated[
     bool, typer.Option("--keep-tags", help="Leave language tags as they are: arb-Arab, which is ar, stays.")
 ]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out, and say how many.")]
+
+QueryColumn = Annotated[str | None, typer.Option("--query", metavar="COLUMN", help="table: column of questions.")]
+DocumentColumn = Annotated[
+    str | None, typer.Option("--document", metavar="COLUMN", help="table: column of answers, or other documents.")
+]
+TitleColumn = Annotated[
+    str | None, typer.Option("--title", metavar="COLUMN", help="table: column of the documents' titles.")
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id", metavar="COLUMN", help="table: column of what translations of an entry share."),
+]
+ParallelColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TAG=COLUMN:COLUMN",
+        help="table: columns of questions and answers of each language, where a row holds several: "
+        "en=question_en:answer_en,de=… May be given again.",
+    ),
+]
+
+
+def named_columns(
+    query: str | None, document: str | None, title: str | None, id_column: str | None, parallel: list[str] | None
+) -> Columns | None:
+    """Return the columns that options name; None if they name none."""
+    from isoglot.data.forms.columns import parse_parallel, read_columns
+
+    if not any((query, document, title, id_column, parallel)):
+        return None
+    return read_columns(query, document, title, id_column, parse_parallel(parallel or ()))
 
 
 def listed(text: str | None) -> list[str] | None:
@@ -56,7 +90,8 @@ def convert(
         str,
         typer.Option(
             help="What SOURCE is: beir, lareqa, squad, mkqa, dream, dureader, dureader-retrieval, afriqa, tatoeba, "
-            "dpr or tldr; or the form to write a collection in: parquet or jsonl."
+            "aligned, dpr, tldr, or table: your own CSV, TSV, JSON lines or Parquet; or the form to write a "
+            "collection in: parquet or jsonl."
         ),
     ],
     to: To,
@@ -66,7 +101,18 @@ def convert(
             help="What is retrieved, in lareqa: sentence (if nothing is said), sentence+context or paragraph."
         ),
     ] = None,
-    lang: Lang = None,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            help="Language of texts that have none (BEIR folders); of a table also the column of languages.",
+        ),
+    ] = None,
+    query: QueryColumn = None,
+    document: DocumentColumn = None,
+    title: TitleColumn = None,
+    id_column: IdColumn = None,
+    parallel: ParallelColumns = None,
     split: Split = None,
     lenient: Lenient = False,
     corpus: Annotated[
@@ -92,6 +138,7 @@ def convert(
         lenient=lenient,
         corpus=corpus,
         keep_tags=keep_tags,
+        columns=named_columns(query, document, title, id_column, parallel),
     )
     for name, collection in written.items():
         typer.echo(f"Wrote {to}{f' ({name})' if name else ''}: {collection}")

@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from isoglot.cli import catalogue, data, lexicon, quality, study, translate  # noqa: F401 - some add commands to data
+from isoglot.cli import catalogue, data, lexicon, own, quality, study, translate  # noqa: F401 - some add commands to data
 from isoglot.cli.compare import compare
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.mine import mine

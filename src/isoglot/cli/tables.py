@@ -84,6 +84,8 @@ def result_table(result: Result) -> Table:
     for measure in BIAS:
         lower = " (lower is better)" if measure_of(measure).better == "low" else ""
         table.add_row(measure + lower, "", "", _cell(result, "bias", measure))
+    told = [f"note: {result.caution}"] if result.caution else []
+    macro = "macro: the mean of each query language, then the mean of these"
     if result.macro:
         table.add_section()
         for setting, names in (("multilingual", measures), ("bias", BIAS)):
@@ -91,7 +93,8 @@ def result_table(result: Result) -> Table:
                 own = _cell(result, setting, measure, macro=True)
                 if own.partition(" ")[0] != _cell(result, setting, measure).partition(" ")[0]:
                     table.add_row(f"{measure}, macro", "", "", own)
-                    table.caption = "macro: the mean of each query language, then the mean of these"
+                    told.append(macro)
+    table.caption = "\n".join(dict.fromkeys(told)) or None
     return table
 
 

@@ -16,12 +16,14 @@ from isoglot.errors import InputError
 from isoglot.languages.tags import canonical_tag
 from isoglot.names import did_you_mean
 
-__all__ = ["KEEP_TAGS", "TRANSLATIONS", "Collection", "Relevance"]
+__all__ = ["KEEP_TAGS", "PSEUDO_QUERIES", "TRANSLATIONS", "Collection", "Relevance"]
 
 IntArray = NDArray[np.integer[Any]]
 
 TRANSLATIONS = "translations"
 """Key of `collection.yaml`: true where queries look for their translations."""
+PSEUDO_QUERIES = "pseudo_queries"
+"""Key of `collection.yaml`: what queries were made of, where they are parts of documents and nobody's questions."""
 KEEP_TAGS = "keep_tags"
 """Key of `collection.yaml`: true where language tags stay as they are written."""
 

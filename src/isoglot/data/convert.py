@@ -7,10 +7,11 @@ from pathlib import Path
 from isoglot.collections.folder import collection_folders, share_cached
 from isoglot.collections.writing import write_splits
 from isoglot.data.catalogue.loading import load_splits
+from isoglot.data.forms.columns import Columns, read_columns
 from isoglot.data.forms.read import COLLECTIONS, FORMS, check_reading, read_form
 from isoglot.data.forms.rows import Candidates, Reading, Splits
 
-__all__ = ["FORMS", "Reading", "Splits", "convert", "read_form"]
+__all__ = ["FORMS", "Columns", "Reading", "Splits", "convert", "read_columns", "read_form"]
 
 
 def convert(
@@ -24,6 +25,7 @@ def convert(
     lenient: bool = False,
     corpus: str | Path | None = None,
     keep_tags: bool = False,
+    columns: Columns | None = None,
 ) -> Splits:
     """Convert a source to a collection folder, with all its splits; the folder appears whole or not at all.
 
@@ -41,6 +43,7 @@ def convert(
         lenient: leave bad rows out and say how many, instead of failing.
         corpus: in the form `mkqa`, passages to retrieve from: a collection or BEIR folder, or DPR's table.
         keep_tags: leave language tags as they are written, and have the folder say so (`keep_tags: true`).
+        columns: in the form `table`, which columns hold what (`read_columns`); `language` may be a column there.
 
     Returns:
         What was written, by split (key None if the source has no splits).
@@ -49,7 +52,9 @@ def convert(
         InputError: the form is unknown, the source is not of this form or has bad rows, or `to` is not free.
     """
     passages = None if corpus is None else Path(corpus)
-    reading = Reading(candidates, language, split, lenient, passages, keep_tags=keep_tags)
+    reading = Reading(
+        candidates, language, split, lenient, passages, keep_tags=keep_tags, columns=columns or Columns()
+    )
     check_reading(form, reading)
     if form in COLLECTIONS:
         splits = load_splits(source, split=split, language=language, lenient=lenient, keep_tags=keep_tags)

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from isoglot.collections.collection import PSEUDO_QUERIES
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
 from isoglot.evaluation.plots import Plots
 from isoglot.files import new_file, read_result_file, write_result_file
@@ -56,7 +58,8 @@ class Result:
         seconds: what took how long.
         versions: of isoglot, Python and the libraries.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
-            documents and are not ranked against themselves); of models also `query_prompt`, `document_prompt`,
+            documents and are not ranked against themselves), `pseudo_queries` (what queries are made of that nobody
+            asked; there only then); of models also `query_prompt`, `document_prompt`,
             `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`. None in a file written before there was
             such a key.
         per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
@@ -159,6 +162,11 @@ class Result:
         """The figures of the report, one by one: `result.plot.pairs()`."""
         return Plots(self)
 
+    @property
+    def caution(self) -> str | None:
+        """What is to be said wherever these figures are shown; None of queries that people asked."""
+        return pseudo_sentence((self.made or {}).get(PSEUDO_QUERIES))
+
     def _main(self) -> list[tuple[str, str]]:
         """Return the main figures by name, as they are written."""
         keys = (*(f"{setting}.AP" for setting in SETTINGS), "rank_distance", "own_language_share@10")
@@ -172,8 +180,12 @@ class Result:
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value}" for name, value in self._main())
-        return f"<Result of {self.model} on {self.collection} ({len(self.languages)} languages): {figures}>"
+        caution = f" ({self.caution})" if self.caution else ""
+        return (
+            f"<Result of {self.model} on {self.collection} ({len(self.languages)} languages): {figures}{caution}>"
+        )
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._main())
-        return f"<table><caption>{escape(self.model)} on {escape(self.collection)}</caption>{rows}</table>"
+        caution = f"<p>{escape(self.caution)}</p>" if self.caution else ""
+        return f"<table><caption>{escape(self.model)} on {escape(self.collection)}</caption>{rows}</table>{caution}"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from isoglot.collections.collection import PSEUDO_QUERIES
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, count, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
@@ -80,6 +82,7 @@ def write_report(
         "lead": _lead(next(iter(arms.values())).result) if len(collections) == 1 else "",
         "models": models,
         "spaces": any(model["space"] or model["geometry"] for model in models),
+        "cautions": _cautions([arm.result for arm in arms.values()]),
         "words": _words([arm.result for arm in arms.values()]),
         "comparison": comparison_sentences(
             {name: arm.result for name, arm in arms.items()}, tests, next(iter(arms))
@@ -91,6 +94,13 @@ def write_report(
         ],
     }
     return write_page(path, render_page("report.html", context))
+
+
+def _cautions(results: Sequence[ResultLike]) -> list[str]:
+    """Say what figures mean that are of queries which nobody asked."""
+    made = (getattr(result, "made", None) or {} for result in results)
+    sentences = dict.fromkeys(pseudo_sentence(one.get(PSEUDO_QUERIES)) for one in made)
+    return [f"{sentence}." for sentence in sentences if sentence]
 
 
 def _settings(result: ResultLike) -> list[Fact]:

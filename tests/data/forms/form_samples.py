@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isoglot.collections import Collection
+from isoglot.data.convert import Columns
 
 Files = dict[str, bytes]
 
@@ -302,6 +303,13 @@ SAMPLES: dict[str, Files] = {
             ("The Rhine is shorter.", [squad_question("b", "Which one is shorter?", "Rhine", 4)])
         ),
     },
+    "table": {
+        "faq.train.csv": b"n,lang,question,answer\n1,en,How late?,Until eight.\n1,de,Wie lange?,Bis acht.\n",
+        "faq.test.jsonl": as_lines(
+            {"n": 2, "lang": "de", "question": "Wo?", "answer": "Hier."},
+            {"n": 3, "lang": "de", "question": "Wer?", "answer": None},
+        ),
+    },
     "tatoeba": {
         "tatoeba.deu-eng.deu": b"Es regnet.\nGuten Tag!\n",
         "tatoeba.deu-eng.eng": b"It is raining.\nHello!\n",
@@ -315,5 +323,7 @@ SAMPLES: dict[str, Files] = {
         "pages.pt_BR/common/tar.md": tldr_page("tar", "Arquivador.", "Cria um arquivo"),
     },
 }
-LANGUAGES = {"dpr": "en"}
+LANGUAGES = {"dpr": "en", "table": "lang"}
 """What --lang must say of the forms whose files do not."""
+COLUMNS = {"table": Columns("question", "answer", id="n")}
+"""Which columns must be named."""

@@ -6,11 +6,11 @@ import gzip
 from pathlib import Path
 
 import pytest
-from form_samples import LANGUAGES, SAMPLES, answered, documents, extras, lay_out, queries
+from form_samples import COLUMNS, LANGUAGES, SAMPLES, answered, documents, extras, lay_out, queries
 
 from isoglot.cli import main
 from isoglot.collections import read_collection, splits_of
-from isoglot.data.convert import FORMS, Reading, convert, read_form
+from isoglot.data.convert import FORMS, Columns, Reading, convert, read_form
 from isoglot.errors import InputError
 
 
@@ -21,7 +21,7 @@ def test_there_is_a_sample_of_every_form():
 @pytest.mark.parametrize("form", SAMPLES)
 def test_what_is_converted_reads_back_as_it_was(form: str, tmp_path: Path):
     source = lay_out(tmp_path / "source", SAMPLES[form])
-    written = convert(source, form, tmp_path / "out", language=LANGUAGES.get(form))
+    written = convert(source, form, tmp_path / "out", language=LANGUAGES.get(form), columns=COLUMNS.get(form))
     named = [split for split in written if split is not None]
     assert splits_of(tmp_path / "out") == tuple(sorted(named))
     for split, collection in written.items():
@@ -37,25 +37,34 @@ def test_what_is_converted_reads_back_as_it_was(form: str, tmp_path: Path):
 def test_one_split_can_be_asked_for_and_no_other(form: str, tmp_path: Path):
     source = lay_out(tmp_path, SAMPLES[form])
     language = LANGUAGES.get(form)
-    splits = read_form(source, form, Reading(language=language))
+    columns = COLUMNS.get(form, Columns())
+    splits = read_form(source, form, Reading(language=language, columns=columns))
     for split in splits:
         if split is not None:
-            one = read_form(source, form, Reading(language=language, split=split))
+            one = read_form(source, form, Reading(language=language, split=split, columns=columns))
             assert list(one) == [split]
             assert queries(one[split]) == queries(splits[split])
     with pytest.raises(InputError, match="no split 'valid'"):
-        read_form(source, form, Reading(language=language, split="valid"))
+        read_form(source, form, Reading(language=language, split="valid", columns=columns))
 
 
 @pytest.mark.parametrize("form", sorted(set(SAMPLES) - {"beir", "jsonl", "parquet", "lareqa"}))
 def test_a_source_that_is_missing_or_empty_is_said(form: str, tmp_path: Path):
     for source in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(InputError, match=str(source)):
-            convert(source, form, tmp_path / "out", language="en" if form in ("squad", "dpr") else None)
+            convert(
+                source,
+                form,
+                tmp_path / "out",
+                language="en" if form in ("squad", "dpr") else None,
+                columns=COLUMNS.get(form),
+            )
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("form", sorted(set(SAMPLES) - {"beir", "jsonl", "parquet", "lareqa", "squad", "dpr"}))
+@pytest.mark.parametrize(
+    "form", sorted(set(SAMPLES) - {"beir", "jsonl", "parquet", "lareqa", "squad", "dpr", "table"})
+)
 def test_a_language_is_not_taken_and_ignored(form: str, tmp_path: Path):
     """Texts of these forms say their language: another one given with --lang would have changed nothing."""
     with pytest.raises(InputError, match=f"those of the form {form} do: leave it out"):
@@ -63,12 +72,17 @@ def test_a_language_is_not_taken_and_ignored(form: str, tmp_path: Path):
 
 
 def test_options_of_another_form_are_refused(tmp_path: Path):
-    for form in set(FORMS) - {"lareqa", "squad"}:
+    for form in set(FORMS) - {"lareqa", "squad", "table"}:
         with pytest.raises(InputError, match=f"--candidates is for the form lareqa and squad, not for {form}"):
             read_form(tmp_path, form, Reading(candidates="paragraph"))
-    for form in set(FORMS) - {"mkqa"}:
+    for form in set(FORMS) - {"mkqa", "table"}:
         with pytest.raises(InputError, match=f"--corpus is for the form mkqa, not for {form}"):
             read_form(tmp_path, form, Reading(corpus=tmp_path))
+    for form in set(FORMS) - {"table"}:
+        with pytest.raises(InputError, match=f"columns are named of the form table, not of {form}"):
+            read_form(tmp_path, form, Reading(columns=COLUMNS["table"]))
+    with pytest.raises(InputError, match="the form table needs to know its columns"):
+        read_form(tmp_path, "table", Reading())
 
 
 def test_the_command_converts_and_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -107,7 +121,7 @@ def test_every_file_may_be_gzipped_and_have_a_byte_order_mark(form: str, named: 
         plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
         ending = ".gz" if named and not name.endswith((".gz", ".yaml")) else ""
         packed[name + ending] = gzip.compress(b"\xef\xbb\xbf" + plain.removeprefix(b"\xef\xbb\xbf"))
-    reading = Reading(language=LANGUAGES.get(form))
+    reading = Reading(language=LANGUAGES.get(form), columns=COLUMNS.get(form, Columns()))
     expected = read_form(lay_out(tmp_path / "plain", SAMPLES[form]), form, reading)
     found = read_form(lay_out(tmp_path / "packed", packed), form, reading)
     for split, collection in expected.items():

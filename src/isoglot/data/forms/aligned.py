@@ -21,6 +21,7 @@ from isoglot.data.forms.files import (
 )
 from isoglot.data.forms.names import split_of
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
+from isoglot.data.groups import Groups
 from isoglot.errors import InputError
 from isoglot.languages.names import language_in_name
 from isoglot.languages.tags import canonical_tag
@@ -137,7 +138,7 @@ def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], art
     """
     documents: dict[int, list[str]] = defaultdict(list)  # line -> its documents
     same: dict[str, int] = {}  # document -> the first line that it stands in
-    groups = _Groups()
+    groups: Groups[int] = Groups()
     versions: set[tuple[int, str]] = set()
     lengths: dict[int, Path] = {}
     for path, language in files:
@@ -169,21 +170,3 @@ def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], art
 
 def _query(split: str | None, line: int) -> str:
     return f"{split}/{line}" if split else str(line)
-
-
-class _Groups:
-    """Lines that share a sentence, directly or through others (union-find)."""
-
-    def __init__(self) -> None:
-        self.parent: dict[int, int] = {}
-
-    def of(self, line: int) -> int:
-        """Return the line that stands for the group of a line."""
-        while (above := self.parent.get(line, line)) != line:
-            self.parent[line] = self.parent.get(above, above)
-            line = above
-        return line
-
-    def join(self, line: int, other: int) -> None:
-        """Put two lines into one group."""
-        self.parent[self.of(line)] = self.of(other)

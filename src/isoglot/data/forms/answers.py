@@ -24,7 +24,7 @@ from isoglot.collections.building import TEXT_COLUMNS
 from isoglot.collections.collection import Collection
 from isoglot.collections.folder import read_documents
 from isoglot.data.forms.files import default_tag
-from isoglot.data.forms.tables import read_table
+from isoglot.data.forms.passages import read_table
 from isoglot.errors import InputError
 
 __all__ = ["ANSWERS", "answer_tokens", "judge_by_answers", "read_passages"]

@@ -26,7 +26,7 @@ SPLITS = {
 KINDS = {word: kind for kind, words in SPLITS.items() for word in words}
 SPLIT_WORD = re.compile(rf"^({'|'.join(KINDS)})(?:sets?|data|splits?|files?|s)?$")
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # QATrain-v2 has QA, Train and v
-ENDING = re.compile(r"\.(?:jsonl?|tsv|csv|txt|gz)$", re.IGNORECASE)
+ENDING = re.compile(r"\.(?:jsonl?|ndjson|tsv|csv|txt|parquet|gz)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

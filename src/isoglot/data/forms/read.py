@@ -17,6 +17,7 @@ from isoglot.data.forms.lareqa import is_lareqa, read_lareqa
 from isoglot.data.forms.mkqa import read_mkqa
 from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.forms.squad import read_squad
+from isoglot.data.forms.table import read_table_form
 from isoglot.data.forms.tatoeba import read_tatoeba
 from isoglot.data.forms.tldr import read_tldr
 from isoglot.errors import InputError
@@ -129,6 +130,7 @@ FORMS: dict[str, Callable[[Path, Reading], Splits]] = {
     "mkqa": read_mkqa,
     "parquet": _folder,
     "squad": read_squad,
+    "table": read_table_form,
     "tatoeba": read_tatoeba,
     "tldr": read_tldr,
 }
@@ -139,7 +141,8 @@ COLLECTIONS = tuple(form for form, reader in FORMS.items() if reader is _folder)
 
 WITH_CANDIDATES = ("lareqa", "squad")
 WITH_CORPUS = ("mkqa",)
-WITH_LANGUAGE = (*COLLECTIONS, "dpr", "lareqa", "mkqa", "squad")
+WITH_COLUMNS = ("table",)
+WITH_LANGUAGE = (*COLLECTIONS, "dpr", "lareqa", "mkqa", "squad", "table")
 
 
 def check_reading(form: str, reading: Reading) -> None:
@@ -156,6 +159,13 @@ def check_reading(form: str, reading: Reading) -> None:
     ):
         if value is not None and form not in forms:
             raise InputError(f"{option} is for the form {' and '.join(forms)}, not for {form}; leave it out")
+    if reading.columns and form not in WITH_COLUMNS:
+        raise InputError(f"columns are named of the form table, not of {form}: leave --query and the like out")
+    if form in WITH_COLUMNS and not reading.columns:
+        raise InputError(
+            "the form table needs to know its columns: give --query and --document, or --parallel "
+            "(see docs/own-data.md)"
+        )
     without_corpus = form in WITH_CORPUS and reading.corpus is None
     if reading.language is not None and (form not in WITH_LANGUAGE or without_corpus):
         raise InputError(

@@ -7,7 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from isoglot.collections.building import build_collection
 from isoglot.collections.collection import KEEP_TAGS, Collection
 from isoglot.collections.folder import folder_name
 from isoglot.collections.problems import Problems
+from isoglot.data.forms.columns import Columns
 from isoglot.data.forms.files import Bad, shown
 from isoglot.errors import InputError
 from isoglot.languages.tags import Tags
@@ -27,6 +28,7 @@ __all__ = ["Candidates", "Reading", "Rows", "Splits", "content_id"]
 logger = logging.getLogger(__name__)
 
 CHUNK = 65_536  # rows held as Python objects at a time
+LONGEST_CODE = 60  # characters of a language's code that a message shows whole
 DOCUMENT = ("_id", "lang", "title", "text", "extra")
 QUERY = ("_id", "lang", "text", "extra")
 
@@ -48,6 +50,7 @@ class Reading:
         corpus: in the MKQA form, the passages to retrieve from, relevant where they hold an answer.
         label: what messages call the source; its path if None.
         keep_tags: leave language tags as they are written, but for case and separators.
+        columns: of a table, which of them hold what.
     """
 
     candidates: Candidates | None = None
@@ -57,6 +60,7 @@ class Reading:
     corpus: Path | None = None
     label: str | None = None
     keep_tags: bool = False
+    columns: Columns = field(default_factory=Columns)
 
 
 def content_id(tag: str, *parts: str) -> str:
@@ -128,8 +132,8 @@ class Rows:
         """
         try:
             return self.tags(code)
-        except ValueError:
-            raise Bad("not a language tag", shown(code)) from None
+        except ValueError as error:
+            raise Bad("not a language tag", str(error) if len(str(code)) < LONGEST_CODE else shown(code)) from None
 
     def document(
         self, identifier: str, tag: str, text: str, title: str = "", extra: dict[str, Any] | None = None

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import langcodes
 
 from isoglot.languages.matching import script_of
+from isoglot.languages.scripts import is_spaceless
 
-__all__ = ["Piece", "join_pieces", "sentence_splitter", "split_text"]
+__all__ = ["Piece", "find_sentences", "join_pieces", "sentence_splitter", "split_text"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ FULL_WIDTH = "。！？｡"
 CLOSING = "\"'”’»›」』）)\\]】"
 _PARAGRAPH = re.compile(r"\s*\n\s*")
 _SENTENCE = re.compile(f"(?<=[{STOPS}])[{CLOSING}]*\\s+|(?<=[{FULL_WIDTH}])[{CLOSING}]*")
+_UNSPACED = re.compile(f"(?<=[{STOPS}])[{CLOSING}]*\\s*")
 _CLAUSE = re.compile(r"(?<=[,;:—–،؛、，；：፣፤])\s*")
 _SPACE = re.compile(r"\s+")
 
@@ -60,6 +62,30 @@ def split_text(text: str, language: str, fits: Fits) -> list[Piece]:
         if not fits(paragraph.text):
             parts = [small for part in _sentences(paragraph, language) for small in _shorten(part, fits)]
         found += _pack(parts, fits)
+    return found
+
+
+def find_sentences(text: str, language: str) -> list[Piece]:
+    """Cut a text into its sentences, at line breaks too.
+
+    In scripts without spaces between words a sentence may also follow a stop without a space; where there is no
+    stop at all, as in Thai, a space is the end of one.
+
+    Args:
+        text: the text.
+        language: its canonical tag.
+
+    Returns:
+        The sentences; put together with what followed each, they are the text without white space at its ends.
+    """
+    unspaced = is_spaceless(script_of(language))
+    found: list[Piece] = []
+    for paragraph in _cut(text.strip(), _PARAGRAPH):
+        sentences = _sentences(paragraph, language)
+        for pattern in (_UNSPACED, _SPACE):
+            if unspaced and len(sentences) == 1:
+                sentences = _cut(paragraph.text, pattern, paragraph.after)
+        found += sentences
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from isoglot.data.forms.tables import read_table
+from isoglot.data.forms.passages import read_table
 from isoglot.errors import InputError
 
 Passages = list[tuple[str, str]]
