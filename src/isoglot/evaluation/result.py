@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Result", "sidecar_of"]
 
 Values = dict[str, Any]
+FIGURES = dict[str, float | None] | None
+"""What a setting of a result file holds."""
 
 
 def sidecar_of(path: str | Path) -> Path:
@@ -84,9 +86,14 @@ class Result:
     embeddings: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def _keys(cls) -> list[str]:
-        """Return the keys of a result file."""
-        return [item.name for item in fields(cls) if item.compare]
+    def _keys(cls) -> dict[str, Any]:
+        """Return the keys of a result file, and the types of what they hold."""
+        hints = get_type_hints(cls)
+        return {
+            item.name: FIGURES if item.name in SETTINGS else hints[item.name]
+            for item in fields(cls)
+            if item.compare
+        }
 
     def to_dict(self) -> Values:
         """Return what the result file holds: plain numbers, strings, lists, dicts and None."""
@@ -127,9 +134,9 @@ class Result:
             path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made")
         )
         result = cls(**content)
-        if sidecar_of(path).is_file():
+        if sidecar_of(path).exists():
             try:
-                table = pq.read_table(sidecar_of(path), use_threads=False)
+                table = pq.ParquetFile(sidecar_of(path)).read(use_threads=False)
             except (pa.ArrowException, OSError):
                 raise InputError(f"{sidecar_of(path)} is not readable; evaluate again, or delete it") from None
             result.per_query = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
