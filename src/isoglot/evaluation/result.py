@@ -179,7 +179,8 @@ class Result:
 
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value}" for name, value in self._main())
-        return f"<Result of {self.model} on {self.collection} ({len(self.languages)} languages): {figures}>"
+        languages = f"{len(self.languages)} language{'' if len(self.languages) == 1 else 's'}"
+        return f"<Result of {self.model} on {self.collection} ({languages}): {figures}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._main())
