@@ -80,9 +80,9 @@ def _cast(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     columns = []
     for field in schema:
         column = table[field.name]
-        if pa.types.is_floating(column.type):  # in which NaN is what tables have for nothing
-            column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         try:
+            if pa.types.is_floating(column.type):  # in which NaN is what tables have for nothing
+                column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
             if field.name in TEXTS and column.null_count < len(column) and _is_number(column.type):
                 raise pa.ArrowTypeError("as in JSON lines, no text")
             columns.append(column.cast(field.type))
