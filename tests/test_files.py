@@ -35,7 +35,7 @@ def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> Non
 
     with pytest.raises(RuntimeError):
         cut_short()
-    assert read_result_file(path, ["value"], "a result") == {"value": 1}
+    assert read_result_file(path, {"value": int}, "a result") == {"value": 1}
     assert [one.name for one in path.parent.iterdir()] == ["figures.json"]
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import os
 import platform
+import re
+import reprlib
 import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from types import NoneType, UnionType
+from typing import IO, Any, Union, get_args, get_origin
 
 import yaml
 from filelock import FileLock, Timeout
@@ -33,9 +37,11 @@ __all__ = [
     "opened",
     "read_result_file",
     "read_text",
+    "read_yaml",
     "refuse_taken",
     "require",
     "versions",
+    "why_no_file",
     "write_result_file",
     "yaml_text",
 ]
@@ -46,6 +52,13 @@ PACKAGES = (
     *("isoglot", "sentence-transformers", "transformers", "torch", "tokenizers", "numpy", "pyarrow", "Babel"),
 )
 """Packages that decide a result."""
+WIDE = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""What a text in another encoding of Unicode begins with."""
 
 
 def default_cache() -> Path:
@@ -120,12 +133,18 @@ def held_alone(path: str | Path, told: str) -> Iterator[None]:
         lock.release()
 
 
+def why_no_file(path: Path) -> str:
+    """Return what to say of a place where a file should be and is none: "is a folder, not a file"."""
+    return "is a folder, not a file" if path.is_dir() else "does not exist"
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, unpacking it if it is gzipped, whatever its name.
+    """Open a text file, unpacking it if it is gzipped, whatever its name.
 
     Raises:
-        InputError: it cannot be read, or what is packed in it is damaged: also while it is read in the block.
+        InputError: it cannot be read, begins as UTF-16 or UTF-32 do, whose bytes may pass for others, or what is
+            packed in it is damaged: also while it is read in the block.
     """
     try:
         with path.open("rb") as file:
@@ -133,13 +152,22 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             file.seek(0)
             if packed:
                 with gzip.open(file, "rb") as unpacked:
+                    _refuse_wide(path, unpacked)  # type: ignore[arg-type]
                     yield unpacked  # type: ignore[misc]
             else:
+                _refuse_wide(path, file)
                 yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is damaged: {error}; get it again") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _refuse_wide(path: Path, file: IO[bytes]) -> None:
+    start = file.read(4)
+    if wide := next((name for mark, name in WIDE.items() if start.startswith(mark)), None):
+        raise InputError(f"{path} is written in {wide}: write it in UTF-8")
+    file.seek(0)
 
 
 def read_text(path: Path) -> str:
@@ -153,7 +181,58 @@ def read_text(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}") from None
+        raise InputError(f"{path}: invalid UTF-8 at byte {error.start + 1}; write it in UTF-8") from None
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently take the last.
+
+    Only `true` and `false` are truth values, as in YAML 1.2: `on` and `no`, the tag of Norwegian, are words.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # of which keys may be given again
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # which the library refuses
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:bool"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
+def read_yaml(path: Path, example: str) -> dict[str, Any]:
+    """Return the keys and values of a YAML file that people write.
+
+    A key that is given twice is refused, and only `true` and `false` are truth values, as in YAML 1.2.
+
+    Args:
+        path: the file.
+        example: a line of such a file, for the message.
+
+    Raises:
+        InputError: it cannot be read, or is not YAML, or holds no keys.
+    """
+    text = read_text(path)
+    try:
+        content = yaml.load(text, _StrictLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
+        raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold keys and values, such as '{example}'")
+    return content
 
 
 def yaml_text(content: Mapping[str, Any]) -> str:
@@ -205,29 +284,53 @@ def write_result_file(content: dict[str, Any], path: str | Path) -> None:
 
 
 def read_result_file(
-    path: str | Path, keys: Sequence[str], kind: str, remedy: str = "", *, optional: Sequence[str] = ()
+    path: str | Path, keys: Mapping[str, Any], kind: str, remedy: str = "", *, optional: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Read a result file; return these keys of it.
 
     Args:
         path: the file.
-        keys: all of which it must have.
+        keys: all of which it must have, and of which type each is (`str`, `list[str]`, `dict[str, Any] | None`).
         kind: what it is called in messages, such as "a result file".
         remedy: what to do about a file that is none.
         optional: of the keys, those that older files lack; they are not in what is returned then.
 
     Raises:
-        InputError: the file is missing, not JSON, or lacks a key.
+        InputError: the file is missing, not JSON, as with NaN in it, lacks a key, or a key is of another type.
     """
     text = read_text(Path(path))
     try:
-        content = json.loads(text)
-    except ValueError:
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is not {kind}: it is not JSON{remedy}") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in {*content, *optional}]
     if missing:
         raise InputError(f"{path} is not {kind}: it lacks {missing[0]!r}{remedy}")
+    for key, hint in keys.items():
+        if key in content and not _is_of(content[key], hint):
+            raise InputError(f"{path} is not {kind}: {key!r} is {reprlib.repr(content[key])}{remedy}")
     return {key: content[key] for key in keys if key in content}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Tell whether a value that was read from JSON is of a type: a class, lists or mappings of one, or a choice."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if hint is None or hint is NoneType:
+        return value is None
+    if origin in (Union, UnionType):
+        return any(_is_of(value, one) for one in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_is_of(one, inner[0]) for one in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is_of(one, inner[1]) for one in value.values())
+    number = hint is float and isinstance(value, int)
+    return (isinstance(value, hint) or number) and (hint is bool or not isinstance(value, bool))
 
 
 def refuse_taken(path: str | Path) -> None:

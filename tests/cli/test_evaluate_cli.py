@@ -141,11 +141,11 @@ def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
         ("bm25", data, "--dtype", "float16"): "--dtype does not apply to bm25",
         ("run:x", data, "--trec-run", tmp_path / "t"): "--trec-run does not apply to run:…",
         ("embeddings:a,b", data, "--pooling", "cls"): "--pooling does not apply to embeddings:…",
-        ("run:", data): "cannot read the run",
-        (f"run:{tmp_path / 'gone'}", data): "cannot read the run",
+        ("run:", data): "cannot read",
+        (f"run:{tmp_path / 'gone'}", data): "gone: No such file",
         (f"run:{tmp_path / 'empty.run'}", data): "is empty",
         (f"embeddings:{queries}", data): "name two files without commas",
-        (f"embeddings:{queries},{tmp_path / 'gone.npy'}", data): "are missing",
+        (f"embeddings:{queries},{tmp_path / 'gone.npy'}", data): "does not exist",
         (f"embeddings:{queries},{documents}", data, "--device", "tpu"): "no device 'tpu'",
     }
     for arguments, message in cases.items():

@@ -132,7 +132,7 @@ def test_values_and_shapes_that_are_refused(files, tmp_path):
     assert "not a readable .npy" in refused(files)
     (tmp_path / "d.txt").touch()
     assert "neither a .npy nor a .parquet" in refused((files[0], tmp_path / "d.txt"))
-    assert "missing" in refused((files[0], tmp_path / "gone.npy"))
+    assert "does not exist" in refused((files[0], tmp_path / "gone.npy"))
 
 
 def test_parquet_that_is_refused(tmp_path, files):

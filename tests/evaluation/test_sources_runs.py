@@ -424,11 +424,11 @@ def test_wrong_runs_are_named_by_file_and_line(tmp_path, lines, message):
 
 def test_files_that_cannot_be_read(tmp_path):
     collection = parallel_collection()
-    with pytest.raises(InputError, match=r"cannot read the run .*absent: No such file"):
+    with pytest.raises(InputError, match=r"cannot read .*absent: No such file"):
         evaluate_run(tmp_path / "absent", collection)
     path = tmp_path / "broken.gz"
     path.write_bytes(gzip.compress(b"q0@de Q0 de0 1 2 x\n" * 50)[:-9])
-    with pytest.raises(InputError, match="damaged gzip"):
+    with pytest.raises(InputError, match=r"broken\.gz is damaged"):
         evaluate_run(path, collection)
     path.write_bytes(b"q0@de Q0 de0 1 2 x\nq\xff Q0 de0 1 2 x\n")
     with pytest.raises(InputError, match="line 2: not valid UTF-8"):

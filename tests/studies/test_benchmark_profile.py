@@ -19,11 +19,12 @@ from isoglot.cli import main
 from isoglot.data.catalogue import find_entry
 from isoglot.data.catalogue.loading import copy_of, load_splits
 from isoglot.errors import InputError
+from isoglot.files import read_yaml
 from isoglot.studies.arms import expand_arms
 from isoglot.studies.library import Library
 from isoglot.studies.plan import make_plan
 from isoglot.studies.recipe import DataSource
-from isoglot.studies.recipe_files import RECIPES, _Loader, read_recipe, recipe_names
+from isoglot.studies.recipe_files import RECIPES, read_recipe, recipe_names
 from isoglot.training.config import ScheduleConfig
 
 STEPS = {20000: 4, 2000: 4, 1000: 2}
@@ -88,7 +89,7 @@ def cut(value: Any, encoders: dict[str, str], key: str = "") -> Any:
 
 
 def write_small(name: str, encoders: dict[str, str], folder: Path) -> Path:
-    recipe = yaml.load((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), _Loader)
+    recipe = read_yaml(RECIPES / f"{name}.yaml", "question: …")
     profile = cut(recipe["profiles"]["benchmark"], encoders)
     profile["seeds"] = SEEDS.get(name, [0])
     for grid in profile.get("grids", []):

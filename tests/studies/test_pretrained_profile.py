@@ -17,10 +17,11 @@ from isoglot.cli import main
 from isoglot.collections import collection_from_rows, write_collection
 from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.errors import InputError
+from isoglot.files import read_yaml
 from isoglot.reporting.study.result import StudyArm
 from isoglot.studies.library import first_articles
 from isoglot.studies.recipe import Beside, Published
-from isoglot.studies.recipe_files import RECIPES, _Loader
+from isoglot.studies.recipe_files import RECIPES
 from isoglot.studies.result import published_beside
 
 TLDR = ("ar", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "nl", "pl", "ru", "th", "tr", "zh")
@@ -84,7 +85,7 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_small(folder: Path) -> Path:
     """The packaged recipe with fewer and smaller steps, and layers frozen that a small encoder has."""
-    recipe = yaml.load((RECIPES / "paper.yaml").read_text(encoding="utf-8"), _Loader)
+    recipe = read_yaml(RECIPES / "paper.yaml", "question: …")
     profile = recipe["profiles"]["pretrained"]
     profile["train"] |= {"steps": 3, "batch_size": 24, "freeze": 1, "save_steps": 0, "learning_rate": 0.01}
     profile["seeds"] = [0]

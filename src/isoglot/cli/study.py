@@ -42,10 +42,10 @@ def list_studies() -> None:
 @app.command()
 def show(name: Name) -> None:
     """Show the recipe of a study: YAML, to be read, or kept and changed."""
-    from isoglot.studies.recipe_files import read_recipe, recipe_path
+    from isoglot.studies.recipe_files import read_recipe, recipe_text
 
     read_recipe(name)
-    typer.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
+    typer.echo(recipe_text(name), nl=False)
 
 
 def _seeds(text: str | None) -> list[int] | None:

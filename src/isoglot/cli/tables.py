@@ -74,7 +74,8 @@ def result_table(result: Result) -> Table:
     ]
     for setting in SETTINGS:
         values = getattr(result, setting)
-        count = "" if not values else f"\n{values['pairs']} pairs" if "pairs" in values else ""
+        count = "" if not values or "pairs" not in values else f"\n{values['pairs']} pair"
+        count += "s" if count and values["pairs"] != 1 else ""
         if values and "documents" in values:
             count = f"\npool of {values['documents']:,}"
         table.add_column(setting_name(setting) + count, justify="right")

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import yaml
 from numpy.typing import NDArray
 
 from isoglot.collections.arrow import Keep, keep_in_memory
@@ -38,7 +37,7 @@ from isoglot.collections.parquet import read_parquet_qrels, read_parquet_texts
 from isoglot.collections.problems import Problems
 from isoglot.collections.select import only_judged
 from isoglot.errors import InputError
-from isoglot.files import read_text
+from isoglot.files import read_yaml
 from isoglot.languages.tags import Tags
 
 __all__ = [
@@ -74,18 +73,15 @@ def _pick_split(folder: Path, split: str | None, prefer: str | None) -> str | No
 
 def _read_metadata(folder: Path) -> dict[str, Any]:
     path = folder / "collection.yaml"
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        metadata = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if metadata is not None and not isinstance(metadata, dict):
-        raise InputError(f"{path} must hold keys and values, not a {type(metadata).__name__}")
+    metadata = read_yaml(path, "name: my-data")
+    if isinstance(named := metadata.get("name"), list | dict):
+        raise InputError(f"{path}: 'name' is {named!r}; it must be a text")
     for key in (TRANSLATIONS, KEEP_TAGS):
-        if not isinstance(said := (metadata or {}).get(key, False), bool):
+        if not isinstance(said := metadata.get(key, False), bool):
             raise InputError(f"{path}: {key!r} is {said!r}; it must be true or false")
-    return metadata or {}
+    return metadata
 
 
 def read_collection(

@@ -36,7 +36,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def _there(folder: Path, stem: str, endings: tuple[str, ...]) -> list[Path]:
-    return [path for ending in endings if (path := folder / f"{stem}{ending}").is_file()]
+    return [path for ending in endings if (path := folder / f"{stem}{ending}").exists()]
 
 
 def _only(paths: list[Path], what: str) -> Path:

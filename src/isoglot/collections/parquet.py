@@ -25,6 +25,8 @@ IntArray = NDArray[np.integer[Any]]
 ROWS = 65_536  # rows read at a time
 GROUP_ROWS = 131_072  # most rows of a row group that is written, …
 GROUP_BYTES = 128 * 2**20  # … and about as many bytes
+TEXTS = ("lang", "title", "text")
+"""Columns of words, of which a number is none; ids may be numbers."""
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
@@ -78,12 +80,22 @@ def _batches(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = (
 def _cast(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     columns = []
     for field in schema:
+        column = table[field.name]
         try:
-            columns.append(table[field.name].cast(field.type))
+            if pa.types.is_floating(column.type):  # in which NaN is what tables have for nothing
+                column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+            if field.name in TEXTS and column.null_count < len(column) and _is_number(column.type):
+                raise pa.ArrowTypeError("as in JSON lines, no text")
+            columns.append(column.cast(field.type))
         except pa.ArrowException:
-            message = f"{path}: column {field.name!r} is {table[field.name].type}, not {field.type}"
+            message = f"{path}: column {field.name!r} is {column.type}, not {field.type}"
             raise InputError(message) from None
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind)
 
 
 def _checked(

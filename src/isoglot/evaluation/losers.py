@@ -67,16 +67,23 @@ def who_loses(result: Result) -> list[str]:
     rows, measure = language_rows(result), shown_measure(result)
     told = []
     if len(rows) > 1 and rows[0].pool is not None and rows[-1].pool is not None:
-        worst, best = (f"{language_name(row.language)} ({format_value(row.pool)})" for row in (rows[0], rows[-1]))
+        values = [format_value(row.pool) for row in (rows[0], rows[-1])]
+        worst, best = (language_name(row.language) for row in (rows[0], rows[-1]))
         told.append(
-            f"Questions in {worst} find least in the pool of all languages, those in {best} most ({measure})."
+            f"Questions in {worst} ({values[0]}) find least in the pool of all languages, those in {best} "
+            f"({values[1]}) most ({measure})."
+            if values[0] != values[1]
+            else f"Questions in all {len(rows)} languages find the same in the pool of all languages ({measure} "
+            f"{values[0]})."
         )
     mono, cross = ((part or {}).get(measure) for part in (result.monolingual, result.cross_lingual))
     if mono and cross is not None:
-        change = percent(abs(mono - cross) / mono)
+        written = [format_value(cross), format_value(mono)]
+        change = f"{'costs' if cross < mono else 'gains'} {percent(abs(mono - cross) / mono)} of {measure}"
         told.append(
-            f"Asking in another language than the documents' {'costs' if cross < mono else 'gains'} {change} of "
-            f"{measure}: {format_value(cross)} beside {format_value(mono)}."
+            f"Asking in another language than the documents' {change}: {written[0]} beside {written[1]}."
+            if written[0] != written[1]
+            else f"Asking in another language than the documents' changes nothing ({measure} {written[0]})."
         )
     distance, own = (result.bias.get(name) for name in ("rank_distance", "own_language_share@10"))
     if distance is not None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
@@ -78,8 +78,7 @@ class BenchmarkResult:
         Raises:
             InputError: the file is missing or not the result of a benchmark.
         """
-        names = [item.name for item in fields(cls)]
-        return cls(**read_result_file(path, names, "the result of a benchmark"))
+        return cls(**read_result_file(path, get_type_hints(cls), "the result of a benchmark"))
 
 
 def evaluate_mteb(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Result", "sidecar_of"]
 
 Values = dict[str, Any]
+FIGURES = dict[str, float | None] | None
+"""What a setting of a result file holds."""
 
 
 def sidecar_of(path: str | Path) -> Path:
@@ -87,9 +89,14 @@ class Result:
     embeddings: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def _keys(cls) -> list[str]:
-        """Return the keys of a result file."""
-        return [item.name for item in fields(cls) if item.compare]
+    def _keys(cls) -> dict[str, Any]:
+        """Return the keys of a result file, and the types of what they hold."""
+        hints = get_type_hints(cls)
+        return {
+            item.name: FIGURES if item.name in SETTINGS else hints[item.name]
+            for item in fields(cls)
+            if item.compare
+        }
 
     def to_dict(self) -> Values:
         """Return what the result file holds: plain numbers, strings, lists, dicts and None."""
@@ -130,7 +137,7 @@ class Result:
             path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made")
         )
         result = cls(**content)
-        if sidecar_of(path).is_file():
+        if sidecar_of(path).exists():
             try:
                 table = pq.ParquetFile(sidecar_of(path), pre_buffer=False).read(use_threads=False)
             except (pa.ArrowException, OSError):
@@ -181,9 +188,8 @@ class Result:
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value}" for name, value in self._main())
         caution = f" ({self.caution})" if self.caution else ""
-        return (
-            f"<Result of {self.model} on {self.collection} ({len(self.languages)} languages): {figures}{caution}>"
-        )
+        languages = f"{len(self.languages)} language{'' if len(self.languages) == 1 else 's'}"
+        return f"<Result of {self.model} on {self.collection} ({languages}): {figures}{caution}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._main())

@@ -161,11 +161,14 @@ def bootstrap_intervals(
         seed: equal seeds draw the same query ids, for any averages and any model.
 
     Returns:
-        measure -> [low, high], or None where it applies to no query.
+        measure -> [low, high], or None where it applies to fewer than two query ids.
     """
     edges = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     found: dict[str, list[float] | None] = {}
     for name in averages.values:
+        if len(np.unique(averages.query_ids[~np.isnan(averages.values[name])])) < 2:
+            found[name] = None  # every draw would be the same, and the interval as narrow as if all were known
+            continue
         drawn = averages.draw(name, draw_counts(ids, draws, seed))
         found[name] = None if np.isnan(drawn[0]) else _calibrated(averages, name, np.quantile(drawn, edges))
     return found

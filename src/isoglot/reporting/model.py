@@ -21,7 +21,7 @@ from isoglot.reporting.page import figure
 from isoglot.reporting.prose import pool_shares, result_sentences
 from isoglot.reporting.result_like import ResultLike, value_row
 from isoglot.reporting.tables import Cell, Head, Table, row_cell
-from isoglot.reporting.words import name_of, order_of
+from isoglot.reporting.words import name_of, order_of, plural
 
 __all__ = ["model_part"]
 
@@ -83,8 +83,8 @@ def _retrieval(result: ResultLike) -> Table:
     heads = [Head("measure")]
     for setting in SETTINGS:
         values = getattr(result, setting) or {}
-        size = f"{values['pairs']:,} pairs" if "pairs" in values else ""
-        size = f"{values['documents']:,} documents" if "documents" in values else size
+        size = plural(values["pairs"], "pair") if "pairs" in values else ""
+        size = plural(values["documents"], "document") if "documents" in values else size
         heads.append(Head(setting_name(setting), size or "not in this collection", SETTINGS[setting]))
     macro = _macro_differs(result, "multilingual", [(name, measure_of(name)) for name in names])
     if macro:

@@ -9,7 +9,7 @@ from typing import Any
 from isoglot.collections.collection import PSEUDO_QUERIES
 from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
-from isoglot.measures import BIAS, GEOMETRY, SETTINGS, count, setting_name
+from isoglot.measures import BIAS, GEOMETRY, SETTINGS, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
 from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
 from isoglot.reporting.inspection import Inspection, named_arms
@@ -114,7 +114,9 @@ def _lead(result: ResultLike) -> str:
     sizes = [plural(len(result.languages), "language")]
     counted = result.multilingual or {}
     sizes += [
-        f"{count(counted[name])} {name}" for name in ("queries", "documents") if counted.get(name) is not None
+        plural(counted[name], word)
+        for name, word in (("queries", "query"), ("documents", "document"))
+        if counted.get(name) is not None
     ]
     return " · ".join(sizes)
 

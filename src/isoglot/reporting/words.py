@@ -34,8 +34,9 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    """Return `1 language`, `1,190 languages`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    """Return `1 language`, `1,190 languages`, `2 queries`."""
+    many = f"{word[:-1]}ies" if word.endswith("ry") else f"{word}s"
+    return f"{number:,} {word if number == 1 else many}"
 
 
 def article(name: str) -> str:

@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from isoglot.errors import InputError
-from isoglot.files import read_text, yaml_text
+from isoglot.files import read_text, read_yaml, why_no_file, yaml_text
 from isoglot.names import did_you_mean
 from isoglot.studies.recipe import Recipe
 
 __all__ = ["demo_recipe", "read_recipe", "recipe_names", "recipe_path", "recipe_text"]
 
 RECIPES = Path(__file__).parent / "recipes"
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML would silently take the last.
-
-    Only `true` and `false` are truth values, as in YAML 1.2: `on` and `no`, the tag of Norwegian, are words.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":  # of which keys may be given again
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:bool"]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 
 
 def recipe_names() -> list[str]:
@@ -64,7 +35,7 @@ def recipe_path(name: str) -> Path:
     if path.is_file():
         return path
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
-        raise InputError(f"the recipe {name} does not exist")
+        raise InputError(f"the recipe {name} {why_no_file(path)}")
     known = recipe_names()
     meant = did_you_mean(name, known)
     raise InputError(f"no study {name!r}{meant}: choose one of {', '.join(known)}, or give the path of a recipe")
@@ -77,15 +48,10 @@ def read_recipe(name: str) -> Recipe:
         name: of one of ours, or a path.
 
     Raises:
-        InputError: there is none, it is not YAML, or a key is unknown, missing or has a bad value.
+        InputError: there is none, it is not YAML, or a key is unknown, missing, given twice or has a bad value.
     """
     path = recipe_path(name)
-    try:
-        content = yaml.load(read_text(path), _Loader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} must hold keys and values, such as 'question: …'")
+    content = read_yaml(path, "question: …")
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
 from pydantic import ConfigDict, ValidationError, model_validator
 
 from isoglot.errors import InputError
-from isoglot.files import read_text
+from isoglot.files import read_yaml, why_no_file
 from isoglot.names import did_you_mean
 from isoglot.training.fields import (
     BATCHES,
@@ -332,15 +331,9 @@ def read_config(path: str | Path | None, flags: dict[str, Any]) -> TrainConfig:
     source = "the flags"
     if path is not None:
         source = str(path)
-        try:
-            if not Path(path).exists():
-                raise InputError(f"the configuration {path} does not exist")
-            loaded = yaml.safe_load(read_text(Path(path)))
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
-        if not isinstance(loaded, dict):
-            raise InputError(f"{path} must hold keys and values, such as 'strategy: hybrid'")
-        values.update(loaded)
+        if not Path(path).is_file():
+            raise InputError(f"the configuration {path} {why_no_file(Path(path))}")
+        values.update(read_yaml(Path(path), "strategy: hybrid"))
     for flag, value in flags.items():
         key, _, inner = flag.partition(".")
         if value is not None:

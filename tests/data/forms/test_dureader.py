@@ -127,7 +127,7 @@ def test_a_collection_without_its_ids_is_said(tmp_path: Path):
     files = {
         name: content for name, content in SAMPLES["dureader-retrieval"].items() if not name.endswith("map.json")
     }
-    with pytest.raises(InputError, match=r"passage2id\.map\.json is missing"):
+    with pytest.raises(InputError, match=r"passage2id\.map\.json does not exist"):
         read_form(lay_out(tmp_path, files), "dureader-retrieval")
 
 

@@ -289,7 +289,7 @@ def test_two_files_of_one_language_are_refused(mlqa_r: Path):
 
 def test_a_collection_without_paragraphs_or_questions_is_refused(tmp_path: Path):
     (tmp_path / "en.json").write_text('{"data": []}')
-    with pytest.raises(InputError, match="holds no paragraphs"):
+    with pytest.raises(InputError, match=r"an empty file \(en\.json\)"):
         read_lareqa(tmp_path)
     (tmp_path / "en.json").write_text(json.dumps(squad([paragraph(["None."])])))
     with pytest.raises(InputError, match="holds no questions"):

@@ -75,7 +75,7 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
         raise InputError(f"{source} is one file, and aligned ones are many: give the folder of {EXPECTED}")
     rows = Rows(source, reading)
     splits: dict[str | None, list[tuple[Path, str]]] = defaultdict(list)
-    paths = files_of(source, lambda path: path.suffix not in NOT_TEXT and _may_tell(path.name), EXPECTED)
+    paths = files_of(source, _may_be_sentences, EXPECTED)
     for path in sorted(paths, key=lambda path: (len(path.name), path.name)):
         if language_of(path.name) is None:
             code = _last_part(path.name)
@@ -96,6 +96,11 @@ def read_aligned(source: Path, reading: Reading) -> Splits:
             )
         _add_lines(rows, split, files, _articles(source, rows))
     return rows.splits(form="aligned", **{TRANSLATIONS: True})
+
+
+def _may_be_sentences(path: Path) -> bool:
+    """Tell whether a name may be that of a file of sentences; a folder's without an ending is a folder's."""
+    return path.suffix not in NOT_TEXT and _may_tell(path.name) and bool(path.suffix or not path.is_dir())
 
 
 def _may_tell(name: str) -> bool:
@@ -126,7 +131,7 @@ def _refuse_two_sets(files: list[tuple[Path, str]]) -> None:
 
 def _articles(source: Path, rows: Rows) -> dict[int, str]:
     """Return the article of each line, from 1; empty where that is not told."""
-    path = next((folder / ARTICLES for folder in (source, source.parent) if (folder / ARTICLES).is_file()), None)
+    path = next((folder / ARTICLES for folder in (source, source.parent) if (folder / ARTICLES).exists()), None)
     return {} if path is None else {number: line.strip() for number, line in text_lines(path, rows.problems)}
 
 
@@ -160,6 +165,11 @@ def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], art
         (one, first), (two, second) = list(lengths.items())[:2]
         lines = "line" if one == 1 else "lines"
         raise InputError(f"{first} has {one:,} {lines} and {second} {two:,}: aligned files have the same number")
+    if articles and len(articles) not in lengths and not rows.problems.counts:
+        raise InputError(
+            f"{ARTICLES} names the articles of {len(articles):,} lines, and {files[0][0]} has "
+            f"{next(iter(lengths)):,}: get both of one version, or remove it"
+        )
     shared: dict[int, list[str]] = defaultdict(list)
     for line, listed in documents.items():
         shared[groups.of(line)] += listed

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.data.forms.files import (
+    EMPTY,
     Bad,
     check_id,
     check_text,
@@ -52,6 +53,8 @@ def read_dream(source: Path, reading: Reading) -> Splits:
         content = json_file(path)
         if not isinstance(content, list):
             raise InputError(f"{path} is not DREAM JSON: it is not a list of dialogues")
+        if not content:
+            rows.problems.add(EMPTY, path.name)
         for number, entry in enumerate(content):
             place = f"{path.name} dialogue {number}"
             with reporting(rows.problems, place):

@@ -17,6 +17,7 @@ from isoglot.collections.negatives import KEY
 from isoglot.data.forms.files import (
     Bad,
     check_text,
+    count_lines,
     files_of,
     identifier,
     json_file,
@@ -31,6 +32,7 @@ from isoglot.data.forms.files import (
 from isoglot.data.forms.names import source_files, split_of
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
+from isoglot.files import why_no_file
 
 __all__ = ["read_dureader", "read_dureader_retrieval"]
 
@@ -166,7 +168,7 @@ def _add_passages(rows: Rows, parts: list[Path]) -> dict[str, str]:
         return {}
     map_file = packed_or_not(parts[0].parent / MAP)
     if not map_file.is_file():
-        raise InputError(f"{map_file} is missing: it holds the ids of the passages in {parts[0].name}")
+        raise InputError(f"{map_file} {why_no_file(map_file)}: it holds the ids of the passages in {parts[0].name}")
     names = json_file(map_file)
     ids: dict[str, str] = {}
     before = 0
@@ -181,7 +183,8 @@ def _add_passages(rows: Rows, parts: list[Path]) -> dict[str, str]:
                 name = identifier(names, str(before + number - 1))
                 rows.document(name, LANGUAGE, text)
                 ids.setdefault(text, name)
-        before += number
+        # line numbers are those of all lines; the last ones may be unreadable
+        before += count_lines(part) if rows.problems.counts else number
     return ids
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
-from isoglot.files import opened, read_text
+from isoglot.files import opened, read_text, why_no_file
 from isoglot.languages.tags import read_tag
 
 __all__ = [
+    "EMPTY",
     "Bad",
     "check_id",
     "check_text",
@@ -35,6 +36,7 @@ __all__ = [
     "texts",
 ]
 
+EMPTY = "an empty file"
 NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", bool: "true or false"}
 
 
@@ -58,7 +60,7 @@ def files_of(source: Path, wanted: Callable[[Path], bool], expected: str) -> lis
         expected: what such files are called, for the message.
 
     Raises:
-        InputError: the source is missing, or a folder without such a file.
+        InputError: the source is missing, or a folder without such a file, or holds a folder in place of one.
     """
     if source.is_file():
         return [source]
@@ -67,10 +69,10 @@ def files_of(source: Path, wanted: Callable[[Path], bool], expected: str) -> lis
     paths = sorted(
         path
         for path in source.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and wanted(path)
-        and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(source).parts) and wanted(path)
     )
+    if folder := next((path for path in paths if not path.is_file()), None):
+        raise InputError(f"{folder} {why_no_file(folder)}: expected files like {expected}; remove or rename it")
     if not paths:
         raise InputError(f"{source} holds no file like {expected}")
     if twice := next((path for path in paths if path.with_name(f"{path.name}.gz") in paths), None):
@@ -90,26 +92,32 @@ def json_file(path: Path) -> Any:
     Raises:
         InputError: it cannot be read, or is not JSON.
     """
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from None
 
 
 def text_lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
-    """Yield (number from 1, text) of every line, blank ones too; lines of invalid UTF-8 are reported.
+    """Yield (number from 1, text) of every line, blank ones too; lines of invalid UTF-8 are reported, and so is a
+    file in which there is nothing else: one of several that is empty would be missed by nobody.
 
     Raises:
         InputError: the file cannot be read.
     """
+    blank = True
     with opened(path) as file:
         for number, raw in enumerate(file, start=1):
             if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
                 raw = raw[3:]
+            blank = blank and not raw.strip()
             try:
                 yield number, raw.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
                 problems.add("invalid UTF-8", f"{path.name} line {number}", f"byte {error.start + 1}")
+    if blank:
+        problems.add(EMPTY, path.name)
 
 
 def count_lines(path: Path) -> int:
@@ -156,6 +164,8 @@ def json_records(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     content = json_file(path)
     if not isinstance(content, list):
         raise InputError(f"{path} is not a JSON list")
+    if not content:
+        problems.add(EMPTY, path.name)
     for number, value in enumerate(content, start=1):
         yield f"{path.name} entry {number}", value
 

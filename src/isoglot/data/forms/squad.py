@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.problems import Problems
-from isoglot.data.forms.files import Bad, identifier, is_blank, json_file, reporting, take
+from isoglot.data.forms.files import EMPTY, Bad, identifier, is_blank, json_file, reporting, take
 from isoglot.data.forms.names import SourceFile, language_of, source_files
 from isoglot.data.forms.rows import Reading, Rows, Splits, content_id
 from isoglot.errors import InputError
@@ -85,6 +85,8 @@ def paragraphs(path: Path, problems: Problems) -> Iterator[tuple[str, Any, str, 
     content = json_file(path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise InputError(f"{path} is not SQuAD JSON: it has no list 'data'")
+    if not content["data"]:
+        problems.add(EMPTY, path.name)
     for number, article in enumerate(content["data"]):
         place = f"{path.name} article {number}"
         with reporting(problems, place):

@@ -9,7 +9,7 @@ from pathlib import Path
 from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
-from isoglot.files import new_folder
+from isoglot.files import new_folder, why_no_file
 from isoglot.languages.tags import canonical_tag, read_tag
 from isoglot.languages.words import fold_word
 
@@ -114,7 +114,7 @@ def read_lexicon(
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"the lexicon {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+        raise InputError(f"the lexicon {path} {why_no_file(path)}")
     if source is None or target is None:
         source, target = _languages_of(path)
     problems = Problems(str(path), lenient)

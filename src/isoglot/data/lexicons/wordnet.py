@@ -11,6 +11,7 @@ from isoglot.collections.lines import read_lines
 from isoglot.collections.problems import Problems
 from isoglot.data.lexicons.lexicon import Lexicon, lexicon_from_pairs, read_lexicons
 from isoglot.errors import InputError
+from isoglot.files import why_no_file
 from isoglot.languages.tags import canonical_tag
 from isoglot.languages.words import without_vowel_signs, word_pattern
 
@@ -35,7 +36,7 @@ def read_wordnet(path: str | Path, *, lenient: bool = False) -> tuple[str, dict[
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"the wordnet {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+        raise InputError(f"the wordnet {path} {why_no_file(path)}")
     problems = Problems(str(path), lenient)
     tag: str | None = None
     synsets: dict[str, list[str]] = {}

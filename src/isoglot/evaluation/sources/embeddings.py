@@ -16,7 +16,7 @@ from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import refuse_bytes
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
-from isoglot.files import read_text
+from isoglot.files import read_text, why_no_file
 
 __all__ = ["count_rows", "read_embeddings"]
 
@@ -30,6 +30,8 @@ ID_NAMES = ("id", "_id", "query-id", "query_id", "qid", "corpus-id", "docid", "d
 """What a first line of an ids file may be, one more than there are rows."""
 PACKED = 128
 """Numbers of a row up to which int8 may well be packed bits: of 1,024 dimensions at most."""
+NPY = b"\x93NUMPY"
+"""What a .npy file begins with."""
 CHECKED = 65_536
 """Rows looked at together."""
 
@@ -94,7 +96,7 @@ def count_rows(path: str | Path) -> int:
 def _read(path: Path, kind: Kind) -> tuple[Table, pa.Array | None]:
     """Read the embeddings of a file (n, d), and the names of its rows, None where it does not say."""
     if not path.is_file():
-        raise InputError(f"the embeddings of the {kind}, {path}, are missing: give a .npy or .parquet file")
+        raise InputError(f"{path}, the embeddings of the {kind}, {why_no_file(path)}: give a .npy or .parquet file")
     if path.suffix == ".npy":
         table = _read_npy(path)
         names = _read_ids(path, kind, len(table) if table.ndim else 0)
@@ -122,7 +124,12 @@ def _read(path: Path, kind: Kind) -> tuple[Table, pa.Array | None]:
 
 def _read_npy(path: Path) -> Table:
     try:
+        with path.open("rb") as file:
+            if (start := file.read(len(NPY))) != NPY:
+                raise ValueError("it is gzipped" if start.startswith(b"\x1f\x8b") else "it does not begin as one")
         table: Table = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(table, np.memmap) and table.offset + table.nbytes != path.stat().st_size:
+            raise ValueError("it is longer than its array, as after a copy that changed line ends")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} is not a readable .npy file: {error}; write it with numpy.save") from None
     if table.dtype == np.dtype(
@@ -135,8 +142,8 @@ def _read_npy(path: Path) -> Table:
 def _read_ids(path: Path, kind: Kind, rows: int) -> pa.Array | None:
     """Read the names of rows from the file of ids beside an array, if there is one."""
     plain = path.with_suffix(".ids")
-    ids = plain if plain.is_file() else plain.with_suffix(".ids.gz")
-    if not ids.is_file():
+    ids = plain if plain.exists() else plain.with_suffix(".ids.gz")
+    if not ids.exists():
         return None
     lines = read_text(ids).split("\n")
     lines = [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
@@ -163,7 +170,10 @@ def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
         | pa.types.is_fixed_size_list(lists.type)
     ):
         raise InputError(f"{path}: the column 'embedding' holds {lists.type}, not lists of numbers")
-    ids = content["_id"].cast(pa.large_string())
+    try:
+        ids = content["_id"].cast(pa.large_string())
+    except pa.ArrowException:
+        raise InputError(f"{path}: the column '_id' holds {content['_id'].type}, not ids") from None
     if lists.null_count or ids.null_count:
         raise InputError(f"{path} has rows without _id or embedding")
     lengths = pa.compute.list_value_length(lists).to_numpy(zero_copy_only=False)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +18,7 @@ from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.sources.ids import document_rows, few, query_rows, why_unknown
 from isoglot.evaluation.sources.run_writing import check_ids
+from isoglot.files import opened
 
 __all__ = ["RunEntries", "read_run"]
 
@@ -54,20 +52,6 @@ class RunEntries:
     tag: str
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, gzipped or not, and say it if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if zipped else path.open("rb") as stream:
-            yield cast("IO[bytes]", stream)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise InputError(f"{path} is a damaged gzip file: get it again") from None
-    except OSError as error:
-        raise InputError(f"cannot read the run {path}: {error.strerror}") from None
-
-
 def read_run(path: str | Path, collection: Collection) -> RunEntries:
     """Read a run file of queries and documents of a collection.
 
@@ -89,12 +73,12 @@ def read_run(path: str | Path, collection: Collection) -> RunEntries:
     path = Path(path)
     check_ids(collection)
     tables = []
-    with _open(path) as stream:
+    with opened(path) as stream:
         first = 1
         while block := stream.read(BLOCK):
             block += stream.readline()
             if first == 1:
-                block, head = _without_head(block, path)
+                block, head = _without_head(block)
                 first += head
             tables.append(_parse(block) or _parse_lines(block, first, path))
             first += block.count(b"\n")
@@ -112,10 +96,8 @@ def read_run(path: str | Path, collection: Collection) -> RunEntries:
     return RunEntries(queries, documents, scores, str(table["tag"][0]))
 
 
-def _without_head(block: bytes, path: Path) -> tuple[bytes, int]:
+def _without_head(block: bytes) -> tuple[bytes, int]:
     """Take from the first block a byte order mark and a line of names; return it and how many lines these were."""
-    if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(f"{path} is written in UTF-16: write it in UTF-8")
     block = block.removeprefix(codecs.BOM_UTF8)
     line, _, others = block.partition(b"\n")
     parts = line.split()
@@ -173,9 +155,9 @@ def _parse_lines(block: bytes, first: int, path: Path) -> pa.Table:
 
 def _find(path: Path, wanted: Callable[[list[str]], bool], nth: int = 1) -> tuple[int, list[str]]:
     """Return number and columns of the nth line that is wanted: slow, for messages."""
-    with _open(path) as stream:
+    with opened(path) as stream:
         for number, line in enumerate(stream, 1):
-            own = line if number > 1 else _without_head(line, path)[0]
+            own = line if number > 1 else _without_head(line)[0]
             parts = own.decode().split()
             if parts and wanted(parts):
                 nth -= 1
