@@ -32,7 +32,7 @@ def sidecar_of(path: str | Path) -> Path:
 
 @dataclass(repr=False)
 class Result:
-    """What one evaluation found. The attributes up to `versions`, and `made`, are the keys of the result file.
+    """What one evaluation found. The attributes up to `versions`, `made` and `fair` are the result file's keys.
 
     Attributes:
         collection: name of the collection.
@@ -59,6 +59,9 @@ class Result:
             documents and are not ranked against themselves); of models also `query_prompt`, `document_prompt`,
             `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`. None in a file written before there was
             such a key.
+        fair: how the pool's ranking was merged anew (`isoglot.evaluation.merging`), `oracle` being an upper bound;
+            None for the system's own ranking, as in a file written before there was such a key.
+        before: of a fair ranking, the result of the system's own. Not in any file.
         per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
             and bias value per query; NaN where a value does not apply. Not in the result file; `save` puts
             it next to it.
@@ -80,8 +83,10 @@ class Result:
     seconds: dict[str, float]
     versions: dict[str, str]
     made: Values | None = field(default=None, kw_only=True)
+    fair: str | None = field(default=None, kw_only=True)
     per_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     embeddings: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
+    before: Result | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def _keys(cls) -> list[str]:
@@ -124,7 +129,7 @@ class Result:
             InputError: the file is missing or not a result file.
         """
         content = read_result_file(
-            path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made")
+            path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made", "fair")
         )
         result = cls(**content)
         if sidecar_of(path).is_file():
