@@ -4,9 +4,9 @@ Each system ranks the whole pool, and is read back from a run file of 100 docume
 merged by every method and by the oracle, which is an upper bound; paired tests against the ranking before,
 Holm-corrected over the measures of one merging. `=` marks a difference that is not shown.
 
-    python benchmarks/fair.py --data ../shared/data/xquad-r --encoder .cache/e5    # a quarter: 12 of 48 articles
-    python benchmarks/fair.py --data ../shared/data/tldr                           # BM25 alone
-    python benchmarks/fair.py --data … --embeddings queries.npy,documents.npy     # already encoded
+    python benchmarks/fair.py --encoder .cache/e5           # a quarter of XQuAD-R: 12 of 48 articles
+    python benchmarks/fair.py --data ../shared/data/tldr    # BM25 alone
+    python benchmarks/fair.py --embeddings queries.npy,documents.npy    # of the texts of that quarter
 """
 
 from __future__ import annotations
@@ -85,7 +85,11 @@ def measure_all(source: str, data: Collection, options: Mapping[str, Any]) -> di
 def main() -> int:
     """Measure, print a table, and a JSON object as the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="collection; of the form lareqa every fourth article")
+    parser.add_argument(
+        "--data",
+        default=str(ROOT.parent / "shared" / "data" / "xquad-r"),
+        help="collection; of the form lareqa every fourth article",
+    )
     parser.add_argument("--split", default="test")
     parser.add_argument("--encoder", help="name or folder; query prompt 'query: ', document prompt 'passage: '")
     parser.add_argument("--embeddings", help="QUERIES.npy,DOCUMENTS.npy of the encoder")
