@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from isoglot.encoders.language_map import DOCUMENT, QUERY, LanguageMap
 from isoglot.errors import InputError
+from isoglot.evaluation.embed import Spoken
 from isoglot.names import did_you_mean
 from isoglot.repair.fitting import (
     Sample,
@@ -25,7 +27,7 @@ from isoglot.repair.fitting import (
 )
 from isoglot.repair.texts import Samples
 
-__all__ = ["BY", "METHODS", "MapMaker", "check_request", "map_maker"]
+__all__ = ["BY", "METHODS", "MapMaker", "check_request", "map_maker", "move"]
 
 FloatArray = NDArray[np.float64]
 MapMaker = Callable[[float], nn.Module]
@@ -71,6 +73,29 @@ def map_maker(method: str, by: str | None, samples: Samples) -> MapMaker:
     if method == "erase":
         return _eraser(samples, by or "svd")
     return {"shift": _shifter, "center": _centerer, "whiten": _whitener}[method](samples)
+
+
+def move(module: nn.Module, embeddings: Any, task: str, spoken: Spoken | None = None) -> Any:
+    """Return embeddings as a module moves them, without encoding anything; their length is not one.
+
+    Args:
+        module: what a `MapMaker` made.
+        embeddings: (n, d) float32, unit length.
+        task: `query` or `document`.
+        spoken: their languages; None to have them found from the embeddings.
+    """
+    takes = isinstance(module, LanguageMap)
+    if not takes or spoken is None:
+        groups: list[tuple[str | None, Any]] = [(None, slice(None))]
+    else:
+        groups = list(spoken.groups())
+    moved = np.empty_like(embeddings)
+    for tag, rows in groups:
+        keywords: dict[str, Any] = {"language": tag, "task": task} if takes else {}
+        with torch.inference_mode():
+            features = module({"sentence_embedding": torch.from_numpy(embeddings[rows])}, **keywords)
+        moved[rows] = features["sentence_embedding"].numpy()
+    return moved
 
 
 def _language_map(samples: Samples, offsets: list[FloatArray], scales: list[FloatArray] | None = None) -> nn.Module:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize
 from torch import nn
@@ -21,15 +19,13 @@ from isoglot.evaluation import Result, evaluate_embeddings
 from isoglot.evaluation.embed import Encoding, Spoken, embed_collection
 from isoglot.repair.card import write_card
 from isoglot.repair.fitting import Sample, fit_detector
-from isoglot.repair.maps import MapMaker, check_request, map_maker
+from isoglot.repair.maps import MapMaker, check_request, map_maker, move
 from isoglot.repair.texts import Samples, embed_samples
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["STRENGTHS", "repair_model"]
-
-FloatArray = NDArray[np.float32]
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 """Those that are tried on development data."""
@@ -145,18 +141,6 @@ def _with_module(model: SentenceTransformer, module: nn.Module) -> SentenceTrans
     return repaired.eval()
 
 
-def _move(module: nn.Module, embeddings: FloatArray, task: str, spoken: Spoken) -> FloatArray:
-    """Return embeddings (n, d) as a module moves them; their length is not one."""
-    moved = np.empty_like(embeddings)
-    takes = "language" in getattr(module, "forward_kwargs", ())
-    for tag, rows in spoken.groups():
-        keywords: dict[str, Any] = {"language": tag, "task": task} if takes else {}
-        with torch.inference_mode():
-            features = module({"sentence_embedding": torch.from_numpy(embeddings[rows])}, **keywords)
-        moved[rows] = features["sentence_embedding"].numpy()
-    return moved
-
-
 def _try_strengths(model: SentenceTransformer, make: MapMaker, dev: Collection, encoding: Encoding) -> list[_Tried]:
     """Measure each strength on development data, whose texts are encoded once."""
     rows, queries, documents = embed_collection(model, dev, **encoding)
@@ -165,7 +149,7 @@ def _try_strengths(model: SentenceTransformer, make: MapMaker, dev: Collection, 
     tried = []
     for strength in STRENGTHS:
         module = make(strength)
-        moved = _move(module, queries, "query", asked), _move(module, documents, "document", answering)
+        moved = move(module, queries, "query", asked), move(module, documents, "document", answering)
         result: Result = evaluate_embeddings(*moved, dev, bootstrap=0, rank_correlation=False, geometry=False)
         values: dict[str, Any] = result.multilingual or {}
         tried.append(_Tried(strength, values["AP"], result.bias["rank_distance"]))
