@@ -77,9 +77,7 @@ def measure(name: str, test: Collection, fit: Collection) -> dict[str, Any]:
             )
             after = evaluate_embeddings(*moved, test, rank_correlation=False, geometry=False)
             tests = compare_results(before, after, measures=TESTED)
-            table[label] = figures(after) | {
-                "tests": {f"{one.setting}.{one.measure}": [one.difference, one.p_holm] for one in tests}
-            }
+            table[label] = figures(after) | {"tests": {one.measure: [one.difference, one.p_holm] for one in tests}}
             show(label, table[label])
     return table
 

@@ -37,8 +37,8 @@ def test_bought_and_paid():
         tested(*DISTANCE, 359, 149, 0.0003),
     ]
     assert plain(repair_sentences(results(), tests, "before")) == [
-        "after is before repaired. It bought: rank distance from 359 to 149 (p 0.0003) and AP over all languages in "
-        "one pool from 0.329 to 0.527 (p 0.0003). It cost: AP within one language from 0.783 to 0.777 (p 0.0100)."
+        "after is before repaired. It bought: rank distance from 359 to 149 (p 0.0003) and AP over all "
+        "languages in one pool from 0.329 to 0.527 (p 0.0003). It cost: AP within one language from 0.783 to 0.777 (p 0.0100)."
     ]
 
 
