@@ -248,7 +248,7 @@ def test_documents_alone_are_enough(model):
         assert np.isfinite(by_language(repaired, whole, "encode_query")[0]).all()
     samples = embed_samples(model, plain)
     assert samples.borrowed == dict.fromkeys(plain.languages, "queries")
-    with pytest.raises(InputError, match="shift needs translations"):
+    with pytest.raises(InputError, match="shift needs documents with translations"):
         ig.repair_model(model, plain, "shift")
 
 

@@ -134,8 +134,9 @@ def _shifter(samples: Samples) -> MapMaker:
     missing = [tag for tag, count in zip(tags, translated, strict=True) if count == 0]
     if len(missing) >= len(tags) - 1:  # all but the source
         raise InputError(
-            f"shift needs documents with translations into {tags[source]} and finds none: documents are translations "
-            "where they answer the same query id; give parallel data such as NTREX-128, or repair by center or erase"
+            f"shift needs documents with translations into {tags[source]} and finds none: documents are "
+            "translations where they answer the same query id; give parallel data such as NTREX-128, or repair by "
+            "center or erase"
         )
     if missing:
         logger.warning(
