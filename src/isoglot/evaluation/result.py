@@ -61,9 +61,9 @@ class Result:
         versions: of isoglot, Python and the libraries.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
             documents and are not ranked against themselves), `pseudo_queries` (what queries are made of that nobody
-            asked; there only then); of models also `query_prompt`, `document_prompt`,
-            `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`. None in a file written before there was
-            such a key.
+            asked; there only then); of models also `query_prompt`, `document_prompt`, `max_length`, `pooling`,
+            `dtype`, `truncate_dim` and `device`, and of repaired ones `repair_method`, `repair_strength`,
+            `repair_of` (the model before) and `repair_data`. None in a file written before there was such a key.
         fair: how the pool's ranking was merged anew (`isoglot.evaluation.merging`), `oracle` being an upper bound;
             None for the system's own ranking, as in a file written before there was such a key.
         before: of a fair ranking, the result of the system's own. Not in any file.
