@@ -191,6 +191,6 @@ def fit_detector(sample: Sample) -> tuple[FloatArray, FloatArray]:
     covariance = within.T @ within / len(within)
     level = np.trace(covariance) / len(covariance) or 1.0
     covariance = (1 - DETECTOR_SHRINKAGE) * covariance + DETECTOR_SHRINKAGE * level * np.eye(len(covariance))
-    weights: FloatArray = np.linalg.solve(covariance, means.T).T
+    weights: FloatArray = np.linalg.solve(covariance, means.T).T.astype(np.float64)
     biases: FloatArray = -0.5 * (weights * means).sum(axis=1)
     return weights, biases

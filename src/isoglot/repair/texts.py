@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,9 @@ def embed_samples(
         _document_groups(collection),
     )
     tags = collection.languages
-    found, borrowed = [], {}
-    with text_encoder(model, **cast("Encoding", encoding)) as encode:
+    found: list[Sample] = []
+    borrowed: dict[str, str] = {}
+    with text_encoder(model, **encoding) as encode:
         for method, name, own, other in (
             ("encode_query", "queries", queries, documents),
             ("encode_document", "documents", documents, queries),
@@ -132,4 +133,4 @@ def embed_samples(
             rows = encode(method, Texts.of(texts), Spoken(sample.language, tags))
             unit = unit_rows(rows, f"the {name} of {collection.name}", len(texts)).astype(np.float64)
             found.append(Sample(unit, sample.language, sample.group))
-    return Samples(tags, *found, borrowed=borrowed)
+    return Samples(tags, found[0], found[1], borrowed)
