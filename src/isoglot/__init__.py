@@ -65,6 +65,10 @@ if TYPE_CHECKING:
     from isoglot.objectives import Term as Term
     from isoglot.objectives import Weighted as Weighted
     from isoglot.reporting import write_report as write_report
+    from isoglot.search import Hit as Hit
+    from isoglot.search import Index as Index
+    from isoglot.search import build_index as build_index
+    from isoglot.search import open_index as open_index
     from isoglot.training import HybridTrainer as HybridTrainer
     from isoglot.training.execution import Objective as Objective
 
@@ -95,6 +99,7 @@ _ROOMS = {
         *("ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
     ),
     "reporting": ("write_report",),
+    "search": ("Hit", "Index", "build_index", "open_index"),
     "training": ("HybridTrainer",),
     "training.execution": ("Objective",),
 }

@@ -1,0 +1,67 @@
+"""Embeddings of what is searched and of questions, as an evaluation makes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isoglot.errors import InputError
+from isoglot.evaluation.batches import BATCH_SIZE, encode_by_length
+from isoglot.evaluation.cache import model_fingerprint
+from isoglot.evaluation.embed import unit_rows
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["embed_documents", "embed_query", "vector_fingerprint"]
+
+FloatArray = NDArray[np.float32]
+
+
+def embed_documents(
+    model: SentenceTransformer,
+    texts: list[str],
+    languages: list[str],
+    *,
+    batch_size: int = BATCH_SIZE,
+    batch_tokens: int | None = None,
+) -> FloatArray:
+    """Return the vectors (n, d), of unit length, of documents.
+
+    Args:
+        model: any sentence-transformers model.
+        texts: (n,), n ≥ 1.
+        languages: (n,) tag of each.
+        batch_size: most texts of a forward pass.
+        batch_tokens: most tokens of one, with padding; None for what `embed_collection` takes.
+
+    Raises:
+        InputError: a vector is NaN or infinite.
+    """
+    options: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens}
+    found = encode_by_length(model, "encode_document", texts, normalize_embeddings=True, **options)
+    return unit_rows(found, "documents", len(texts))
+
+
+def embed_query(model: SentenceTransformer, text: str, language: str | None) -> FloatArray:
+    """Return the vector (d,), of unit length, of a question.
+
+    Raises:
+        InputError: it is empty or no text, or the vector is NaN or infinite.
+    """
+    if not text.strip():
+        raise InputError("the question is empty: ask for something")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the question is no Unicode text at character {error.start + 1}") from None
+    found = encode_by_length(model, "encode_query", [text], normalize_embeddings=True)
+    vector: FloatArray = unit_rows(found, "the question", 1)[0]
+    return vector
+
+
+def vector_fingerprint(model: Any) -> str | None:
+    """Return a hash of what decides a model's vectors, whatever the versions of libraries."""
+    return model_fingerprint(model, libraries=False)
