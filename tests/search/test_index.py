@@ -185,7 +185,7 @@ def test_updates_are_seen_by_all(tmp_path: Path) -> None:
     assert (other.delete(["d1", "d1", "nothing"]), len(made)) == (1, 2)
     assert made.delete(["d0", "d9"]) == 2
     assert (made.search("abc"), made.languages, other.upsert([])) == ([], {}, 0)
-    assert other.upsert(({"_id": "n", "lang": "eng", "text": "new"} for _ in range(1))) == 1
+    assert other.upsert({"_id": "n", "lang": "eng", "text": "new"} for _ in range(1)) == 1
     assert [hit.language for hit in made.search("new", hybrid=True)] == ["en"]
 
 
