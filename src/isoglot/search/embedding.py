@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
 
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import BATCH_SIZE, encode_by_length
@@ -15,7 +19,7 @@ from isoglot.evaluation.embed import unit_rows
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["embed_documents", "embed_query", "vector_fingerprint"]
+__all__ = ["embed_documents", "embed_query", "embedding_bar", "vector_fingerprint"]
 
 FloatArray = NDArray[np.float32]
 
@@ -60,6 +64,14 @@ def embed_query(model: SentenceTransformer, text: str, language: str | None) -> 
     found = encode_by_length(model, "encode_query", [text], normalize_embeddings=True)
     vector: FloatArray = unit_rows(found, "the question", 1)[0]
     return vector
+
+
+@contextmanager
+def embedding_bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Yield what is told how many of so many documents are embedded, and shows it on standard error."""
+    with Progress(console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task(f"embedding {total:,} documents", total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def vector_fingerprint(model: Any) -> str | None:
