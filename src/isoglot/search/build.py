@@ -14,7 +14,7 @@ import numpy as np
 from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.fingerprint import table_fingerprint
-from isoglot.encoders import load_encoder, model_name
+from isoglot.encoders import load_encoder, model_name, repair_of
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.embed import unit_rows
@@ -137,7 +137,7 @@ def _begun(
         fingerprint=vector_fingerprint(encoder),
         dimension=probe.shape[1],
         source=table_fingerprint(collection.documents),
-        repair=getattr(encoder, "repair", None),
+        repair=(repair_of(encoder) or {}).get("method"),
     )
     found = read_settings(database, str(path))
     if found is None:
