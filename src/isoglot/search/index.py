@@ -190,7 +190,7 @@ class Index:
 
     def _tags(self, within: Sequence[str]) -> list[str]:
         known = self.languages
-        tags = [read_tag(tag, "within") for tag in within]
+        tags = list(dict.fromkeys(read_tag(tag, "within") for tag in within))
         for tag in tags:
             if tag not in known:
                 has = ", ".join(known) or "none"
