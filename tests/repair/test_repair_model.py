@@ -227,6 +227,18 @@ def test_the_strength_is_the_best_on_development_data(model, data):
     assert values[best["strength"]] == pytest.approx(max(values.values()), abs=1e-6)
 
 
+def test_shift_leaves_languages_without_translations_as_they_are_and_says_so(model, caplog):
+    some = towns()
+    texts = [(row["_id"], row["lang"], "", row["text"]) for row in some.documents.to_pylist()]
+    judged = [(f"q{n}", f"{tag}/{n}", 1) for tag in ("de", "en") for n in range(len(PLACES))]
+    asked = [(f"q{n}", "en", WORDING["en"][0].format(place)) for n, place in enumerate(PLACES)]
+    repaired = ig.repair_model(model, ig.collection_from_rows(texts, asked, judged), "shift")
+    assert "no document in tr has a translation into en" in caplog.text
+    (after, codes), (before, _) = (by_language(one, some, "encode_document") for one in (repaired, model))
+    moved = np.abs(after - before).max(axis=1) > 1e-5
+    assert {some.languages[code] for code in codes[moved]} == {"de"}
+
+
 def test_documents_alone_are_enough(model):
     whole = towns()
     texts = [(str(row["_id"]), row["lang"], "", row["text"]) for row in whole.documents.to_pylist()]
@@ -236,7 +248,7 @@ def test_documents_alone_are_enough(model):
         assert np.isfinite(by_language(repaired, whole, "encode_query")[0]).all()
     samples = embed_samples(model, plain)
     assert samples.borrowed == dict.fromkeys(plain.languages, "queries")
-    with pytest.raises(InputError, match="shift needs translations"):
+    with pytest.raises(InputError, match="shift needs documents with translations"):
         ig.repair_model(model, plain, "shift")
 
 

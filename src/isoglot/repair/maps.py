@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from isoglot.repair.fitting import (
 from isoglot.repair.texts import Samples
 
 __all__ = ["BY", "METHODS", "MapMaker", "check_request", "map_maker", "move"]
+
+logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 MapMaker = Callable[[float], nn.Module]
@@ -129,11 +132,17 @@ def _shifter(samples: Samples) -> MapMaker:
     source = tags.index("en") if "en" in tags else int(np.argmax(counts))
     shifts, translated = translation_shifts(samples.document, source)
     missing = [tag for tag, count in zip(tags, translated, strict=True) if count == 0]
-    if missing:
+    if len(missing) >= len(tags) - 1:  # all but the source
         raise InputError(
-            f"shift needs translations into {tags[source]} of documents in every language, and finds none in "
-            f"{', '.join(missing)}: documents are translations where they answer the same query id; give parallel "
-            "data such as NTREX-128, or repair by center or erase"
+            f"shift needs documents with translations into {tags[source]} and finds none: documents are "
+            "translations where they answer the same query id; give parallel data such as NTREX-128, or repair by "
+            "center or erase"
+        )
+    if missing:
+        logger.warning(
+            "no document in %s has a translation into %s: the repair leaves those as they are",
+            ", ".join(missing),
+            tags[source],
         )
     extended = np.concatenate([shifts, np.zeros_like(shifts[:1])])
     return lambda strength: _language_map(samples, [np.zeros_like(extended), strength * extended])
