@@ -70,6 +70,10 @@ if TYPE_CHECKING:
     from isoglot.objectives import Weighted as Weighted
     from isoglot.repair import repair_model as repair_model
     from isoglot.reporting import write_report as write_report
+    from isoglot.search import Hit as Hit
+    from isoglot.search import Index as Index
+    from isoglot.search import build_index as build_index
+    from isoglot.search import open_index as open_index
     from isoglot.training import HybridTrainer as HybridTrainer
     from isoglot.training.execution import Objective as Objective
 
@@ -104,6 +108,7 @@ _ROOMS = {
     ),
     "repair": ("repair_model",),
     "reporting": ("write_report",),
+    "search": ("Hit", "Index", "build_index", "open_index"),
     "training": ("HybridTrainer",),
     "training.execution": ("Objective",),
 }
