@@ -286,7 +286,7 @@ def text_encoder(
     options: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens, "progress": progress}
     options |= {"normalize_embeddings": True} | ({} if truncate_dim is None else {"truncate_dim": truncate_dim})
 
-    def encode_alike(method: str, texts: Texts, **language: str) -> Any:
+    def encode_alike(method: str, texts: Texts, **language: Any) -> Any:
         words, place = _distinct(texts)
 
         def fresh() -> Any:
@@ -301,7 +301,7 @@ def text_encoder(
             return encode_alike(method, texts)
         found: FloatArray | None = None
         for tag, rows in spoken.groups():
-            part = encode_alike(method, Texts(len(rows), lambda at, of=rows: texts.take(of[at])), language=tag)
+            part = encode_alike(method, texts.part(rows), language=tag)
             found = np.empty((texts.size, part.shape[1]), part.dtype) if found is None else found
             found[rows] = part
         return found
