@@ -38,7 +38,7 @@ PLACES = {
     "own-language share": ("bias", "own_language_share@10"),
 }
 TESTED = ("monolingual_AP", "multilingual_AP", "rank_distance")
-WAYS = (("shift", None), ("center", None), ("whiten", None), ("erase", "svd"), ("erase", "leace"))
+WAYS = (("shift", None), ("center", None), ("whiten", None), ("erase", "svd"), ("erase", "leace"), ("align", None))
 
 
 def quarter(collection: Collection, rest: int) -> Collection:
@@ -62,14 +62,17 @@ def measure(name: str, test: Collection, fit: Collection) -> dict[str, Any]:
     """Measure a model as it is and repaired; return the table's rows."""
     model = load_encoder(name)
     rows, queries, documents = embed_collection(model, test, cache=default_cache(), progress=sys.stderr.isatty())
-    samples = embed_samples(model, fit, cache=default_cache(), progress=sys.stderr.isatty())
+    usual, translated = (
+        embed_samples(model, fit, translated=one, cache=default_cache(), progress=sys.stderr.isatty())
+        for one in (False, True)
+    )
     spoken = Spoken(test.query_language[rows], test.languages), Spoken(test.document_language, test.languages)
     before = evaluate_embeddings(queries, documents, test, rank_correlation=False, geometry=False)
     table: dict[str, Any] = {"as it is": figures(before)}
     show("as it is", table["as it is"])
     for method, by in WAYS:
-        module = map_maker(method, by, samples)(1.0)
-        for told in (True, False) if method in ("shift", "center") else (True,):
+        module = map_maker(method, by, translated if method == "align" else usual)(1.0)
+        for told in (True, False) if method in ("shift", "center", "align") else (True,):
             label = " ".join(filter(None, (method, by, None if told else "(languages found)")))
             moved = (
                 move(module, queries, "query", spoken[0] if told else None),

@@ -16,7 +16,7 @@ from isoglot.evaluation.embed import takes_language
 from isoglot.repair import METHODS, STRENGTHS
 from isoglot.repair.texts import embed_samples
 
-WAYS = [("shift", None), ("center", None), ("whiten", None), ("erase", "svd"), ("erase", "leace")]
+WAYS = [("shift", None), ("center", None), ("whiten", None), ("erase", "svd"), ("erase", "leace"), ("align", None)]
 IDS = ["-".join(filter(None, way)) for way in WAYS]
 SIZE = 16
 PLACES = ("Ottawa", "Paris", "Berlin", "Lima", "Rome", "Oslo", "Bern", "Cairo", "Dublin", "Kyiv", "Riga", "Quito")
@@ -250,6 +250,66 @@ def test_documents_alone_are_enough(model):
     assert samples.borrowed == dict.fromkeys(plain.languages, "queries")
     with pytest.raises(InputError, match="shift needs documents with translations"):
         ig.repair_model(model, plain, "shift")
+    with pytest.raises(InputError, match="align needs texts with translations"):
+        ig.repair_model(model, plain, "align")
+
+
+def test_aligning_leaves_english_and_other_languages_as_they_are(model, data, caplog):
+    repaired = ig.repair_model(model, data, "align")
+    for call in ("encode_query", "encode_document"):
+        (after, codes), (before, _) = (by_language(one, data, call) for one in (repaired, model))
+        english = codes == data.language_index("en")
+        np.testing.assert_allclose(after[english], before[english], atol=1e-6)
+        assert np.abs(after[~english] - before[~english]).max(axis=1).min() > 0.01
+    plain = model.encode_document(["mji wa Riga"])
+    np.testing.assert_allclose(repaired.encode_document(["mji wa Riga"], language="sw"), plain, atol=1e-6)
+
+
+def test_aligning_leaves_languages_without_translations_as_they_are_and_says_so(model, caplog):
+    some = towns()
+    texts = [(row["_id"], row["lang"], "", row["text"]) for row in some.documents.to_pylist()]
+    asked = [
+        (f"q{n}", tag, WORDING[tag][0].format(place)) for tag in ("de", "en") for n, place in enumerate(PLACES)
+    ]
+    judged = [(f"q{n}", f"en/{n}", 1) for n in range(len(PLACES))]
+    repaired = ig.repair_model(model, ig.collection_from_rows(texts, asked, judged), "align")
+    assert "no text in tr has a translation into en" in caplog.text
+    (after, codes), (before, _) = (by_language(one, some, "encode_document") for one in (repaired, model))
+    moved = np.abs(after - before).max(axis=1) > 1e-5
+    assert {some.languages[code] for code in codes[moved]} == {"de"}  # by what its queries say
+
+
+def test_without_english_texts_are_aligned_with_the_language_most_are_translated_into(model):
+    some = towns(tags=("de", "tr"))
+    extra = [("cs/0", "cs", "", "mesto Ottawa")]
+    texts = [(row["_id"], row["lang"], "", row["text"]) for row in some.documents.to_pylist()]
+    judged = [(f"q{n}", f"{tag}/{n}", 1) for tag in ("de", "tr") for n in range(len(PLACES))]
+    asked = [(f"q{n}", "de", WORDING["de"][0].format(place)) for n, place in enumerate(PLACES)]
+    data = ig.collection_from_rows(texts + extra, asked, [*judged, ("q0", "cs/0", 1)])
+    repaired = ig.repair_model(model, data, "align")
+    said = {"de": "die Stadt Riga", "tr": "Riga kenti"}
+    moved = {
+        tag: np.abs(repaired.encode_document([text], language=tag) - model.encode_document([text])).max()
+        for tag, text in said.items()
+    }
+    assert moved["de"] < 1e-6 < 0.01 < moved["tr"]
+
+
+def test_what_is_in_most_languages_is_aligned_first(model):
+    """English has a place more than may be taken, and others have that of few: the shared ones are taken."""
+    shared = towns(places=PLACES[6:])
+    alone = [(f"en/x{n}", "en", "", f"the town of {place} lies there") for n, place in enumerate(PLACES[:6])]
+    texts = alone + [(row["_id"], row["lang"], "", row["text"]) for row in shared.documents.to_pylist()]
+    queries = [(f"a{n}", "en", f"town {place}") for n, place in enumerate(PLACES[:6])]
+    queries += [(row["_id"], row["lang"], row["text"]) for row in shared.queries.to_pylist()]
+    judged = [(f"a{n}", f"en/x{n}", 1) for n in range(6)]
+    judged += [(f"q{n}", f"{tag}/{n}", 1) for tag in WORDING for n in range(6)]
+    data = ig.collection_from_rows(texts, queries, judged)
+    for kind in ("query", "document"):
+        sample = getattr(embed_samples(model, data, most=6, translated=True), kind)
+        groups = [set(sample.group[sample.language == code].tolist()) for code in range(3)]
+        assert groups[0] == groups[1] == groups[2]
+        assert len(groups[0]) == 6
 
 
 def test_of_many_texts_the_same_ids_are_taken_in_every_language(model, data):
@@ -310,7 +370,7 @@ def test_one_language_is_refused(model):
 
 
 def test_methods_are_those_of_the_pages():
-    assert METHODS == ("shift", "center", "whiten", "erase")
+    assert METHODS == ("shift", "center", "whiten", "erase", "align")
 
 
 def test_half_precision_keeps_its_type(model, data):

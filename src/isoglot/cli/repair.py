@@ -22,7 +22,8 @@ def repair(
         str,
         typer.Option(
             help="shift: documents to where their translations lie; center: minus the language's mean; whiten: and "
-            "by its covariance; erase: one linear map for all texts, which needs no language."
+            "by its covariance; erase: one linear map for all texts, which needs no language; align: a linear map "
+            "of each language, to where the translations of its texts lie."
         ),
     ] = "center",
     strength: Annotated[
@@ -50,7 +51,8 @@ def repair(
 ) -> None:
     """Repair a model without training, so that rankings depend less on the language of a document.
 
-    Fitted on texts in several languages; shift needs documents with translations, linked by their queries.
+    Fitted on texts in several languages; shift needs documents with translations, linked by their queries, and
+    align documents or queries with translations.
     """
     from isoglot.data import load_collection
     from isoglot.encoders import load_encoder, repair_of

@@ -21,7 +21,7 @@ QUERY, DOCUMENT = 0, 1
 
 
 class LanguageMap(Module):
-    """Moves embeddings of unit length by their language: z becomes W (z - m), W and m being the language's.
+    """Moves embeddings of unit length by their language: z becomes (z - m) W, W and m being the language's.
 
     The language is given to all texts of a call, `model.encode(texts, language="de")`; without it each embedding's
     is found by a linear discriminant. Texts of `encode_query` have maps of their own, those of `encode_document`
@@ -30,30 +30,30 @@ class LanguageMap(Module):
     Args:
         languages: canonical tags of those seen, L of them.
         dimensions: d, of the embeddings.
-        whitens: whether there is a W; without one it is the identity.
+        linear: whether there is a W; without one it is the identity.
 
     Attributes:
         offset: (2, L + 1, d) m: of queries, of documents; the last row is for other languages.
-        scale: (2, L + 1, d, d) W, if it whitens.
+        scale: (2, L + 1, d, d) W, if there is one.
         detector_weight: (2, L, d) of the discriminant.
         detector_bias: (2, L).
     """
 
     forward_kwargs: ClassVar[set[str]] = {"language", "task"}
-    config_keys: ClassVar[list[str]] = ["languages", "dimensions", "whitens"]
+    config_keys: ClassVar[list[str]] = ["languages", "dimensions", "linear"]
     offset: Tensor
     scale: Tensor
     detector_weight: Tensor
     detector_bias: Tensor
 
-    def __init__(self, languages: list[str], dimensions: int, whitens: bool = False) -> None:
+    def __init__(self, languages: list[str], dimensions: int, linear: bool = False) -> None:
         super().__init__()
-        self.languages, self.dimensions, self.whitens = list(languages), dimensions, whitens
+        self.languages, self.dimensions, self.linear = list(languages), dimensions, linear
         size = len(languages)
         self.register_buffer("offset", torch.zeros(2, size + 1, dimensions))
         self.register_buffer("detector_weight", torch.zeros(2, size, dimensions))
         self.register_buffer("detector_bias", torch.zeros(2, size))
-        if whitens:
+        if linear:
             self.register_buffer("scale", torch.eye(dimensions).repeat(2, size + 1, 1, 1))
         self._told: set[str] = set()
 
@@ -79,7 +79,7 @@ class LanguageMap(Module):
         else:
             code = torch.full((len(embeddings),), self.code_of(language), device=embeddings.device)
         moved = embeddings - self.offset[role].float()[code]
-        if self.whitens:
+        if self.linear:
             for one in code.unique().tolist():
                 rows = code == one
                 moved[rows] = moved[rows] @ self.scale[role, one].float()

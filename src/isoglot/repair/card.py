@@ -27,6 +27,8 @@ DONE = {
     "into, lie; queries stay as they are (after SHIFT, arXiv 2606.18801).",
     "center": "From each text the mean of its language is subtracted, of queries and of documents each.",
     "whiten": "Each language is centred and its covariance brought towards the identity.",
+    "align": "A linear map of each language takes its texts to where their translations in English, or the "
+    "language that most are translated into, lie (least squares with a ridge, after arXiv 1309.4168).",
     "erase svd": "One linear map takes out of every text the directions in which the means of languages differ "
     "(after LSAR, arXiv 2401.05792).",
     "erase leace": "One linear map takes out of every text what a linear classifier could tell its language by, "
@@ -94,7 +96,7 @@ def _use(model: SentenceTransformer, identified: Mapping[str, float]) -> str:
         '    queries = model.encode_query([...], language="de")\n    documents = model.encode_document([...])\n\n'
         f"Where no language is given it is found from the embedding{tested}. `isoglot evaluate` gives those "
         "of a collection. Texts in a language that is not below get the map of all languages together, which for "
-        "`shift` leaves them as they are."
+        "`shift` and `align` leaves them as they are."
     )
 
 

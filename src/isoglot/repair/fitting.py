@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Sample",
+    "Translations",
     "fit_detector",
     "language_covariances",
     "language_means",
     "least_squares_eraser",
     "matrix_power",
+    "pair_translations",
     "shrunk_covariance",
     "subspace_eraser",
     "translation_shifts",
@@ -76,17 +78,25 @@ def language_means(sample: Sample) -> FloatArray:
     return found
 
 
-def translation_shifts(sample: Sample, source: int) -> tuple[FloatArray, IntArray]:
-    """Return the mean difference between texts and their translations in a source language, after SHIFT
-    (arXiv 2606.18801).
+@dataclass(frozen=True)
+class Translations:
+    """Texts beside their translations in a source language, each language of a group once.
 
-    Args:
-        sample: texts with translations; several of one language and group count as their mean.
-        source: the language that the others are compared with.
-
-    Returns:
-        (L, d), 0 for the source and where nothing is translated, and (L,) how many translations each rests on.
+    Attributes:
+        texts: (n, d) embeddings; several of one language and group are their mean.
+        origins: (n, d) embeddings of the translations.
+        language: (n,) of the texts; those of the source itself are among them.
+        group: (n,) of both.
     """
+
+    texts: FloatArray
+    origins: FloatArray
+    language: IntArray
+    group: IntArray
+
+
+def pair_translations(sample: Sample, source: int) -> Translations:
+    """Return the texts that have translations in a source language, beside these."""
     linked = np.flatnonzero(sample.group >= 0)
     size = sample.languages
     cells, place = np.unique(
@@ -98,9 +108,24 @@ def translation_shifts(sample: Sample, source: int) -> tuple[FloatArray, IntArra
     at = np.searchsorted(group[origin], group)
     at[at == len(origin)] = 0
     paired = group[origin[at]] == group if len(origin) else np.zeros(len(cells), bool)
-    counts = np.bincount(language[paired], minlength=size)
-    differences = means[paired] - means[origin[at[paired]]]
-    return _sums(differences, language[paired], size) / np.maximum(counts, 1)[:, None], counts
+    return Translations(means[paired], means[origin[at[paired]]], language[paired], group[paired])
+
+
+def translation_shifts(sample: Sample, source: int) -> tuple[FloatArray, IntArray]:
+    """Return the mean difference between texts and their translations in a source language, after SHIFT
+    (arXiv 2606.18801).
+
+    Args:
+        sample: texts with translations; several of one language and group count as their mean.
+        source: the language that the others are compared with.
+
+    Returns:
+        (L, d), 0 for the source and where nothing is translated, and (L,) how many translations each rests on.
+    """
+    pairs = pair_translations(sample, source)
+    counts = np.bincount(pairs.language, minlength=sample.languages)
+    shifts = _sums(pairs.texts - pairs.origins, pairs.language, sample.languages)
+    return shifts / np.maximum(counts, 1)[:, None], counts
 
 
 def shrunk_covariance(centred: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from isoglot.encoders.language_map import DOCUMENT, QUERY, LanguageMap
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import Spoken
 from isoglot.names import did_you_mean
+from isoglot.repair.alignment import align_languages
 from isoglot.repair.fitting import (
     Sample,
     fit_detector,
@@ -23,6 +24,7 @@ from isoglot.repair.fitting import (
     language_means,
     least_squares_eraser,
     matrix_power,
+    pair_translations,
     subspace_eraser,
     translation_shifts,
 )
@@ -33,10 +35,11 @@ __all__ = ["BY", "METHODS", "MapMaker", "check_request", "map_maker", "move"]
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.integer[Any]]
 MapMaker = Callable[[float], nn.Module]
 """From a strength to a module: 0 changes nothing, 1 is the method as published."""
 
-METHODS = ("shift", "center", "whiten", "erase")
+METHODS = ("shift", "center", "whiten", "erase", "align")
 BY = ("svd", "leace")
 MOST_STRENGTH = 2.0
 
@@ -75,7 +78,8 @@ def map_maker(method: str, by: str | None, samples: Samples) -> MapMaker:
     """
     if method == "erase":
         return _eraser(samples, by or "svd")
-    return {"shift": _shifter, "center": _centerer, "whiten": _whitener}[method](samples)
+    makers = {"shift": _shifter, "center": _centerer, "whiten": _whitener, "align": _aligner}
+    return makers[method](samples)
 
 
 def move(module: nn.Module, embeddings: Any, task: str, spoken: Spoken | None = None) -> Any:
@@ -102,7 +106,8 @@ def move(module: nn.Module, embeddings: Any, task: str, spoken: Spoken | None = 
 
 
 def _language_map(samples: Samples, offsets: list[FloatArray], scales: list[FloatArray] | None = None) -> nn.Module:
-    """Make the module that subtracts offsets, of queries and documents, each (L + 1, d), and scales then."""
+    """Make the module that subtracts offsets, of queries and documents, each (L + 1, d), and then multiplies by
+    matrices, each (L + 1, d, d)."""
     dimensions = samples.query.embeddings.shape[1]
     made = LanguageMap(list(samples.languages), dimensions, scales is not None)
     made.offset.copy_(torch.from_numpy(np.stack(offsets)))
@@ -127,25 +132,63 @@ def _shifter(samples: Samples) -> MapMaker:
     Raises:
         InputError: nothing is translated.
     """
-    tags = samples.languages
-    counts = [translation_shifts(samples.document, code)[1].sum() for code in range(len(tags))]
-    source = tags.index("en") if "en" in tags else int(np.argmax(counts))
+    source = _source(samples.languages, [samples.document])
     shifts, translated = translation_shifts(samples.document, source)
+    _check_translated("shift", "document", samples.languages, source, translated)
+    extended = np.concatenate([shifts, np.zeros_like(shifts[:1])])
+    return lambda strength: _language_map(samples, [np.zeros_like(extended), strength * extended])
+
+
+def _aligner(samples: Samples) -> MapMaker:
+    """Take texts to where their translations in one language lie, by a linear map of each language; queries and
+    documents by the same (after Mikolov and others, 1309.4168).
+
+    Raises:
+        InputError: nothing is translated.
+    """
+    kinds = (samples.query, samples.document)
+    source = _source(samples.languages, kinds)
+    maps, translated = align_languages(kinds, source)
+    _check_translated("align", "text", samples.languages, source, translated)
+    identity = np.eye(maps.shape[1])
+    extended = np.concatenate([maps, identity[None]])
+    nothing = np.zeros(extended.shape[:2])
+
+    def make(strength: float) -> nn.Module:
+        moved = identity + strength * (extended - identity)
+        return _language_map(samples, [nothing, nothing], [moved, moved])
+
+    return make
+
+
+def _source(tags: tuple[str, ...], kinds: Sequence[Sample]) -> int:
+    """Return English, or the language that most texts of some kinds are translated into."""
+    if "en" in tags:
+        return tags.index("en")
+    counts = [sum(len(pair_translations(one, code).texts) for one in kinds) for code in range(len(tags))]
+    return int(np.argmax(counts))
+
+
+def _check_translated(method: str, kind: str, tags: tuple[str, ...], source: int, translated: IntArray) -> None:
+    """Say which languages have no translations into the source.
+
+    Raises:
+        InputError: none has.
+    """
     missing = [tag for tag, count in zip(tags, translated, strict=True) if count == 0]
-    if len(missing) >= len(tags) - 1:  # all but the source
+    if len(set(missing) | {tags[source]}) == len(tags):
         raise InputError(
-            f"shift needs documents with translations into {tags[source]} and finds none: documents are "
-            "translations where they answer the same query id; give parallel data such as NTREX-128, or repair by "
-            "center or erase"
+            f"{method} needs {kind}s with translations into {tags[source]} and finds none: documents are "
+            "translations where they answer the same query id, queries where they share it; give parallel data "
+            "such as NTREX-128, or repair by center or erase"
         )
     if missing:
         logger.warning(
-            "no document in %s has a translation into %s: the repair leaves those as they are",
+            "no %s in %s has a translation into %s: the repair leaves those as they are",
+            kind,
             ", ".join(missing),
             tags[source],
         )
-    extended = np.concatenate([shifts, np.zeros_like(shifts[:1])])
-    return lambda strength: _language_map(samples, [np.zeros_like(extended), strength * extended])
 
 
 def _whitener(samples: Samples) -> MapMaker:

@@ -63,6 +63,8 @@ def repair_model(
     - `erase`: for every text the same linear map, which needs no language: without the directions in which language
       means differ (`by="svd"`, after LSAR, arXiv 2401.05792), or so that no linear classifier tells languages apart
       while embeddings move least (`by="leace"`, arXiv 2306.03819); and without the mean of all texts.
+    - `align`: z + α (M - 1) z, M a linear map of the language that takes its texts to where their translations in
+      English lie, by least squares with a ridge (after arXiv 1309.4168). Needs parallel queries or documents.
 
     Afterwards vectors have unit length. What `erase` makes needs sentence-transformers alone to be loaded; the
     others need isoglot, and take the language of a text: `encode_query(texts, language="de")`. Without it they find
@@ -70,9 +72,9 @@ def repair_model(
 
     Args:
         model: any sentence-transformers model; it stays as it is, and shares its modules with the one returned.
-        data: texts in two languages or more; judgments are needed for `shift` alone. Texts of a language beyond
-            2,000 queries and documents have no part.
-        method: `shift`, `center`, `whiten` or `erase`.
+        data: texts in two languages or more; judgments are needed for `shift` alone, and link documents for
+            `align`. Texts of a language beyond 2,000 queries and documents (`align`: 5,000) have no part.
+        method: `shift`, `center`, `whiten`, `erase` or `align`.
         strength: α; 0 leaves the embeddings as they are, 1 if not given.
         dev: choose the strength among `STRENGTHS` by AP over the pool of all languages of this collection.
         by: how to erase: `svd` if not given, or `leace`.
@@ -100,7 +102,7 @@ def repair_model(
             "between languages; give texts in several"
         )
     encoding = cast("Encoding", {**encoding, "truncate_dim": None})
-    samples = embed_samples(model, data, **encoding)
+    samples = embed_samples(model, data, translated=method == "align", **encoding)
     make = map_maker(method, by, samples)
     tried: list[_Tried] = []
     if dev is not None:

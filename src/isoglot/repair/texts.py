@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
 
-__all__ = ["MOST", "Samples", "embed_samples"]
+__all__ = ["MOST", "MOST_TRANSLATED", "Samples", "embed_samples"]
 
 IntArray = NDArray[np.integer[Any]]
 
 MOST = 2000
 """Texts of a language that are enough, as queries and as documents."""
+MOST_TRANSLATED = 5000
+"""The same, where each is of use beside its translations alone."""
 SEED = 0
 
 
@@ -61,8 +63,19 @@ def _document_groups(collection: Collection) -> IntArray:
     return group
 
 
-def _choose(kind: _Kind, language: int, most: int) -> IntArray:
-    """Return at most so many rows of a language, in each language those of the same groups first."""
+def _spread(kind: _Kind) -> IntArray:
+    """Return (n,) in how many languages the group of each text is, 1 for those of none."""
+    linked = kind.group >= 0
+    size = int(kind.language.max(initial=0)) + 1
+    cells = np.unique(kind.group[linked] * size + kind.language[linked])
+    found = np.ones(len(kind.group), np.int64)
+    found[linked] = np.bincount(cells // size)[kind.group[linked]]
+    return found
+
+
+def _choose(kind: _Kind, language: int, most: int, spread: IntArray | None) -> IntArray:
+    """Return at most so many rows of a language, in each language those of the same groups first; of groups those
+    in most languages, if their `_spread` is given."""
     rows = np.flatnonzero(kind.language == language)
     if len(rows) <= most:
         return rows
@@ -71,21 +84,25 @@ def _choose(kind: _Kind, language: int, most: int) -> IntArray:
     order = np.append(random.permutation(ids), 0)[kind.group[rows]].astype(np.int64)
     alone = kind.group[rows] < 0
     order[alone] = ids + random.permutation(int(alone.sum()))
-    chosen: IntArray = np.sort(rows[np.argsort(order, kind="stable")[:most]])
+    by = (order,) if spread is None else (order, -spread[rows])
+    chosen: IntArray = np.sort(rows[np.lexsort(by)[:most]])
     return chosen
 
 
-def _gather(own: _Kind, other: _Kind, languages: int, most: int) -> tuple[list[str], Sample, list[int]]:
+def _gather(
+    own: _Kind, other: _Kind, languages: int, most: int, translated: bool
+) -> tuple[list[str], Sample, list[int]]:
     """Return the texts of a kind, their languages and groups (embeddings are still to come), and the languages that
     have none and were lent some of the other kind."""
     texts: list[str] = []
     spoken: list[IntArray] = []
     groups: list[IntArray] = []
     lent = []
+    spread = _spread(own) if translated else None
     for code in range(languages):
-        rows, source = _choose(own, code, most), own
+        rows, source = _choose(own, code, most, spread), own
         if not len(rows):
-            rows, source = _choose(other, code, most), other
+            rows, source = _choose(other, code, most, None), other
             lent.append(code)
         texts += source.texts.take(rows)
         spoken.append(np.full(len(rows), code))
@@ -94,7 +111,12 @@ def _gather(own: _Kind, other: _Kind, languages: int, most: int) -> tuple[list[s
 
 
 def embed_samples(
-    model: SentenceTransformer, collection: Collection, *, most: int = MOST, **encoding: Unpack[Encoding]
+    model: SentenceTransformer,
+    collection: Collection,
+    *,
+    most: int | None = None,
+    translated: bool = False,
+    **encoding: Unpack[Encoding],
 ) -> Samples:
     """Embed some texts of every language of a collection, as queries and as documents.
 
@@ -104,7 +126,9 @@ def embed_samples(
     Args:
         model: any sentence-transformers model.
         collection: the texts.
-        most: of a language and kind; of a larger collection the same query ids are drawn in every language.
+        most: of a language and kind, `MOST` if not given, or `MOST_TRANSLATED`; of a larger collection the same
+            query ids are drawn in every language.
+        translated: draw first what is in most languages.
         **encoding: as for `embed_collection`.
 
     Raises:
@@ -121,6 +145,8 @@ def embed_samples(
         _document_groups(collection),
     )
     tags = collection.languages
+    if most is None:
+        most = MOST_TRANSLATED if translated else MOST
     found: list[Sample] = []
     borrowed: dict[str, str] = {}
     with text_encoder(model, **encoding) as encode:
@@ -128,7 +154,7 @@ def embed_samples(
             ("encode_query", "queries", queries, documents),
             ("encode_document", "documents", documents, queries),
         ):
-            texts, sample, lent = _gather(own, other, len(tags), most)
+            texts, sample, lent = _gather(own, other, len(tags), most, translated)
             borrowed |= {tags[code]: name for code in lent}
             rows = encode(method, Texts.of(texts), Spoken(sample.language, tags))
             unit = unit_rows(rows, f"the {name} of {collection.name}", len(texts)).astype(np.float64)
