@@ -18,6 +18,7 @@ from isoglot.cli import catalogue, data, lexicon, quality, study, translate  # n
 from isoglot.cli.compare import compare
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.mine import mine
+from isoglot.cli.serve import serve
 from isoglot.cli.state import state
 from isoglot.cli.study import demo
 from isoglot.cli.train import train
@@ -51,7 +52,7 @@ def app() -> typer.Typer:
         state.quiet, state.debug = quiet, debug
         _set_up_logging(quiet)
 
-    for command in (demo, train, evaluate, compare, mine):
+    for command in (demo, train, evaluate, compare, mine, serve):
         found.command()(command)
     found.add_typer(data.app, name="data")
     found.add_typer(study.app, name="study")
