@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import isoglot as ig
 from isoglot.collections import Collection, collection_from_rows
+from isoglot.evaluation.fair import FAIR, fair_ranking
 from isoglot.search.index import MOST
 
 pytest.importorskip("lancedb", reason="an index needs lancedb: pip install 'isoglot[search]'")
@@ -185,7 +186,7 @@ def test_updates_are_seen_by_all(tmp_path: Path) -> None:
     assert (other.delete(["d1", "d1", "nothing"]), len(made)) == (1, 2)
     assert made.delete(["d0", "d9"]) == 2
     assert (made.search("abc"), made.languages, other.upsert([])) == ([], {}, 0)
-    assert other.upsert(({"_id": "n", "lang": "eng", "text": "new"} for _ in range(1))) == 1
+    assert other.upsert({"_id": "n", "lang": "eng", "text": "new"} for _ in range(1)) == 1
     assert [hit.language for hit in made.search("new", hybrid=True)] == ["en"]
 
 
@@ -205,3 +206,28 @@ def test_bad_rows_are_refused_before_anything_is_written(index: ig.Index, row: A
     with pytest.raises(ig.InputError, match="duplicate document id"):
         index.upsert([("a", "en", "", "x"), ("a", "de", "", "y")])
     assert len(index) == 6
+
+
+@pytest.mark.parametrize("method", FAIR)
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_fair_rankings_are_those_of_the_whole_index(tmp_path: Path, method: str, hybrid: bool) -> None:
+    rng = np.random.default_rng(3)
+    tags_of_rows = rng.choice(4, 60, p=[0.6, 0.2, 0.1, 0.1]).tolist()
+    rows = [(TAGS[at], "x" + "".join(rng.choice(list("abcdefghij"), 20))) for at in tags_of_rows]
+    model = Letters()
+    made = ig.build_index(model, documents(rows), tmp_path / "index")
+    for query, within in (("abba cage", None), ("hide", ["en", "zh"])):
+        tags = within or list(made.languages)
+        hits = made.search(query, k=10, fair=method, within=within, hybrid=hybrid)
+        assert len({hit.id for hit in hits}) == 10
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        if not hybrid:
+            kept = [at for at, (tag, _) in enumerate(rows) if tag in tags]
+            scores = model.encode_document([rows[at][1] for at in kept]) @ model.encode_query([query])[0]
+            codes = np.array([tags.index(rows[at][0]) for at in kept])
+            order, fair = fair_ranking(scores, codes, method, sizes=np.bincount(codes))
+            np.testing.assert_allclose([hit.score for hit in hits], fair[order[:10]], rtol=1e-4, atol=1e-4)
+        if method == "fuse":  # the best of every language, then the second of every language
+            assert {hit.language for hit in hits[: len(tags)]} == set(tags)
+    with pytest.raises(ig.InputError, match="did you mean fuse"):
+        made.search("x", fair="fused")

@@ -15,6 +15,7 @@ from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.encoders import load_encoder
 from isoglot.errors import InputError
+from isoglot.evaluation.fair import check_fair, fair_ranking
 from isoglot.languages.tags import read_tag
 from isoglot.names import did_you_mean
 from isoglot.search.embedding import embed_documents, embed_query, vector_fingerprint
@@ -38,6 +39,8 @@ __all__ = ["MOST", "Hit", "Index", "open_index"]
 
 MOST = 1000
 """Largest k."""
+CANDIDATES = 100
+"""Documents of each language that a fair ranking chooses from, at least."""
 BLOCK = 1024
 """Documents that are embedded and written together where an index is updated."""
 
@@ -160,18 +163,21 @@ class Index:
             k: most documents, 1 to `MOST`.
             language: tag of the question, for models that ask for it.
             within: tags of the languages in which documents are sought; all if None.
-            fair: `calibrate`, `fuse` or `quota`, so that no language is left behind; None for the best scores.
+            fair: `calibrate`, `fuse` or `quota` (`fair_ranking`), over the best `CANDIDATES` documents, or k, of
+                each language; quotas are the languages' shares of the index. None for the best scores.
             hybrid: seek the question's words as well, and fuse both rankings.
 
         Returns:
-            The documents, best first, those of one score by id.
+            The documents, best first.
 
         Raises:
             InputError: the question is empty, k is out of range, a tag is none or the index has no document of it,
-                or the model is not the index's.
+                there is no such fair ranking, or the model is not the index's.
         """
         if not 1 <= k <= MOST:
             raise InputError(f"k must be from 1 to {MOST}, not {k}")
+        if fair is not None:
+            check_fair(fair)
         tags = None if within is None else self._tags(within)
         spoken = None if language is None else read_tag(language, "language")
         vector = self._embedded(query, spoken)
@@ -179,7 +185,7 @@ class Index:
         if fair is None:
             found = nearest_rows(self._table, vector, k, languages=tags, text=text)
         else:
-            raise InputError("fair is not there yet")
+            found = self._fairly(fair, vector, k, tags or list(self.languages), text)
         return [Hit(rank=rank, **row) for rank, row in enumerate(found[:k], 1)]
 
     def _tags(self, within: Sequence[str]) -> list[str]:
@@ -190,6 +196,18 @@ class Index:
                 has = ", ".join(known) or "none"
                 raise InputError(f"{self.path} has no document in {tag!r}{did_you_mean(tag, known)}; it has {has}")
         return tags
+
+    def _fairly(
+        self, method: str, vector: NDArray[np.float32], k: int, tags: list[str], text: str | None
+    ) -> list[dict[str, Any]]:
+        """Return the k best documents of candidates that every language has some of, ranked fairly."""
+        depth = max(k, CANDIDATES)
+        by_language = [nearest_rows(self._table, vector, depth, languages=[tag], text=text) for tag in tags]
+        rows = [row for found in by_language for row in found]
+        codes = np.repeat(np.arange(len(tags)), [len(found) for found in by_language])
+        sizes = np.array([self.languages.get(tag, 0) for tag in tags])
+        order, scores = fair_ranking(np.array([row["score"] for row in rows]), codes, method, sizes=sizes)
+        return [{**rows[at], "score": float(scores[at])} for at in order[:k]]
 
     def _embedded(self, query: str, language: str | None) -> NDArray[np.float32]:
         """Return the vector of a question, if it is of the model that made the index as it is now."""

@@ -35,6 +35,14 @@ FloatArray = NDArray[np.float32]
 DOCUMENTS = "documents"
 EXACT = 100_000
 """Documents up to which every vector is compared."""
+FEW = 1000
+"""Documents up to which vectors need no index: they are read from the table as fast."""
+PARTITION = 4096
+"""Vectors of a partition of the index."""
+PROBES = 20
+"""Partitions that a question is compared with, above `EXACT` documents; measured by benchmarks/search.py."""
+ALL = 1 << 16
+"""More partitions than there are."""
 COLUMNS = ["id", "language", "title", "text"]
 FUSED = 100
 """Depth to which the rankings by vector and by words are fused."""
@@ -87,11 +95,13 @@ def rows_of(documents: pa.Table, texts: Sequence[str], vectors: FloatArray) -> p
 
 
 def index_rows(table: Any) -> None:
-    """Index what an unchanging table is searched by: ids, languages, words, and vectors above `EXACT` documents.
+    """Index what a table is searched by: ids, languages, words, and vectors where there are more than a `FEW`.
 
-    Words are those of `words_of`, so that languages without spaces have some, and are found as they are.
+    Words are those of `words_of`, so that languages without spaces have some, and are found as they are. Vectors
+    are kept whole and in memory, in partitions of like ones (IVF): all of these are looked through up to `EXACT`
+    documents, which is exact, and the nearest `PROBES` above.
     """
-    from lancedb.index import FTS, Bitmap, BTree
+    from lancedb.index import FTS, Bitmap, BTree, IvfFlat
 
     table.optimize()
     plain = {"stem": False, "remove_stop_words": False, "lower_case": False, "ascii_folding": False}
@@ -99,15 +109,9 @@ def index_rows(table: Any) -> None:
     for column, config in (("id", BTree()), ("language", Bitmap()), ("words", words)):
         table.create_index(column, config=config)
     count = table.count_rows()
-    if count > EXACT:
-        table.create_index("vector", config=vector_index(count))
-
-
-def vector_index(count: int) -> Any:
-    """Return how the vectors of so many documents are indexed."""
-    from lancedb.index import IvfFlat
-
-    return IvfFlat(distance_type="dot", num_partitions=max(1, round(count**0.5)))
+    if count > FEW:
+        partitions = max(1, round(count / PARTITION))
+        table.create_index("vector", config=IvfFlat(distance_type="dot", num_partitions=partitions))
 
 
 def nearest_rows(
@@ -135,11 +139,8 @@ def nearest_rows(
     if words:
         found = _fused(table, vector, words, max(count, FUSED), languages)
     else:
-        query = table.search(vector, vector_column_name="vector").distance_type("dot")
-        query = query.select([*COLUMNS, "_distance"]).limit(count)
-        if languages is not None:
-            query = query.where(_among("language", languages))
-        arrow = query.to_arrow()
+        query = table.search(vector, vector_column_name="vector").select([*COLUMNS, "_distance"])
+        arrow = _limited(query, table, count, languages).to_arrow()
         scores = np.float32(1) - arrow["_distance"].to_numpy()
         rows = arrow.select(COLUMNS).to_pylist()
         found = [{**row, "score": score} for row, score in zip(rows, scores.tolist(), strict=True)]
@@ -155,13 +156,17 @@ def _fused(
     from lancedb.rerankers import RRFReranker
 
     query = table.search(query_type="hybrid", vector_column_name="vector", fts_columns="words")
-    query = query.vector(vector).text(MatchQuery(words, "words")).distance_type("dot").limit(depth)
-    if languages is not None:
-        query = query.where(_among("language", languages))
-    arrow = query.rerank(RRFReranker()).to_arrow()
+    query = query.vector(vector).text(MatchQuery(words, "words")).rerank(RRFReranker())
+    arrow = _limited(query, table, depth, languages).to_arrow()
     rows = arrow.select(COLUMNS).to_pylist()
     scores = arrow["_relevance_score"].to_pylist()
     return [{**row, "score": score} for row, score in zip(rows, scores, strict=True)]
+
+
+def _limited(query: Any, table: Any, count: int, languages: Iterable[str] | None) -> Any:
+    """Return a query for so many documents in some languages."""
+    query = query.distance_type("dot").nprobes(PROBES if table.count_rows() > EXACT else ALL).limit(count)
+    return query if languages is None else query.where(_among("language", languages))
 
 
 def add_rows(table: Any, rows: pa.Table) -> None:
