@@ -65,6 +65,8 @@ class FakeIndex:
             raise RuntimeError("secret: /etc/passwd")
         if query == "refuse":
             raise InputError("this is not to be asked")
+        if query == "gone":
+            raise InputError(f"{self.path} was removed")
         time.sleep(self.seconds)
         words = set(query.lower().split())
 

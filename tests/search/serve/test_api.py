@@ -6,13 +6,16 @@ import concurrent.futures
 import re
 import threading
 import time
+from typing import get_args
 
 import pytest
 from serve_helpers import CONTROLS, MARKUP, OVERRIDE, TEXTS, FakeIndex
 from starlette.testclient import TestClient
 
 from isoglot.errors import InputError
+from isoglot.evaluation.fair import FAIR
 from isoglot.search.serve import Limits, create_app
+from isoglot.search.serve.messages import Fair
 from isoglot.search.serve.shelf import linked_id
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -186,6 +189,16 @@ def test_other_paths_and_methods_are_refused_in_json(client):
 def test_a_mistake_of_ours_says_nothing_of_the_inside(client, caplog):
     assert "secret" not in refused(client.get("/search", params={"q": "break"}), 500)
     assert "secret" in caplog.text
+
+
+def test_an_index_that_is_gone_is_told_to_the_log_alone(caplog):
+    client = client_of(FakeIndex(path="/srv/secret"))
+    assert refused(client.get("/search", params={"q": "gone"}), 500).startswith("commands cannot be searched")
+    assert "/srv/secret was removed" in caplog.text
+
+
+def test_fair_rankings_are_those_that_there_are():
+    assert get_args(Fair) == FAIR
 
 
 def test_request_ids_are_taken_if_plain_and_given_otherwise(client):

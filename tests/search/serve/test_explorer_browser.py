@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import uvicorn
 from browsing import chromium, listened_page, until
 from serve_helpers import CONTROLS, MARKUP, OVERRIDE, FakeIndex
+from serving import served
 
-from isoglot.search.serve import Limits, create_app
+from isoglot.search.serve import Limits
 
 SHOWN = "!document.querySelector('#results').hidden && !document.querySelector('#results[aria-busy]')"
 OUTSIDE = """[...document.querySelectorAll("main *")]
@@ -27,20 +23,6 @@ FOCUSED = """document.activeElement.closest(".hit")?.querySelector(".rank").text
 ISOLATED = """[...document.querySelectorAll(".hit .text")]
   .every((e) => getComputedStyle(e).unicodeBidi === "isolate")"""
 QUESTIONS = ["archiv Ordner", "archiv folder", "ls"]
-
-
-@contextmanager
-def served(*indexes, **options) -> Iterator[str]:
-    """Serve indexes on a free port of this machine while the block runs; yield the address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        server = uvicorn.Server(uvicorn.Config(create_app(indexes, **options), log_config=None, access_log=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from isoglot.errors import InputError, IsoglotError
+from isoglot.errors import InputError
 from isoglot.names import did_you_mean
 from isoglot.search.serve.counters import CONTENT_TYPE, Counters
 from isoglot.search.serve.guard import Guard, Refusal, problem
@@ -131,10 +131,6 @@ def _add_search(app: APIRouter, shelf: Shelf, counters: Counters, queue: SearchQ
             raise Refusal(503, "too many searches are waiting; try again in a second", RETRY) from None
         except TooSlow:
             raise Refusal(504, f"the search did not end in {limits.seconds:g} seconds") from None
-        except InputError as error:
-            raise Refusal(422, str(error)) from None
-        except IsoglotError as error:
-            raise Refusal(500, str(error)) from None
         seconds = time.perf_counter() - began
         counters.time(seconds)
         return answer(asked, hits, seconds)

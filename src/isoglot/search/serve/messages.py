@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from isoglot.search.index import MOST
 from isoglot.search.serve.limits import Limits
 
-__all__ = ["Answer", "Found", "IndexFacts", "LanguageFacts", "Problem", "Status", "query_models"]
+__all__ = ["Answer", "Fair", "Found", "IndexFacts", "LanguageFacts", "Problem", "Status", "query_models"]
 
 SPACES = (
     *(
@@ -22,7 +22,7 @@ SEEN = f"[^{''.join(SPACES)}]"
 same in Python, Rust and ECMAScript."""
 
 TAG = "[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}"
-FAIR = Literal["calibrate", "fuse", "quota"]
+Fair = Literal["calibrate", "fuse", "quota"]
 
 
 class Model(BaseModel):
@@ -85,7 +85,7 @@ class Answer(Model):
     k: int
     lang: str | None
     within: list[str] | None
-    fair: FAIR | None
+    fair: Fair | None
     hybrid: bool
     seconds: float = Field(description="that the search took, waiting included")
     mix: dict[str, int] = Field(description="language -> documents of it in the ranking, the most frequent first")
@@ -123,7 +123,7 @@ def query_models(limits: Limits, indexes: tuple[str, ...]) -> tuple[Any, Any]:
         "q": (Annotated[str, question], ...),
         "k": (Annotated[int, wanted], min(10, most)),
         "lang": (Annotated[str, tag] | None, None),
-        "fair": (Annotated[FAIR, Field(description="how languages get their share")] | None, None),
+        "fair": (Annotated[Fair, Field(description="how languages get their share")] | None, None),
         "hybrid": (Annotated[bool, Field(description="with full-text search")], False),
         "index": (Annotated[str, Field(description=f"one of: {', '.join(indexes)}")], indexes[0]),
     }

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from isoglot.errors import InputError
+from isoglot.errors import InputError, IsoglotError
 from isoglot.languages.scripts import is_right_to_left
 from isoglot.languages.tags import canonical_tag, language_name
 from isoglot.names import did_you_mean
 from isoglot.search.serve.guard import Refusal
 from isoglot.search.serve.messages import Answer, Found, IndexFacts, LanguageFacts
 
-__all__ = ["Shelf", "linked_id"]
+__all__ = ["Shelf", "answer", "linked_id"]
+
+logger = logging.getLogger(__name__)
 
 
 class Shelf:
@@ -75,19 +78,18 @@ class Shelf:
         """Search for what `resolve` returned.
 
         Raises:
-            InputError: this cannot be searched for in this index.
+            Refusal: (422) this cannot be asked; (500) the index cannot be searched: it was removed, built anew, or
+                its model is gone. That is for the log, which may say where things are.
         """
         index = self._indexes[asked.index]
-        return list(
-            index.search(
-                asked.q,
-                k=asked.k,
-                language=asked.lang,
-                within=asked.within,
-                fair=asked.fair,
-                hybrid=asked.hybrid,
-            )
-        )
+        options = {"language": asked.lang, "within": asked.within, "fair": asked.fair, "hybrid": asked.hybrid}
+        try:
+            return list(index.search(asked.q, k=asked.k, **options))
+        except IsoglotError as error:
+            if isinstance(error, InputError) and str(index.path) not in str(error):
+                raise Refusal(422, str(error)) from None
+            logger.error("%s", error)
+            raise Refusal(500, f"{asked.index} cannot be searched; the log of the server says why") from None
 
     def warm(self) -> None:
         """Search each index once, so that models are there before anybody asks, or it is said why not."""
