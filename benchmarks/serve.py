@@ -1,9 +1,9 @@
 """`isoglot serve` under load: many clients at once, each asking again as soon as it has its answer.
 
 A static encoder is made of XQuAD-R (or of a collection that is given) and its documents are indexed; the server
-runs in a process of its own, as users start it, on loopback. Every client keeps its connection, asks questions of all
-languages in turn, and waits for each answer: so as many requests are under way as there are clients. An error is an
-answer other than 200, a connection that breaks, or an answer without documents.
+runs in a process of its own, as users start it, on loopback. Every client keeps its connection, asks questions of
+all languages in turn, and waits for each answer: so as many requests are under way as there are clients. An error
+is an answer other than 200, a connection that breaks, or an answer without documents.
 
 The latency is that of a machine on which the clients run too; one search at a time, asked the same way, is the
 baseline.
@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model, index = str(Path(folder) / "model"), str(Path(folder) / "index")
         ig.static_encoder(collection).save(model)
         built = ig.build_index(model, collection, index)
-        print(f"{len(built):,} documents, d = {built.dimension}, {len(questions):,} questions", flush=True)
+        documents, dimension = len(built), built.dimension
+        print(f"{documents:,} documents, d = {dimension}, {len(questions):,} questions", flush=True)
         command = [sys.executable, "-m", "isoglot", "--quiet", "serve", index, "--port", "0"]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
@@ -104,8 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 server.terminate()
     result = {
         "benchmark": "serve",
-        "documents": len(built),
-        "dimension": built.dimension,
+        "documents": documents,
+        "dimension": dimension,
         "clients": options.clients,
         "seconds": round(took, 1),
         "answers": len(seconds),

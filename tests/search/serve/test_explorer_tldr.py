@@ -1,4 +1,4 @@
-"""The explorer before real data: what a model trained within languages finds, and what one trained across them does."""
+"""The explorer before real data: what a model trained on hybrid batches finds."""
 
 from __future__ import annotations
 

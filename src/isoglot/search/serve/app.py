@@ -123,10 +123,9 @@ def _add_search(app: APIRouter, shelf: Shelf, counters: Counters, queue: SearchQ
     InUrl, InBody = query_models(limits, shelf.names)
 
     async def found(asked: Any) -> Answer:
-        asked = shelf.resolve(asked)
         began = time.perf_counter()
         try:
-            hits = await queue.run(partial(shelf.search, asked))
+            asked, hits = await queue.run(partial(shelf.search, asked))
         except Full:
             raise Refusal(503, "too many searches are waiting; try again in a second", RETRY) from None
         except TooSlow:

@@ -56,12 +56,8 @@ class Shelf:
             for name, index in self._indexes.items()
         ]
 
-    def resolve(self, asked: Any) -> Any:
-        """Return a query of `query_models` whose languages are canonical tags, `within` as a list.
-
-        Raises:
-            Refusal: (404) there is no such index or language.
-        """
+    def _resolve(self, asked: Any) -> Any:
+        """Return a query whose languages are canonical tags, `within` as a list."""
         if asked.index not in self._indexes:
             meant = did_you_mean(asked.index, self._indexes)
             raise Refusal(404, f"no index {asked.index!r} here{meant}: choose {' or '.join(self._indexes)}")
@@ -74,17 +70,22 @@ class Shelf:
         lang = None if asked.lang is None else _tag(asked.lang)
         return asked.model_copy(update={"within": tags, "lang": lang})
 
-    def search(self, asked: Any) -> list[Any]:
-        """Search for what `resolve` returned.
+    def search(self, asked: Any) -> tuple[Any, list[Any]]:
+        """Search for a query of `query_models`.
+
+        Returns:
+            The query, its languages as canonical tags and `within` as a list, and the documents.
 
         Raises:
-            Refusal: (422) this cannot be asked; (500) the index cannot be searched: it was removed, built anew, or
-                its model is gone. That is for the log, which may say where things are.
+            Refusal: (404) there is no such index or language; (422) this cannot be asked; (500) the index cannot be
+                searched: it was removed, built anew, or its model is gone. That is for the log, which may say where
+                things are.
         """
+        asked = self._resolve(asked)
         index = self._indexes[asked.index]
         options = {"language": asked.lang, "within": asked.within, "fair": asked.fair, "hybrid": asked.hybrid}
         try:
-            return list(index.search(asked.q, k=asked.k, **options))
+            return asked, list(index.search(asked.q, k=asked.k, **options))
         except IsoglotError as error:
             if isinstance(error, InputError) and str(index.path) not in str(error):
                 raise Refusal(422, str(error)) from None
