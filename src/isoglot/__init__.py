@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from isoglot.data.lexicons import read_lexicons as read_lexicons
     from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
+    from isoglot.encoders import repair_of as repair_of
     from isoglot.encoders import scratch_encoder as scratch_encoder
     from isoglot.encoders import static_encoder as static_encoder
     from isoglot.errors import InputError as InputError
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import Sum as Sum
     from isoglot.objectives import Term as Term
     from isoglot.objectives import Weighted as Weighted
+    from isoglot.repair import repair_model as repair_model
     from isoglot.reporting import write_report as write_report
     from isoglot.search import Hit as Hit
     from isoglot.search import Index as Index
@@ -86,7 +88,7 @@ _ROOMS = {
     "collections.negatives": ("with_hard_negatives",),
     "data.convert": ("convert",),
     "data.lexicons": ("Lexicon", "read_lexicons"),
-    "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
+    "encoders": ("distil_static", "load_encoder", "repair_of", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
         *("MultilingualEvaluator", "Result", "compare_all", "compare_results", "evaluate", "evaluate_bm25"),
@@ -98,6 +100,7 @@ _ROOMS = {
         *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
         *("ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
     ),
+    "repair": ("repair_model",),
     "reporting": ("write_report",),
     "search": ("Hit", "Index", "build_index", "open_index"),
     "training": ("HybridTrainer",),

@@ -231,3 +231,19 @@ def test_fair_rankings_are_those_of_the_whole_index(tmp_path: Path, method: str,
             assert {hit.language for hit in hits[: len(tags)]} == set(tags)
     with pytest.raises(ig.InputError, match="did you mean fuse"):
         made.search("x", fair="fused")
+
+
+def test_a_repaired_model_is_told_the_languages(toy: Collection, static: Any, tmp_path: Path) -> None:
+    model = ig.repair_model(static, toy, method="center", strength=1.0)
+    made = ig.build_index(model, toy, tmp_path / "index")
+    assert made.repair == "center"
+    held = {hit.id: hit.score for hit in made.search("Archive", language="de", k=6)}
+    asked = model.encode_query(["Archive"], language="de", normalize_embeddings=True)[0]
+    for row, (tag, key) in enumerate(
+        zip(*(toy.documents[name].to_pylist() for name in ("lang", "_id")), strict=True)
+    ):
+        text = toy.document_texts(np.array([row]))
+        vector = model.encode_document(text, language=tag, normalize_embeddings=True)[0]
+        assert held[key] == pytest.approx(float(vector @ asked), abs=1e-5)
+    with pytest.raises(ig.InputError, match="an index of another model"):
+        ig.open_index(made.path, static)

@@ -57,8 +57,9 @@ class Result:
         versions: of isoglot, Python and the libraries.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
             documents and are not ranked against themselves); of models also `query_prompt`, `document_prompt`,
-            `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`. None in a file written before there was
-            such a key.
+            `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`, and of repaired ones `repair_method`,
+            `repair_strength`, `repair_of` (the model before) and `repair_data`. None in a file written before there
+            was such a key.
         per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
             and bias value per query; NaN where a value does not apply. Not in the result file; `save` puts
             it next to it.

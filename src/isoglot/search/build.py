@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.fingerprint import table_fingerprint
-from isoglot.encoders import load_encoder, model_name
+from isoglot.encoders import load_encoder, model_name, repair_of
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.embed import unit_rows
 from isoglot.files import held_alone, refuse_taken
-from isoglot.search.embedding import embed_documents, vector_fingerprint
+from isoglot.search.embedding import embed_documents, embedding_bar, vector_fingerprint
 from isoglot.search.index import Index, open_index
 from isoglot.search.settings import Settings, read_settings, write_settings
 from isoglot.search.table import connect, index_rows, open_documents, rows_of
@@ -34,6 +33,9 @@ LOCK = ".lock"
 FIRST_BLOCK, LARGEST_BLOCK = 512, 1 << 16
 BLOCK_SECONDS = 10
 """Blocks grow until one takes so long: what a kill loses at most is one of them."""
+
+UNREAD = timedelta(seconds=1)
+"""How long what was put together anew is kept: nobody reads an index that is not finished."""
 
 
 def build_index(
@@ -81,11 +83,10 @@ def build_index(
     with nullcontext() if place is None else held_alone(place / LOCK, told):
         settings = _begun(database, path, collection, encoder, model, loading)
         table = open_documents(database, settings.dimension, make=True)
-        with Progress(console=Console(stderr=True), disable=not progress) as bar:
-            task = bar.add_task(f"embedding {total:,} documents", total=total)
+        with embedding_bar(total, progress) as tell:
             done, size = table.count_rows(), FIRST_BLOCK
             while done < total:
-                bar.update(task, completed=done)
+                tell(done)
                 at, started = np.arange(done, min(done + size, total)), time.monotonic()
                 texts, block = collection.document_texts(at), take_rows(collection.documents, at)
                 if embeddings is None:
@@ -99,8 +100,8 @@ def build_index(
                 done += len(at)
                 if time.monotonic() - started < BLOCK_SECONDS:
                     size = min(2 * size, LARGEST_BLOCK)
-            bar.update(task, completed=done)
-        index_rows(table)
+            tell(done)
+        index_rows(table, UNREAD)
         write_settings(database, replace(settings, complete=True))
     return open_index(path, encoder)
 
@@ -132,11 +133,11 @@ def _begun(
     wanted = Settings(
         name=collection.name,
         model=_name_of(model),
-        loading=loading,
+        loading={key: value for key, value in loading.items() if key != "device"},
         fingerprint=vector_fingerprint(encoder),
         dimension=probe.shape[1],
         source=table_fingerprint(collection.documents),
-        repair=getattr(encoder, "repair", None),
+        repair=(repair_of(encoder) or {}).get("method"),
     )
     found = read_settings(database, str(path))
     if found is None:

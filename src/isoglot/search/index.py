@@ -18,7 +18,7 @@ from isoglot.errors import InputError
 from isoglot.evaluation.fair import check_fair, fair_ranking
 from isoglot.languages.tags import read_tag
 from isoglot.names import did_you_mean
-from isoglot.search.embedding import embed_documents, embed_query, vector_fingerprint
+from isoglot.search.embedding import embed_documents, embed_query, embedding_bar, vector_fingerprint
 from isoglot.search.rows import Rows, documents_of
 from isoglot.search.settings import Settings, read_settings
 from isoglot.search.table import (
@@ -220,7 +220,7 @@ class Index:
             raise InputError(_other_dimensions(self.path, self.dimension, len(vector)))
         return vector
 
-    def upsert(self, rows: Collection | Iterable[Rows]) -> int:
+    def upsert(self, rows: Collection | Iterable[Rows], *, progress: bool = False) -> int:
         """Add documents, or replace those of the same ids; what returned is on disk.
 
         It is written in blocks, each whole or not at all: after a kill those before are there.
@@ -228,6 +228,7 @@ class Index:
         Args:
             rows: a collection, whose documents are taken; or documents as (id, language, title, text), or as
                 mappings with the keys `_id`, `lang`, `text` and, if there is one, `title`.
+            progress: show a bar.
 
         Returns:
             How many.
@@ -237,15 +238,16 @@ class Index:
         """
         documents = documents_of(rows)
         table, total = documents.documents, documents.documents.num_rows
-        for start in range(0, total, BLOCK):
-            at = np.arange(start, min(start + BLOCK, total))
-            texts = documents.document_texts(at)
-            block = take_rows(table, at)
-            with self._encoding:
-                vectors = embed_documents(self._loaded(), texts, block["lang"].to_pylist())
-            if vectors.shape[1] != self.dimension:
-                raise InputError(_other_dimensions(self.path, self.dimension, vectors.shape[1]))
-            add_rows(self._table, rows_of(block, texts, vectors))
+        with embedding_bar(total, progress) as tell:
+            for start in range(0, total, BLOCK):
+                at = np.arange(start, min(start + BLOCK, total))
+                texts, block = documents.document_texts(at), take_rows(table, at)
+                with self._encoding:
+                    vectors = embed_documents(self._loaded(), texts, block["lang"].to_pylist())
+                if vectors.shape[1] != self.dimension:
+                    raise InputError(_other_dimensions(self.path, self.dimension, vectors.shape[1]))
+                add_rows(self._table, rows_of(block, texts, vectors))
+                tell(start + len(at))
         tidy(self._table)
         return total
 
@@ -260,12 +262,13 @@ class Index:
         return count
 
 
-def open_index(path: str | Path, model: SentenceTransformer | None = None) -> Index:
+def open_index(path: str | Path, model: SentenceTransformer | str | Path | None = None) -> Index:
     """Open an index.
 
     Args:
         path: of an index that `build_index` or `isoglot index` made; a folder, or an address such as `s3://…`.
-        model: the model that made it; None for the one that it names, which is loaded when it is first needed.
+        model: the model that made it, or its name or folder if that is another now; None for the one that it names,
+            which is loaded when it is first needed.
 
     Raises:
         InputError: there is no index, it is not finished, the model is not the one that made it, or LanceDB is not
@@ -280,6 +283,8 @@ def open_index(path: str | Path, model: SentenceTransformer | None = None) -> In
         raise InputError(f"{path} is not an index: build one by isoglot index MODEL DATA --to DIR")
     if not settings.complete:
         raise InputError(f"the index {path} is not finished: repeat the command that built it, and it goes on")
+    if isinstance(model, str | Path):
+        model = load_encoder(model, **settings.loading)
     if model is not None:
         check_model(str(path), settings, model)
     return Index(path, database, settings, model)

@@ -37,9 +37,9 @@ EXACT = 100_000
 """Documents up to which every vector is compared."""
 FEW = 1000
 """Documents up to which vectors need no index: they are read from the table as fast."""
-PARTITION = 4096
+PARTITION = 2048
 """Vectors of a partition of the index."""
-PROBES = 20
+PROBES = 40
 """Partitions that a question is compared with, above `EXACT` documents; measured by benchmarks/search.py."""
 ALL = 1 << 16
 """More partitions than there are."""
@@ -48,6 +48,8 @@ FUSED = 100
 """Depth to which the rankings by vector and by words are fused."""
 LOOSE = 32
 """Pieces of a table, written by as many updates, from which they are put together."""
+KEPT = timedelta(hours=1)
+"""How long what was replaced is kept, for those who are reading it."""
 NAMED = 1000
 """Ids named in one condition."""
 
@@ -94,16 +96,20 @@ def rows_of(documents: pa.Table, texts: Sequence[str], vectors: FloatArray) -> p
     return pa.Table.from_arrays([*columns, words, packed], schema=_schema(vectors.shape[1]))
 
 
-def index_rows(table: Any) -> None:
+def index_rows(table: Any, kept: timedelta = KEPT) -> None:
     """Index what a table is searched by: ids, languages, words, and vectors where there are more than a `FEW`.
 
     Words are those of `words_of`, so that languages without spaces have some, and are found as they are. Vectors
     are kept whole and in memory, in partitions of like ones (IVF): all of these are looked through up to `EXACT`
     documents, which is exact, and the nearest `PROBES` above.
+
+    Args:
+        table: of documents.
+        kept: how long what is put together anew stays as it was, for others who read it.
     """
     from lancedb.index import FTS, Bitmap, BTree, IvfFlat
 
-    table.optimize()
+    table.optimize(cleanup_older_than=kept)
     plain = {"stem": False, "remove_stop_words": False, "lower_case": False, "ascii_folding": False}
     words = FTS(base_tokenizer="whitespace", max_token_length=None, **plain)
     for column, config in (("id", BTree()), ("language", Bitmap()), ("words", words)):
@@ -183,9 +189,12 @@ def delete_rows(table: Any, ids: Sequence[str]) -> int:
 
 
 def tidy(table: Any) -> None:
-    """Put the pieces of many updates together, and bring the indexes up to date."""
-    if table.stats()["fragment_stats"]["num_small_fragments"] > LOOSE:
-        table.optimize()
+    """Put the pieces of many updates together and bring the indexes up to date; index what has grown."""
+    indexed = {column for one in table.list_indices() for column in one.columns}
+    if table.count_rows() > FEW and "vector" not in indexed:
+        index_rows(table)
+    elif table.stats()["fragment_stats"]["num_small_fragments"] > LOOSE:
+        table.optimize(cleanup_older_than=KEPT)
 
 
 def count_languages(table: Any) -> dict[str, int]:
