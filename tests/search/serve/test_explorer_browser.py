@@ -70,7 +70,7 @@ def test_page_shows_all_without_complaint_strange_request_or_overflow(visit, two
     page = visit(two, QUESTIONS, width, scheme, k=20)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(OUTSIDE) == 0
+    assert page.evaluate(OUTSIDE) == []
     assert page.logged == []
     assert all(url.startswith(two) for url in page.asked)
     assert len(texts(page, ".ranking")) == 6
@@ -171,6 +171,7 @@ def test_keys_lead_through_the_page(visit, one):
     page.keyboard.press("Enter")
     until(page, "document.querySelectorAll('.ranking').length === 2")
     assert parse_qs(urlsplit(page.url).query)["q"] == ["ls", "archiv"]
+    assert page.locator("#lang").is_disabled()
     assert page.logged == []
 
 

@@ -63,7 +63,7 @@
     const state = new URLSearchParams();
     for (const question of questions()) state.append("q", question);
     if (at("k").value !== "10") state.set("k", at("k").value);
-    for (const name of ["lang", "fair"]) if (at(name).value) state.set(name, at(name).value);
+    for (const name of ["lang", "fair"]) if (at(name).value && !at(name).disabled) state.set(name, at(name).value);
     if (at("hybrid").checked) state.set("hybrid", "true");
     if (chosen().length) state.set("in", chosen().join(","));
     return state;
@@ -96,6 +96,7 @@
     box.rows = Math.min(most, Math.max(1, box.value.split("\n").length));
     box.style.height = "auto";
     box.style.height = `${box.scrollHeight + 2}px`;
+    at("lang").disabled = questions().length > 1; // each line is in a language of its own
   }
 
   // Asking
