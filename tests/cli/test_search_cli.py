@@ -89,7 +89,8 @@ def test_bad_input_is_one_sentence(
 
 
 def test_an_index_is_updated(places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    more = ig.collection_from_rows([("en/tar", "en", "", "new"), ("sw/x", "sw", "", "habari")], [], [], name="more")
+    rows = [("en/tar", "en", "", "new"), ("sw/x", "sw", "", "habari")]
+    more = ig.collection_from_rows(rows, [("q", "en", "new?")], [("q", "en/tar", 1)], name="more")
     ig.write_collection(more, tmp_path / "more", "jsonl")
     index = str(tmp_path / "index")
     assert main(["index", places["model"], places["toy"], "--to", index]) == 0

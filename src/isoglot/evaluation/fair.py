@@ -9,7 +9,8 @@ ranking. Every method here keeps the order within each language, and decides how
   doi:10.1145/1571941.1572114). Since they share no document, this takes the best of every language, then the second
   of every language, and so on: every language gets the same share, however few documents it has, and though nothing
   in it be relevant.
-- `quota`: every language gets the share of the ranking that it has of the pool, where that is known, else the same.
+- `quota`: every language gets the share of the ranking that it has of the pool, by the rule of Sainte-Laguë as in
+  PM-2 (Dang and Croft 2012, doi:10.1145/2348283.2348296); where the pool is not known, all get the same.
 
 `merge_best` is no method but an upper bound on all of them: it knows the answers.
 """
@@ -119,18 +120,18 @@ def _language_ranks(order: IntArray, languages: IntArray) -> IntArray:
     return ranks
 
 
-def _releases(ranks: IntArray, languages: IntArray, sizes: IntArray | None) -> IntArray:
-    """Return from which rank on (n,) the shares of the languages have room for each candidate.
+def _due(ranks: IntArray, languages: IntArray, sizes: IntArray | None) -> IntArray:
+    """Return at which rank (n,) each candidate is due by the share of its language.
 
-    With a share p of the ranking a language may have ⌈p k⌉ of the first k places; so there is room for its i-th
-    document from k = ⌊(i - 1) / p⌋ + 1 on. In whole numbers, since 1 / p is not exact.
+    With a share p of the ranking a language has p k, rounded, of the first k places; so its i-th document is due at
+    k = ⌊(i - 1/2) / p⌋ + 1. In whole numbers, since 1 / p is not exact.
     """
     present = np.unique(languages)
     counts = np.ones(int(present[-1]) + 1, np.int64)
     if sizes is not None:
         shared = min(len(counts), len(sizes))
         counts[:shared] = np.maximum(sizes[:shared], 1)
-    return (ranks - 1) * int(counts[present].sum()) // counts[languages] + 1
+    return (2 * ranks - 1) * int(counts[present].sum()) // (2 * counts[languages]) + 1
 
 
 def _checked(scores: NDArray[Any], languages: NDArray[Any]) -> tuple[FloatArray, IntArray]:
@@ -162,7 +163,7 @@ def fair_ranking(
             than these candidates; languages that it does not know, and all without it, are standardised by the
             candidates themselves.
         sizes: of `quota`: (L,) documents of the pool by language code; without it, every language among the
-            candidates gets the same share, which is the order of `fuse`.
+            candidates gets the same share, which makes the order of `fuse`. Those due at one rank stand by score.
 
     Returns:
         Candidates from best to worst (n,), and their new scores (n,), which nowhere rise along that order:
@@ -189,7 +190,7 @@ def fair_ranking(
     ranks = _language_ranks(order, codes)
     if method == "fuse":
         return order[np.argsort(ranks[order], kind="stable")], 1 / (RANK_CONSTANT + ranks)
-    order = order[np.argsort(_releases(ranks, codes, sizes)[order], kind="stable")]
+    order = order[np.argsort(_due(ranks, codes, sizes)[order], kind="stable")]
     return order, _reciprocal_ranks(order)
 
 

@@ -68,7 +68,7 @@ def embed_query(model: SentenceTransformer, text: str, language: str | None) -> 
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(f"the question is no Unicode text at character {error.start + 1}") from None
-    told = {"language": language} if language is not None and takes_language(model) else {}
+    told: dict[str, Any] = {"language": language} if language is not None and takes_language(model) else {}
     found = encode_by_length(model, "encode_query", [text], normalize_embeddings=True, **told)
     vector: FloatArray = unit_rows(found, "the question", 1)[0]
     return vector

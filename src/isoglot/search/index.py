@@ -16,6 +16,7 @@ from isoglot.collections.collection import Collection
 from isoglot.encoders import load_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation.fair import check_fair, fair_ranking
+from isoglot.languages.matching import match_tag
 from isoglot.languages.tags import read_tag
 from isoglot.names import did_you_mean
 from isoglot.search.embedding import embed_documents, embed_query, embedding_bar, vector_fingerprint
@@ -190,11 +191,13 @@ class Index:
 
     def _tags(self, within: Sequence[str]) -> list[str]:
         known = self.languages
-        tags = [read_tag(tag, "within") for tag in within]
+        tags = list(dict.fromkeys(read_tag(tag, "within") for tag in within))
         for tag in tags:
             if tag not in known:
                 has = ", ".join(known) or "none"
-                raise InputError(f"{self.path} has no document in {tag!r}{did_you_mean(tag, known)}; it has {has}")
+                near = match_tag(tag, known)
+                meant = did_you_mean(tag, known) if near is None else f" (did you mean {near}?)"
+                raise InputError(f"{self.path} has no document in {tag!r}{meant}; it has {has}")
         return tags
 
     def _fairly(
