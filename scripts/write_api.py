@@ -45,6 +45,8 @@ TOPICS = {  # module, and those within it that have no line of their own -> titl
     "training": ("Training", "training.md"),
     "evaluation": ("Evaluation", "evaluation.md"),
     "evaluation.fair": ("Fair rankings", "fair.md"),
+    "search": ("Search", "search.md"),
+    "search.serve": ("Serve", "serve.md"),
     "repair": ("Repair", "repair.md"),
     "encoders.repair_of": ("Repair", "repair.md"),
     "data.forms.table": ("Your own data", "own-data.md"),
