@@ -93,17 +93,28 @@ def _show(
         write_figures(arms, figures)
 
 
+PREFERENCE = 0.01  # of the top 10: a percentage point
+
+
 def _next(model: str, data: str, result: Result, page: Path | None) -> list[str]:
     """Say what to try next, with the command."""
     mono, cross = ((part or {}).get("AP") for part in (result.monolingual, result.cross_lingual))
+    given = model.partition(":")[0] in ("run", "embeddings", "bm25")
     told = []
     if mono is not None and cross is not None and cross < mono:
-        given = model.partition(":")[0] in ("run", "embeddings", "bm25")
         encoder = "intfloat/multilingual-e5-small" if given else model
         told.append(
             "To close the gap between languages, train on hybrid batches: isoglot train --data TRAINING_DATA "
             f"--encoder {encoder} --strategy hybrid --out DIR"
         )
+    if (result.bias.get("own_language_share@10") or 0) > PREFERENCE:
+        if given and result.fair is None:
+            told.append(f"For fewer of the question's own language: isoglot evaluate {model} {data} --fair fuse")
+        elif not given and "repair_method" not in (result.made or {}):
+            told.append(
+                "For fewer of the question's own language without training: isoglot repair "
+                f"{model} TEXTS_IN_ALL_LANGUAGES --out DIR"
+            )
     if page is None:
         command = own_command() or shlex.join(["isoglot", "evaluate", model, data])
         told.append(f"Figures and the worst questions: {command} --html report.html")
