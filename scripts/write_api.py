@@ -44,6 +44,7 @@ TOPICS = {  # module, and those within it that have no line of their own -> titl
     "evaluation.mine_hard_negatives": ("Hard negatives", "hard-negatives.md"),
     "training": ("Training", "training.md"),
     "evaluation": ("Evaluation", "evaluation.md"),
+    "publishing": ("Publishing", "publishing.md"),
     "reporting": ("Evaluation", "evaluation.md"),
     "evaluation.mteb": ("Public benchmarks", "benchmarks.md"),
     "data.mteb": ("Public benchmarks", "benchmarks.md"),

@@ -202,10 +202,10 @@ class TrainConfig(Strict):
     push_to_hub: str | None = setting(
         None, PUBLISHING, "Push the finished model to this repository of the Hugging Face Hub.", metavar="USER/NAME"
     )
-    hub_private: bool = setting(False, PUBLISHING, "A private repository.", flag="--private")
-    report_to: Report = setting(
-        "none", PUBLISHING, "Log the run to wandb, tensorboard, trackio or mlflow; none by default."
+    hub_private: bool = setting(
+        False, PUBLISHING, "A private one; else the account's default, which is public.", flag="--private"
     )
+    report_to: Report = setting("none", PUBLISHING, "Log the run to none, wandb, tensorboard, trackio or mlflow.")
 
     @model_validator(mode="after")
     def _keep_more_of_a_model(self) -> TrainConfig:
