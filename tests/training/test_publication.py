@@ -40,9 +40,9 @@ def test_a_run_is_logged_where_its_settings_say(pages, tmp_path, monkeypatch):
         (tmp_path / "packages" / "tensorboardX" / "__init__.py").write_text(WRITER)
         monkeypatch.syspath_prepend(tmp_path / "packages")
         monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "logs"))
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
     run = run_training(settings(pages, tmp_path / "m", report_to="tensorboard"))
-    logged = [json.loads(line) for line in (tmp_path / "logs" / "log.jsonl").read_text().splitlines()]
+    logged = [json.loads(line) for line in (tmp_path / "m" / "runs" / "log.jsonl").read_text().splitlines()]
     losses = {step: value for name, value, step in logged if name == "train/loss"}
     assert losses == {entry["step"]: entry["loss"] for entry in run.record["loss"]}
     assert len(losses) == 4

@@ -27,6 +27,7 @@ from isoglot.training.trainer import HybridTrainer
 
 __all__ = [
     "CHECKPOINTS",
+    "LOGS",
     "RECORD_FILE",
     "begin",
     "check_data",
@@ -45,6 +46,7 @@ CHECKPOINTS = "checkpoints"
 CONFIG_FILE = "isoglot-training.yaml"
 RECORD_FILE = "isoglot-training.json"
 DATA_FILE = "data.json"  # with the checkpoints, since it matters as long as these do
+LOGS = "runs"  # of TensorBoard, as transformers calls it
 MODEL_FILE = "modules.json"  # sentence-transformers' own; here the last one to appear
 
 MAY_CHANGE = {"data", "target", "validation", "lenient", "out", "save_steps", "keep_checkpoints", "cache"}
@@ -175,6 +177,7 @@ def leave_nothing_untrained(out: Path) -> Iterator[None]:
         if last_checkpoint(checkpoints) is None and not (out / MODEL_FILE).exists():
             for path in (checkpoints / DATA_FILE, out / CONFIG_FILE):
                 path.unlink(missing_ok=True)
+            shutil.rmtree(out / LOGS, ignore_errors=True)
             for folder in (checkpoints, out)[: 1 if there else 2]:
                 with suppress(OSError):  # it holds something else, which stays
                     folder.rmdir()

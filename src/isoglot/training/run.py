@@ -15,6 +15,7 @@ import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from torch import nn
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback, set_seed
+from transformers.integrations import TensorBoardCallback
 
 from isoglot.batching import JointSampler
 from isoglot.collections import Collection
@@ -29,6 +30,7 @@ from isoglot.training.config import MADE_HERE, TrainConfig, check_settings
 from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
 from isoglot.training.output import (
     CHECKPOINTS,
+    LOGS,
     RECORD_FILE,
     begin,
     check_data,
@@ -327,6 +329,9 @@ def _trainer(
         trainer.add_callback(ProgressInRows())
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    for one in trainer.callback_handler.callbacks:
+        if isinstance(one, TensorBoardCallback) and one.logging_dir is None:
+            one.logging_dir = str(Path(config.out) / LOGS)  # and not with the checkpoints, which go
     if config.patience is not None and config.best_measure is not None:
         trainer.add_callback(StopEarly(config.best_measure, config.patience))
     return trainer
