@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from isoglot.data.splitting import split_collection as split_collection
     from isoglot.encoders import distil_static as distil_static
     from isoglot.encoders import load_encoder as load_encoder
+    from isoglot.encoders import repair_of as repair_of
     from isoglot.encoders import scratch_encoder as scratch_encoder
     from isoglot.encoders import static_encoder as static_encoder
     from isoglot.errors import InputError as InputError
@@ -67,7 +68,12 @@ if TYPE_CHECKING:
     from isoglot.objectives import Sum as Sum
     from isoglot.objectives import Term as Term
     from isoglot.objectives import Weighted as Weighted
+    from isoglot.repair import repair_model as repair_model
     from isoglot.reporting import write_report as write_report
+    from isoglot.search import Hit as Hit
+    from isoglot.search import Index as Index
+    from isoglot.search import build_index as build_index
+    from isoglot.search import open_index as open_index
     from isoglot.training import HybridTrainer as HybridTrainer
     from isoglot.training.execution import Objective as Objective
 
@@ -88,7 +94,7 @@ _ROOMS = {
     "data.lexicons": ("Lexicon", "read_lexicons"),
     "data.pseudo": ("pseudo_collection",),
     "data.splitting": ("split_collection",),
-    "encoders": ("distil_static", "load_encoder", "scratch_encoder", "static_encoder"),
+    "encoders": ("distil_static", "load_encoder", "repair_of", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
         *("MultilingualEvaluator", "Result", "compare_all", "compare_results", "evaluate", "evaluate_bm25"),
@@ -100,7 +106,9 @@ _ROOMS = {
         *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
         *("ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
     ),
+    "repair": ("repair_model",),
     "reporting": ("write_report",),
+    "search": ("Hit", "Index", "build_index", "open_index"),
     "training": ("HybridTrainer",),
     "training.execution": ("Objective",),
 }

@@ -83,6 +83,30 @@ def test_every_source_gives_a_result_and_its_own_run_gives_the_same(data, model,
             assert again["pairs"] == result["pairs"]
 
 
+def test_a_fair_ranking_is_shown_beside_the_system_s_own(data, embeddings, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    source, page = f"embeddings:{embeddings[0]},{embeddings[1]}", tmp_path / "page.html"
+    result = evaluate(tmp_path / "fair.json", source, data, "--name", "api", "--fair", "fuse", "--html", page)
+    assert (result["fair"], result["model"]) == ("fuse", "api, fuse")
+    told = capsys.readouterr().out
+    assert "api, fuse on" in told
+    assert "against api; p by paired randomisation" in told
+    assert "own_language_share@10" in told
+    text = page.read_text()
+    assert "What the paired tests show" in text
+    assert "api, fuse" in text
+    own = evaluate(tmp_path / "own.json", source, data, "--name", "api")
+    assert own["fair"] is None
+    assert own["monolingual"] == result["monolingual"]
+    assert run("compare", tmp_path / "own.json", tmp_path / "fair.json") == 0
+    bound = evaluate(tmp_path / "bound.json", "bm25", data, "--fair", "oracle")
+    assert bound["model"] == "bm25, oracle (upper bound)"
+    line = complaint(capsys, "evaluate", "bm25", data, "--fair", "fuze")
+    assert "did you mean fuse" in line
+    line = complaint(capsys, "evaluate", "bm25", "mteb:NFCorpus", "--fair", "fuse")
+    assert "--fair does not apply" in line
+
+
 def test_options_of_models(data, model, cache, tmp_path):
     first = evaluate(tmp_path / "a.json", model, data, "--measures", "AP, P@3", "--name", "mine")
     assert set(first["multilingual"]) == {"AP", "P@3", "queries", "documents"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from huggingface_hub import ModelCard
@@ -168,6 +169,8 @@ def test_a_folder_without_a_card_gets_one_and_what_is_no_model_folder_is_refused
     assert card_at(folder).data.model_name == "model"
     with pytest.raises(InputError, match="is not a model folder"):
         add_results(tmp_path, [result])
+    with pytest.raises(InputError, match="not of the model alone"):
+        add_results(folder, [replace(result, fair={"method": "fuse"})])
     (folder / "README.md").write_text("---\n- a list\n---\n")
     with pytest.raises(InputError, match=r"README\.md is not that of a model card"):
         add_results(folder, [result])

@@ -92,10 +92,14 @@ def test_the_paired_test_decides_and_not_whether_intervals_overlap():
     said = [plain(text) for text in comparison_sentences(results, TESTS, "base")]
     assert said == [
         "Within one language, other is better than base (monolingual AP 0.710 beside 0.700; p 0.0014).",
-        "Across languages, no difference is shown between other and base (cross-lingual AP 0.500 beside 0.300; "
-        "p 0.2000).",
         "In treating the languages of an answer alike, other is better than base (rank distance 5.0 beside 212, in "
         "a pool of 1,000 documents; p 0.0100).",
+        "In not preferring the question's own language, other is better than base (own-language share of the top "
+        "10 −5.0 beside −10.0; p 0.0010).",
+        "Across languages, no difference is shown between other and base (cross-lingual AP 0.500 beside 0.300; "
+        "p 0.2000).",
+        "In not preferring the question's own language, neither other nor base is shown to be better (own-language "
+        "share of the top 10 −5.0 beside +10.0; p 0.0010).",
     ]
     table = verdict_table(TESTS, "base")
     at = [head.text for head in table.heads].index("verdict")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +12,12 @@ import typer
 from isoglot.amounts import read_size
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.state import console, own_command, state
-from isoglot.cli.tables import benchmark_table, losers_table, result_table
+from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
-    from isoglot.evaluation import Result
+    from isoglot.evaluation import Compared, Result
 
 __all__ = ["evaluate"]
 
@@ -76,17 +77,20 @@ def _with_all_queries(
     return whole if same and whole.queries.num_rows > collection.queries.num_rows else collection
 
 
-def _show(result: Result, collection: Collection, page: Path | None, figures: Path | None) -> None:
+def _show(
+    result: Result, collection: Collection, page: Path | None, figures: Path | None, tests: Sequence[Compared]
+) -> None:
     """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
     from isoglot.reporting import inspect_result, write_figures, write_report
 
-    shown: Any = result
+    shown: Any = result.before or result  # the worst queries are shown in the system's own ranking
     if result.embeddings is not None and "multilingual_AP" in result.per_query:
-        shown = inspect_result(result, collection, *result.embeddings)
+        shown = inspect_result(shown, collection, *result.embeddings)
+    arms = [shown] if result.before is None else [shown, result]
     if page is not None:
-        write_report([shown], page, command=own_command(), metadata=collection.metadata)
+        write_report(arms, page, command=own_command(), metadata=collection.metadata, tests=tests)
     if figures is not None:
-        write_figures(shown, figures)
+        write_figures(arms, figures)
 
 
 def _next(model: str, data: str, result: Result, page: Path | None, json_file: Path | None) -> list[str]:
@@ -147,6 +151,14 @@ def evaluate(
             "--keep-identical-ids", help="Rank a query that is itself a document (same id and text) against itself."
         ),
     ] = False,
+    fair: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Merge the languages of the pool's ranking anew: calibrate, fuse or quota; or oracle, the upper "
+            "bound. Shown beside the system's own ranking.",
+        ),
+    ] = None,
     trec_run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write TREC run files and judgments here.")
     ] = None,
@@ -187,14 +199,16 @@ def evaluate(
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
     from isoglot.collections.links import link_sentences
-    from isoglot.evaluation import measure
+    from isoglot.evaluation import compare_before, measure
     from isoglot.evaluation.losers import who_loses
     from isoglot.evaluation.measures import parse_measure
+    from isoglot.evaluation.merging import check_merging
     from isoglot.evaluation.sources.embeddings import count_rows
 
     chosen = None if measures is None else tuple(listed(measures) or ())
     for one in chosen or ():
         parse_measure(one)
+    check_merging(fair)
     if chosen == ():
         raise InputError("--measures names no measure: leave it out, or name some, such as AP,nDCG@10")
     if no_cache and cache is not None:
@@ -210,6 +224,7 @@ def evaluate(
         "measures": chosen,
         "name": name,
         "ignore_identical_ids": False if keep_identical_ids else None,
+        "fair": fair,
         "trec_run": trec_run,
         "trec_depth": trec_depth,
         "pooling": pooling,
@@ -258,10 +273,13 @@ def evaluate(
     )
     if json_file is not None:
         result.save(json_file)
+    tests = compare_before(result) if result.before is not None else []
     if shown:
-        _show(result, collection, html_file, figures)
+        _show(result, collection, html_file, figures, tests)
     shell = console()
     shell.print(result_table(result))
+    if result.before is not None and tests:
+        shell.print(comparison_table(tests, result.before.model))
     losers = losers_table(result)
     if losers is not None:
         shell.print(losers)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from isoglot.collections.collection import Collection
 from isoglot.files import content_hash
 
-__all__ = ["collection_fingerprint", "files_fingerprint", "hash_of"]
+__all__ = ["collection_fingerprint", "files_fingerprint", "hash_of", "table_fingerprint"]
 
 ROWS = 1 << 16
 """Rows that are hashed at a time: bounds memory."""
@@ -63,17 +63,20 @@ def collection_fingerprint(collection: Collection) -> str:
 
     A column `extra` with nothing in it is none: a set has it when one that it is joined with has.
     """
-    tables = (collection.documents, collection.queries, collection.judgments)
-    return hash_of(
-        [
-            {
-                name: _column(table[name])
-                for name in sorted(table.column_names)
-                if name != "extra" or table[name].null_count < len(table)
-            }
-            for table in tables
-        ]
-    )
+    return hash_of([_columns(one) for one in (collection.documents, collection.queries, collection.judgments)])
+
+
+def table_fingerprint(table: pa.Table) -> str:
+    """Return a hash of a table of texts or numbers, in its order; how it is cut into chunks does not count."""
+    return hash_of(_columns(table))
+
+
+def _columns(table: pa.Table) -> dict[str, str]:
+    return {
+        name: _column(table[name])
+        for name in sorted(table.column_names)
+        if name != "extra" or table[name].null_count < len(table)
+    }
 
 
 def files_fingerprint(paths: Iterable[str | Path]) -> str:

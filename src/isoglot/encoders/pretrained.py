@@ -12,6 +12,7 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+from isoglot.encoders.language_map import LanguageMap
 from isoglot.encoders.tuning import Attention, add_lora, check_attention, checkpoint_gradients, freeze_weights
 from isoglot.errors import InputError
 from isoglot.names import did_you_mean
@@ -153,7 +154,10 @@ def load_encoder(
             modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling)]
             model = SentenceTransformer(modules=modules, device=device)
         else:
-            model = SentenceTransformer(source, model_kwargs=loading, **kwargs)
+            # the library imports no class but its own unasked (trust_remote_code): ours is given to it
+            model = SentenceTransformer._load_with_module_classes(
+                source, {f"{LanguageMap.__module__}.LanguageMap": LanguageMap}, model_kwargs=loading, **kwargs
+            )
     except InputError:
         raise
     except Exception as error:

@@ -1,8 +1,9 @@
 """Evaluation: monolingual, cross-lingual and multilingual retrieval, language bias and geometry."""
 
-from isoglot.evaluation.compare import Compared, Comparison, compare_all, compare_results
+from isoglot.evaluation.compare import Compared, Comparison, compare_all, compare_before, compare_results
 from isoglot.evaluation.embed import embed_collection
 from isoglot.evaluation.evaluator import MultilingualEvaluator
+from isoglot.evaluation.fair import FAIR, Calibration, fair_ranking, fit_calibration
 from isoglot.evaluation.hard_negatives import HardNegatives, mine_embeddings, mine_hard_negatives
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES
@@ -14,6 +15,8 @@ from isoglot.evaluation.summary import result_of_ranks
 
 __all__ = [
     "DEFAULT_MEASURES",
+    "FAIR",
+    "Calibration",
     "Compared",
     "Comparison",
     "HardNegatives",
@@ -23,12 +26,15 @@ __all__ = [
     "Result",
     "RunWriter",
     "compare_all",
+    "compare_before",
     "compare_results",
     "embed_collection",
     "evaluate",
     "evaluate_bm25",
     "evaluate_embeddings",
     "evaluate_run",
+    "fair_ranking",
+    "fit_calibration",
     "judgments_of",
     "measure",
     "mine_embeddings",

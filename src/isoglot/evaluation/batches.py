@@ -58,6 +58,10 @@ class Texts:
             texts if isinstance(texts, Texts) else cls(len(texts), lambda at: [texts[one] for one in at.tolist()])
         )
 
+    def part(self, rows: IntArray) -> Texts:
+        """Return the texts at positions (n,)."""
+        return Texts(len(rows), lambda at: self.take(rows[at]))
+
     def __len__(self) -> int:
         return self.size
 

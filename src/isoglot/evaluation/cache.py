@@ -40,17 +40,22 @@ def _module_state(module: Any) -> dict[str, Any]:
         state["config"] = module.get_config_dict()
     config: Any = getattr(getattr(module, "auto_model", None), "config", None)
     if hasattr(config, "to_dict"):
-        state["transformer"] = {key: value for key, value in config.to_dict().items() if key != "_name_or_path"}
+        told = ("_name_or_path", "transformers_version")
+        state["transformer"] = {key: value for key, value in config.to_dict().items() if key not in told}
     if hasattr(module, "max_seq_length"):
         state["max_seq_length"] = module.max_seq_length
     return state
 
 
-def model_fingerprint(model: Any) -> str | None:
+def model_fingerprint(model: Any, *, libraries: bool = True) -> str | None:
     """Return a hash of all that decides a model's embeddings; None for what is no torch module.
 
     Weights, classes and configurations of the modules (pooling, layers, longest input), tokenizer, prompts,
     truncation, and the versions of sentence-transformers and transformers. Neither the name nor the device.
+
+    Args:
+        model: any sentence-transformers model.
+        libraries: whether those versions count, which change embeddings by rounding, if at all.
     """
     if not isinstance(model, torch.nn.Module):
         return None
@@ -59,7 +64,8 @@ def model_fingerprint(model: Any) -> str | None:
     def add(*values: Any) -> None:
         digest.update(json.dumps(values, sort_keys=True, default=str).encode())
 
-    add(version("sentence-transformers"), version("transformers"))
+    if libraries:
+        add(version("sentence-transformers"), version("transformers"))
     add([getattr(model, name, None) for name in ("prompts", "default_prompt_name", "truncate_dim")])
     for name, value in sorted(model.state_dict().items()):
         if isinstance(value, torch.Tensor):

@@ -13,7 +13,15 @@ from isoglot.evaluation.result import Result
 from isoglot.evaluation.statistics import FloatArray, holm, sign_flip_test
 from isoglot.measures import OTHERS, SETTINGS, verdict_of
 
-__all__ = ["DEFAULT_COMPARED", "Compared", "Comparison", "compare_all", "compare_results", "row_weights"]
+__all__ = [
+    "DEFAULT_COMPARED",
+    "Compared",
+    "Comparison",
+    "compare_all",
+    "compare_before",
+    "compare_results",
+    "row_weights",
+]
 
 DEFAULT_COMPARED = (
     *("AP", "nDCG@10", "R@10"),
@@ -284,3 +292,28 @@ def compare_all(
                 found.append(Compared(model=name, language=language, setting=setting, **told))
     corrected = holm(np.array([one.p for one in found]))
     return [replace(one, p_holm=float(p)) for one, p in zip(found, corrected, strict=True)]
+
+
+def compare_before(result: Result, *, draws: int = 10_000, seed: int = 0) -> list[Compared]:
+    """Compare a fair ranking with the system's own, in what merging changes: the pool and language bias.
+
+    Args:
+        result: with `before`, as evaluating with `fair` gives it.
+        draws: number of random sign patterns.
+        seed: of the patterns.
+
+    Returns:
+        The comparisons, as `compare_all` gives them.
+
+    Raises:
+        InputError: the result is of the system's own ranking.
+    """
+    if result.before is None:
+        raise InputError(f"the result of {result.model} has no ranking before a fair one: evaluate with fair=…")
+    columns = [
+        column
+        for column in _measured(result.per_query)
+        if _split(column)[0] in ("multilingual", "bias") and _split(column)[1] in DEFAULT_COMPARED
+    ]
+    sides = {result.before.model: result.before, result.model: result}
+    return compare_all(sides, columns, draws=draws, seed=seed) if columns else []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -21,15 +22,19 @@ from isoglot.evaluation.cache import EmbeddingCache, model_fingerprint
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from typing_extensions import Unpack
 
 __all__ = [
     "DTYPES",
     "Encoding",
+    "Spoken",
     "check_device",
     "check_dtype",
     "embed_collection",
     "refuse_bytes",
     "scoring_device",
+    "takes_language",
+    "text_encoder",
     "texts_of",
     "unit_rows",
 ]
@@ -231,9 +236,32 @@ def _distinct(texts: Texts) -> tuple[Texts, IntArray | None]:
     return Texts(len(rows), lambda at: texts.take(rows[at])), place[inverse]
 
 
-def embed_collection(
+def takes_language(model: Any) -> bool:
+    """Tell whether a model wants to know the language of what it encodes: `encode(…, language="de")`."""
+    return "language" in getattr(model, "get_model_kwargs", list)()
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The languages of texts.
+
+    Attributes:
+        codes: (n,) index into `tags` of each text.
+        tags: canonical tags.
+    """
+
+    codes: IntArray
+    tags: Sequence[str]
+
+    def groups(self) -> Iterator[tuple[str, IntArray]]:
+        """Yield each language that is spoken with the positions of its texts."""
+        for code in np.unique(self.codes):
+            yield self.tags[code], np.flatnonzero(self.codes == code)
+
+
+@contextmanager
+def text_encoder(
     model: SentenceTransformer,
-    collection: Collection,
     *,
     batch_size: int = BATCH_SIZE,
     batch_tokens: int | None = None,
@@ -244,27 +272,70 @@ def embed_collection(
     dtype: str | None = None,
     truncate_dim: int | None = None,
     cache: str | Path | None = None,
+) -> Iterator[Callable[[str, Texts, Spoken], Any]]:
+    """Yield a function that encodes texts with a model, each text once; the model is left as it was.
+
+    The function takes `encode_query` or `encode_document`, texts (n,) and their languages, which it tells a model
+    that wants to know them (`takes_language`), and returns embeddings (n, d). The keywords are those of
+    `embed_collection`.
+
+    Raises:
+        InputError: there is no such device or precision.
+    """
+    prompts = {"encode_query": query_prompt, "encode_document": document_prompt}
+    options: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens, "progress": progress}
+    options |= {"normalize_embeddings": True} | ({} if truncate_dim is None else {"truncate_dim": truncate_dim})
+
+    def encode_alike(method: str, texts: Texts, **language: Any) -> Any:
+        words, place = _distinct(texts)
+
+        def fresh() -> Any:
+            return encode_by_length(model, method, words, prompt=prompts[method], **options, **language)
+
+        how = [fingerprint, dtype, truncate_dim, method, prompts[method], *language.values()]
+        found = fresh() if kept is None else kept.get(words, how, fresh)
+        return found if place is None else found[place]
+
+    def encode(method: str, texts: Texts, spoken: Spoken) -> Any:
+        if not takes_language(model):
+            return encode_alike(method, texts)
+        found: FloatArray | None = None
+        for tag, rows in spoken.groups():
+            part = encode_alike(method, texts.part(rows), language=tag)
+            found = np.empty((texts.size, part.shape[1]), part.dtype) if found is None else found
+            found[rows] = part
+        return found
+
+    with _prepared(model, device, dtype):
+        fingerprint = None if cache is None else model_fingerprint(model)
+        kept = None if cache is None or fingerprint is None else EmbeddingCache(cache)
+        yield encode
+
+
+def embed_collection(
+    model: SentenceTransformer, collection: Collection, **encoding: Unpack[Encoding]
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Embed the judged queries and all documents of a collection.
 
     Texts go through `encode_query` and `encode_document`, so prompts and routers of the model apply, in batches of
     about as many tokens each (`encode_by_length`). They are read from the collection batch by batch. The model is
-    left as it was.
+    left as it was. One whose `encode` takes a `language`, as those that `repair_model` makes, is told it.
 
     Args:
         model: any sentence-transformers model.
         collection: the collection; queries without a relevant document are left out.
-        batch_size: most texts per forward pass.
-        batch_tokens: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU and
-            16,384 elsewhere.
-        progress: show progress bars.
-        query_prompt: text put before each query; None for the model's own.
-        document_prompt: text put before each document; None for the model's own.
-        device: where to encode, moving the model there meanwhile; None for where it is.
-        dtype: `bfloat16` or `float16` compute in this precision where it is safe (torch's autocast); `float32`
-            widens the weights meanwhile; None for the model's own.
-        truncate_dim: only the first so many dimensions, for Matryoshka models; None for all.
-        cache: a folder that keeps embeddings (`EmbeddingCache`); None for none.
+        **encoding: how texts are encoded:
+
+            - `batch_size`: most texts per forward pass.
+            - `batch_tokens`: most tokens per forward pass, with padding, of transformers; None for 4,096 on a CPU
+              and 16,384 elsewhere.
+            - `progress`: show progress bars.
+            - `query_prompt`, `document_prompt`: text put before each query or document; None for the model's own.
+            - `device`: where to encode, moving the model there meanwhile; None for where it is.
+            - `dtype`: `bfloat16` or `float16` compute in this precision where it is safe (torch's autocast);
+              `float32` widens the weights meanwhile; None for the model's own.
+            - `truncate_dim`: only the first so many dimensions, for Matryoshka models; None for all.
+            - `cache`: a folder that keeps embeddings (`EmbeddingCache`); None for none.
 
     Returns:
         Query rows (q,), query embeddings (q, d) and document embeddings (D, d); fp32, unit length.
@@ -274,25 +345,11 @@ def embed_collection(
             precision, or the model has fewer dimensions than `truncate_dim`.
     """
     rows = collection.judged_query_rows()
-    options: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens, "progress": progress}
-    options |= {"normalize_embeddings": True} | ({} if truncate_dim is None else {"truncate_dim": truncate_dim})
-
-    def encode(method: str, texts: Texts, prompt: str | None) -> Any:
-        words, place = _distinct(texts)
-
-        def fresh() -> Any:
-            return encode_by_length(model, method, words, prompt=prompt, **options)
-
-        how = [fingerprint, dtype, truncate_dim, method, prompt]
-        found = fresh() if kept is None else kept.get(words, how, fresh)
-        return found if place is None else found[place]
-
-    with _prepared(model, device, dtype):
-        fingerprint = None if cache is None else model_fingerprint(model)
-        kept = None if cache is None or fingerprint is None else EmbeddingCache(cache)
-        asked, pool = texts_of(collection, rows)
-        queries = encode("encode_query", asked, query_prompt)
-        documents = encode("encode_document", pool, document_prompt)
+    asked, pool = texts_of(collection, rows)
+    with text_encoder(model, **encoding) as encode:
+        queries = encode("encode_query", asked, Spoken(collection.query_language[rows], collection.languages))
+        documents = encode("encode_document", pool, Spoken(collection.document_language, collection.languages))
+    truncate_dim = encoding.get("truncate_dim")
     if truncate_dim is not None and queries.shape[1] < truncate_dim:
         raise InputError(
             f"the model has {queries.shape[1]} dimensions: they cannot be cut to {truncate_dim}; ask for fewer"

@@ -8,6 +8,7 @@ from typing import Any
 
 from isoglot.collections.collection import PSEUDO_QUERIES, Collection
 from isoglot.collections.fingerprint import collection_fingerprint
+from isoglot.encoders import repair_of
 from isoglot.evaluation.judgments import Judgments
 
 __all__ = ["made_of", "model_settings"]
@@ -42,6 +43,7 @@ def model_settings(model: Any, encoding: Any, device: Any) -> dict[str, Any]:
         module.pooling_mode for module in getattr(model, "modules", tuple)() if hasattr(module, "pooling_mode")
     ]
     longest = getattr(model, "max_seq_length", None)
+    repaired = repair_of(model) or {}
     return {
         "query_prompt": _first(encoding.get("query_prompt"), prompts.get("query"), default),
         "document_prompt": _first(
@@ -52,6 +54,7 @@ def model_settings(model: Any, encoding: Any, device: Any) -> dict[str, Any]:
         "dtype": encoding.get("dtype") or str(getattr(model, "dtype", None) or "float32").removeprefix("torch."),
         "truncate_dim": _first(encoding.get("truncate_dim"), getattr(model, "truncate_dim", None)),
         "device": str(encoding.get("device") or getattr(model, "device", device)),
+        **{f"repair_{key}": repaired[key] for key in ("method", "by", "strength", "of", "data") if key in repaired},
     }
 
 

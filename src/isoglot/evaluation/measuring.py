@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -25,13 +26,14 @@ from isoglot.evaluation.embed import (
 from isoglot.evaluation.geometry import measure_geometry
 from isoglot.evaluation.judgments import judgments_of, tell_identical
 from isoglot.evaluation.made import model_settings
+from isoglot.evaluation.merging import check_merging, fair_name, fair_score, tell_one_language
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources import evaluate_bm25, evaluate_run, read_embeddings
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter, check_run_folder
-from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_ranks
+from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_merged, result_of_ranks
 from isoglot.files import default_cache
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
 OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits", "mteb_results")
 """What `measure` takes with a task of mteb."""
 LOADED = "a model that is loaded"
-OF_RUNS = ("name", "rank_correlation", "ignore_identical_ids", *Measuring.__annotations__)
+OF_RUNS = ("name", "rank_correlation", "ignore_identical_ids", "fair", *Measuring.__annotations__)
 OF_BM25 = (*OF_RUNS, "memory", "trec_run", "trec_depth")
 OF_EMBEDDINGS = (*OF_BM25, "geometry", "device")
 
@@ -58,6 +60,7 @@ class Embedded(Measuring, total=False):
 
     rank_correlation: bool
     ignore_identical_ids: bool
+    fair: str | None
     geometry: bool
     memory: int
     trec_run: str | Path | None
@@ -81,6 +84,7 @@ def _result(
     arranged: bool = False,
     rank_correlation: bool = True,
     ignore_identical_ids: bool = True,
+    fair: str | None = None,
     geometry: bool = True,
     memory: int = DEFAULT_MEMORY,
     trec_run: str | Path | None = None,
@@ -100,8 +104,15 @@ def _result(
         )
     judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
-    writer = None if trec_run is None else RunWriter(trec_run, collection, judged, tag=name, depth=trec_depth)
-    ranks = rank_embeddings(
+    writers: list[RunWriter | None] = [None, None]
+    if trec_run is not None:
+        write = partial(RunWriter, trec_run, collection, judged, depth=trec_depth)
+        if fair is None:
+            writers[0] = write(tag=name)
+        else:
+            writers = [write(tag=name, pool=False), write(tag=fair_name(name, fair), pairs=False)]
+    rank = partial(
+        rank_embeddings,
         queries,
         documents,
         judged,
@@ -109,18 +120,26 @@ def _result(
         correlation=rank_correlation and judged.has_versions,  # without them there is nothing to sort for
         memory=memory,
         device=device,
-        observe=writer,
         arranged=arranged,
     )
-    if writer is not None:
-        writer.close()
+    ranks = rank(observe=writers[0])
+    merged = None
+    if fair is not None:
+        tell_one_language(judged, collection.name)
+        merged = rank(observe=writers[1], merge=partial(fair_score, judged=judged, method=fair))
+    for writer in writers:
+        if writer is not None:
+            writer.close()
     clock.lap("rank")
     space = None
     if geometry:
         ids = np.unique(judged.query_ids, return_inverse=True)[1]
         space = measure_geometry(queries, ids, collection.query_language[rows].astype(np.int64))
         clock.lap("geometry")
-    result = result_of_ranks(ranks, collection, name=name, geometry=space, made=made, clock=clock, **measuring)
+    measure_ranks = partial(result_of_ranks, ranks)
+    if merged is not None and fair is not None:
+        measure_ranks = partial(result_of_merged, merged, ranks, fair)
+    result = measure_ranks(collection, name=name, geometry=space, made=made, clock=clock, **measuring)
     result.embeddings = (queries, documents) if keep_embeddings else None
     return result
 
@@ -147,7 +166,7 @@ def evaluate_embeddings(
         collection: the collection.
         name: what the result calls the system.
         device: where scores are computed, `cpu` or `cuda`.
-        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `ignore_identical_ids`, `geometry`,
+        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `ignore_identical_ids`, `fair`, `geometry`,
             `memory`, `trec_run`, `trec_depth` and `keep_embeddings`, as for `evaluate`.
 
     Raises:
@@ -155,6 +174,7 @@ def evaluate_embeddings(
             shape, are NaN or infinite, there is no such device, or run files cannot be written.
     """
     check_measuring(options)
+    check_merging(options.get("fair"))
     at = check_device(device)
     clock = Clock()
     rows = collection.judged_query_rows()
@@ -184,6 +204,9 @@ def evaluate(
             - `rank_correlation`: whether to measure it; it makes ranking up to twice as long.
             - `ignore_identical_ids`: whether a query that is itself a document, of the same id and text, is not
               ranked against itself (`judgments_of`); True.
+            - `fair`: how the ranking of the pool is merged anew (`isoglot.evaluation.fair`): `calibrate`, `fuse` or
+              `quota`; or `oracle`, the upper bound on these. `Result.before` is the result without it. Ranking
+              takes twice as long and more; the other settings stay.
             - `geometry`: whether to measure the geometry of the query embeddings.
             - `memory`: bytes that a block of scores may take; 512 MiB.
             - `trec_run`: a folder for TREC run files and their judgments (`RunWriter`). `trec_depth`: how many
@@ -198,6 +221,7 @@ def evaluate(
             device or precision, or run files cannot be written.
     """
     check_measuring(options)  # before encoding, which may take long
+    check_merging(options.get("fair"))
     if (folder := options.get("trec_run")) is not None:
         check_run_folder(folder, collection)
     of_result = Embedded.__annotations__
@@ -254,6 +278,7 @@ def measure(
         if not data.startswith("mteb:"):
             raise InputError(f"{data!r} is no mteb:TASK; a collection is loaded first, with load_collection")
         return _measure_by_mteb(source, data.removeprefix("mteb:"), progress, options)
+    check_merging(options.get("fair"))  # before anything is read
     if kind == "bm25" and not colon:
         _refuse_idle(options, OF_BM25, "bm25")
         return evaluate_bm25(data, **options)

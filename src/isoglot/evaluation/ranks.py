@@ -281,6 +281,7 @@ def rank_embeddings(
     device: str | torch.device = "cpu",
     observe: Observer | None = None,
     arranged: bool = False,
+    merge: Callable[[Score], Score] | None = None,
 ) -> Ranks:
     """Rank all documents for every query by the inner product of embeddings, in fp32.
 
@@ -303,6 +304,8 @@ def rank_embeddings(
         device: where to multiply, `cpu` or `cuda`.
         observe: is shown every block of scores before it is ranked; to write run files, say.
         arranged: whether `document_embeddings` are in the order of `language_order` and not in that of rows.
+        merge: makes other scores of these before documents are ranked (`fair_score`); None for the products
+            themselves.
 
     Returns:
         The ranks.
@@ -325,5 +328,6 @@ def rank_embeddings(
                 row[again] = row[origin]
         return scores
 
+    scored = score if merge is None else merge(score)
     with exact_products():
-        return rank_blocks(score, judged, top=top, correlation=correlation, memory=memory, observe=observe)
+        return rank_blocks(scored, judged, top=top, correlation=correlation, memory=memory, observe=observe)

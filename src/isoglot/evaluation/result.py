@@ -36,7 +36,7 @@ def sidecar_of(path: str | Path) -> Path:
 
 @dataclass(repr=False)
 class Result:
-    """What one evaluation found. The attributes up to `versions`, and `made`, are the keys of the result file.
+    """What one evaluation found. The attributes up to `versions`, `made` and `fair` are the result file's keys.
 
     Attributes:
         collection: name of the collection.
@@ -61,9 +61,12 @@ class Result:
         versions: of isoglot, Python and the libraries.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
             documents and are not ranked against themselves), `pseudo_queries` (what queries are made of that nobody
-            asked; there only then); of models also `query_prompt`, `document_prompt`,
-            `max_length`, `pooling`, `dtype`, `truncate_dim` and `device`. None in a file written before there was
-            such a key.
+            asked; there only then); of models also `query_prompt`, `document_prompt`, `max_length`, `pooling`,
+            `dtype`, `truncate_dim` and `device`, and of repaired ones `repair_method`, `repair_strength`,
+            `repair_of` (the model before) and `repair_data`. None in a file written before there was such a key.
+        fair: how the pool's ranking was merged anew (`isoglot.evaluation.merging`), `oracle` being an upper bound;
+            None for the system's own ranking, as in a file written before there was such a key.
+        before: of a fair ranking, the result of the system's own. Not in any file.
         per_query: column -> (q,) array: `row` (query row), `query_id`, `lang` and every measure
             and bias value per query; NaN where a value does not apply. Not in the result file; `save` puts
             it next to it.
@@ -85,8 +88,10 @@ class Result:
     seconds: dict[str, float]
     versions: dict[str, str]
     made: Values | None = field(default=None, kw_only=True)
+    fair: str | None = field(default=None, kw_only=True)
     per_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     embeddings: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False, compare=False)
+    before: Result | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def _keys(cls) -> dict[str, Any]:
@@ -134,7 +139,7 @@ class Result:
             InputError: the file is missing or not a result file.
         """
         content = read_result_file(
-            path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made")
+            path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made", "fair")
         )
         result = cls(**content)
         if sidecar_of(path).exists():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from isoglot.evaluation.bias import measure_bias
 from isoglot.evaluation.judgments import Ranks
 from isoglot.evaluation.made import made_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES, parse_measure
+from isoglot.evaluation.merging import fair_name
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
@@ -20,7 +22,10 @@ from isoglot.evaluation.statistics import Averages, FloatArray, IntArray, averag
 from isoglot.files import versions
 from isoglot.measures import OTHERS
 
-__all__ = ["Clock", "Measuring", "check_measuring", "result_of_ranks"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Clock", "Measuring", "check_measuring", "result_of_merged", "result_of_ranks"]
 
 
 class Measuring(TypedDict, total=False):
@@ -185,3 +190,41 @@ def result_of_ranks(
         made=made_of(collection, ranks.judgments, made),
         per_query=per_query,
     )
+
+
+def result_of_merged(
+    merged: Ranks,
+    own: Ranks,
+    method: str,
+    collection: Collection,
+    *,
+    name: str = "ranks",
+    geometry: dict[str, float | None] | None = None,
+    made: dict[str, Any] | None = None,
+    clock: Clock | None = None,
+    **measuring: Unpack[Measuring],
+) -> Result:
+    """Measure a fair ranking, and the system's own, which is its `Result.before`.
+
+    Only the pool is merged anew: ranks among the documents of one language, and so the monolingual and
+    cross-lingual settings, stay those of the system's own ranking.
+
+    Args:
+        merged: ranks after merging.
+        own: ranks by the system's own scores.
+        method: one of `MERGINGS`.
+        collection: the collection.
+        name: what the result of the system's own ranking calls it; the other adds the method (`fair_name`).
+        geometry: as for `result_of_ranks`, as are the following.
+        made: of both.
+        clock: of the evaluation so far.
+        **measuring: `measures`, `bootstrap` and `seed`.
+    """
+    before = result_of_ranks(own, collection, name=name, geometry=geometry, made=made, **measuring)
+    merged = replace(merged, language_rank=own.language_rank)
+    called = fair_name(name, method)
+    result = result_of_ranks(
+        merged, collection, name=called, geometry=geometry, made=made, clock=clock, **measuring
+    )
+    result.fair, result.before = method, before
+    return result

@@ -103,13 +103,18 @@ def add_results(folder: str | Path, results: Sequence[Result], *, split: str | N
         split: which judgments were measured, to be told; results do not say.
 
     Raises:
-        InputError: it is no model folder, or its card cannot be read or written.
+        InputError: it is no model folder, its card cannot be read or written, or a result is not of a model alone.
     """
     path = Path(folder) / CARD
     if not (Path(folder) / "modules.json").is_file() and not (Path(folder) / "config.json").is_file():
         raise InputError(f"{folder} is not a model folder: it holds neither modules.json nor config.json")
     card = _read(path)
     for result in results:
+        if result.fair:
+            raise InputError(
+                f"the result on {result.collection} is of rankings that --fair merged anew, not of the model alone: "
+                "measure it without"
+            )
         _add(card, result, split)
     try:
         with new_file(path) as file:

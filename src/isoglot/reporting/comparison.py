@@ -17,6 +17,7 @@ QUESTIONS = (
     ("cross_lingual.AP", "Across languages"),
     ("multilingual.AP", "Over all languages in one pool"),
     ("rank_distance", "In treating the languages of an answer alike"),
+    ("own_language_share@10", "In not preferring the question's own language"),
 )
 COMPARED = (
     "monolingual.AP",
@@ -36,7 +37,7 @@ def _measure(one: ComparedLike) -> Measure:
 def comparison_sentences(
     results: Mapping[str, ResultLike], tests: Sequence[ComparedLike] = (), first: str = ""
 ) -> list[str]:
-    """Say which model is better at what, as far as a paired test shows it.
+    """Say which model is better at what, as far as a paired test shows it; what is shown first.
 
     Args:
         results: name -> result. Of different collections nothing is said but that they do not compare.
@@ -56,19 +57,20 @@ def comparison_sentences(
             "No paired test was made, so none of this may be more than chance: isoglot compare makes one.",
         ]
     pool = _pool(results.values())
-    return [
-        _tested(one, where, first, pool)
+    told = [
+        (one.verdict == "not shown", _tested(one, where, first, pool))
         for key, where in QUESTIONS
         for one in tests
         if one.language is None and _measure(one).key == key
     ]
+    return [sentence for _, sentence in sorted(told, key=lambda one: one[0])]
 
 
 def _pool(results: Iterable[ResultLike]) -> str:
     """Say what ranks are ranks of: `, in a pool of 1,334 documents`; empty where that is not one number."""
     documents = {(result.multilingual or {}).get("documents") for result in results}
     size = documents.pop() if len(documents) == 1 else None
-    return f", in a pool of {size:,} documents" if size else ""
+    return f", in a pool of {plural(size, 'document')}" if size else ""
 
 
 def _tested(one: ComparedLike, where: str, first: str, pool: str) -> str:
@@ -76,6 +78,10 @@ def _tested(one: ComparedLike, where: str, first: str, pool: str) -> str:
     values = [format_value(value, measure.form) for value in (one.second, one.first)]
     among = pool if measure.form == "rank" else ""
     told = f"({measure.label} {values[0]} beside {values[1]}{among}; p {one.p_holm:.4f})"
+    if (
+        one.verdict == "not shown" and measure.better == "zero"
+    ):  # a difference across 0 says nothing of which is closer
+        return f"{where}, neither {one.model} nor {first} is shown to be better {told}."
     if one.verdict == "not shown":
         return f"{where}, no difference is shown between {one.model} and {first} {told}."
     return f"{where}, {one.model} is {one.verdict} than {first} {told}."

@@ -15,6 +15,7 @@ from isoglot.reporting.comparison import comparison_sentences, side_by_side, ver
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
 from isoglot.reporting.page import Fact, figure, making, render_page, write_page
+from isoglot.reporting.repairs import repair_sentences
 from isoglot.reporting.result_like import ComparedLike, ResultLike
 from isoglot.reporting.words import listed, plural
 
@@ -74,6 +75,7 @@ def write_report(
             metadata=metadata,
         )
         models.append({**model_part(name, arm, tops), "facts": [*facts, *_settings(arm.result)]})
+    compared = {name: arm.result for name, arm in arms.items()}
     together = comparison_charts(arms) if len(arms) > 1 and len(collections) == 1 else {}
     context = {
         "title": f"isoglot: {headline}",
@@ -84,9 +86,10 @@ def write_report(
         "spaces": any(model["space"] or model["geometry"] for model in models),
         "cautions": _cautions([arm.result for arm in arms.values()]),
         "words": _words([arm.result for arm in arms.values()]),
-        "comparison": comparison_sentences(
-            {name: arm.result for name, arm in arms.items()}, tests, next(iter(arms))
-        ),
+        "comparison": [
+            *comparison_sentences(compared, tests, next(iter(arms))),
+            *(repair_sentences(compared, tests, next(iter(arms))) if len(collections) == 1 else []),
+        ],
         "verdicts": verdict_table(tests, next(iter(arms))) if tests else None,
         "side_by_side": side_by_side(arms) if len(arms) > 1 else None,
         "comparison_charts": [

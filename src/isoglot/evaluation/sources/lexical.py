@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from isoglot.collections.collection import Collection
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.embed import texts_of
 from isoglot.evaluation.judgments import judgments_of, tell_identical
+from isoglot.evaluation.merging import check_merging, fair_name, fair_score, tell_one_language
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
-from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_ranks
+from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_merged, result_of_ranks
 from isoglot.files import require
 from isoglot.languages.words import words_of
 
@@ -78,6 +80,7 @@ def evaluate_bm25(
     name: str | None = None,
     rank_correlation: bool = True,
     ignore_identical_ids: bool = True,
+    fair: str | None = None,
     memory: int = DEFAULT_MEMORY,
     trec_run: str | Path | None = None,
     trec_depth: int = DEPTH,
@@ -98,6 +101,7 @@ def evaluate_bm25(
         trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
         trec_depth: how many documents of each query run files hold.
         ignore_identical_ids: as for `judgments_of`.
+        fair: how the ranking of the pool is merged anew, as for `evaluate`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
@@ -106,12 +110,14 @@ def evaluate_bm25(
     bm25s = require("bm25s", "lexical", "bm25")
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debugging notes to be shown
     check_measuring(measuring)
+    check_merging(fair)
     rows = collection.judged_query_rows()
     judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
     pool_writer = pair_writer = None
     if trec_run is not None:
-        pool_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pairs=False)
+        tag = "bm25" if fair is None else fair_name("bm25", fair)
+        pool_writer = RunWriter(trec_run, collection, judged, tag=tag, depth=trec_depth, pairs=False)
         pair_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pool=False)
     clock = Clock()
     numbers: dict[str, int] = {}
@@ -123,14 +129,13 @@ def evaluate_bm25(
     whole = [_Index(bm25s, documents, np.arange(len(documents)))]
     own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
     clock.lap("index")
-    ranks = rank_blocks(
-        _scores(queries, whole),
-        judged,
-        top=TOP,
-        correlation=rank_correlation and judged.has_versions,
-        memory=memory,
-        observe=pool_writer,
-    )
+    score, correlation = _scores(queries, whole), rank_correlation and judged.has_versions
+    rank_pool = partial(rank_blocks, judged=judged, top=TOP, correlation=correlation, memory=memory)
+    ranks = rank_pool(score, observe=pool_writer if fair is None else None)
+    merged = None
+    if fair is not None:
+        tell_one_language(judged, collection.name)
+        merged = rank_pool(fair_score(score, judged, fair), observe=pool_writer)
     within = rank_blocks(
         _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
     )
@@ -139,4 +144,7 @@ def evaluate_bm25(
             writer.close()
     clock.lap("rank")
     ranks = replace(ranks, language_rank=within.language_rank)
-    return result_of_ranks(ranks, collection, name=name or "bm25", clock=clock, **measuring)
+    name = name or "bm25"
+    if merged is not None and fair is not None:
+        return result_of_merged(merged, ranks, fair, collection, name=name, clock=clock, **measuring)
+    return result_of_ranks(ranks, collection, name=name, clock=clock, **measuring)

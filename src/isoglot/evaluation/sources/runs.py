@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,17 @@ from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of, tell_identical
+from isoglot.evaluation.merging import check_merging, fair_run_scores, tell_one_language
 from isoglot.evaluation.ranks import unit_ranks, version_correlations
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.ids import few, query_names
 from isoglot.evaluation.sources.run_reading import RunEntries, read_run
-from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_ranks
+from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_merged, result_of_ranks
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["evaluate_run", "ranks_of_run"]
+__all__ = ["evaluate_run", "merge_run", "ranks_of_run"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -34,6 +36,33 @@ def _places(group: IntArray) -> IntArray:
     """Return the place, from 1, of each element within its run of equal values of a sorted array (n,)."""
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     return np.arange(1, len(group) + 1) - np.repeat(starts, np.diff(starts, append=len(group)))
+
+
+def _in_pool(entries: RunEntries, judged: Judgments) -> tuple[IntArray, IntArray]:
+    """Return the position of each line's query (n,), -1 where it is not judged, and the lines (m,) of the pools."""
+    pool = len(judged.document_language)
+    position_of = np.full(int(max(entries.queries.max(initial=0), judged.query_rows.max())) + 1, -1)
+    position_of[judged.query_rows] = np.arange(len(judged.query_rows))
+    position = position_of[entries.queries]
+    ranked = position.astype(np.int64) * pool + entries.documents
+    excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
+    return position, np.flatnonzero((position >= 0) & ~np.isin(ranked, excluded))
+
+
+def merge_run(entries: RunEntries, judged: Judgments, query_language: IntArray, method: str) -> RunEntries:
+    """Return the lines of a run that are of judged queries and in their pools, with scores that rank them fairly.
+
+    Args:
+        entries: lines of the run.
+        judged: the queries and their relevant documents.
+        query_language: (q,) language index of each query.
+        method: one of `MERGINGS`.
+    """
+    position, kept = _in_pool(entries, judged)
+    kept = kept[np.lexsort((entries.documents[kept], position[kept]))]
+    documents = entries.documents[kept]
+    scores = fair_run_scores(position[kept], documents, entries.scores[kept], judged, query_language, method)
+    return replace(entries, queries=entries.queries[kept], documents=documents, scores=scores)
 
 
 def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, correlation: bool = True) -> Ranks:
@@ -53,12 +82,7 @@ def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, corr
         The ranks: inf for relevant documents that the run does not have.
     """
     pool, languages = len(judged.document_language), int(judged.document_language.max(initial=0)) + 1
-    position_of = np.full(int(max(entries.queries.max(initial=0), judged.query_rows.max())) + 1, -1)
-    position_of[judged.query_rows] = np.arange(len(judged.query_rows))
-    position = position_of[entries.queries]
-    ranked = position.astype(np.int64) * pool + entries.documents
-    excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
-    kept = np.flatnonzero((position >= 0) & ~np.isin(ranked, excluded))
+    position, kept = _in_pool(entries, judged)
     kept = kept[np.lexsort((entries.documents[kept], -entries.scores[kept], position[kept]))]
     query, document = position[kept], entries.documents[kept]
 
@@ -133,6 +157,7 @@ def evaluate_run(
     name: str | None = None,
     rank_correlation: bool = True,
     ignore_identical_ids: bool = True,
+    fair: str | None = None,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Evaluate the run file of any system: the three settings and language bias; geometry is None.
@@ -149,18 +174,28 @@ def evaluate_run(
         name: what the result calls the system; None for the run's tag.
         rank_correlation: whether to measure it, where the run ranks the whole pool for every query.
         ignore_identical_ids: as for `judgments_of`.
+        fair: how the ranking of what the run holds is merged anew, as for `evaluate`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
         InputError: the run is not one of this collection (see `read_run`), or a measure is unknown.
     """
     check_measuring(measuring)
+    check_merging(fair)
     clock = Clock()
     judged = judgments_of(collection, collection.judged_query_rows(), ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
     entries = read_run(path, collection)
     clock.lap("read")
-    ranks = ranks_of_run(entries, judged, correlation=rank_correlation and judged.has_versions)
-    clock.lap("rank")
+    correlation = rank_correlation and judged.has_versions
+    ranks = ranks_of_run(entries, judged, correlation=correlation)
     _note_what_is_missing(Path(path), entries, ranks, collection)
-    return result_of_ranks(ranks, collection, name=name or entries.tag, clock=clock, **measuring)
+    name = name or entries.tag
+    if fair is None:
+        clock.lap("rank")
+        return result_of_ranks(ranks, collection, name=name, clock=clock, **measuring)
+    tell_one_language(judged, collection.name)
+    language = collection.query_language[judged.query_rows].astype(np.int64)
+    merged = ranks_of_run(merge_run(entries, judged, language, fair), judged, correlation=correlation)
+    clock.lap("rank")
+    return result_of_merged(merged, ranks, fair, collection, name=name, clock=clock, **measuring)

@@ -1,0 +1,110 @@
+"""Each repair of a model beside the model as it is: what it buys in language bias, and what it costs.
+
+A model is measured on a collection as it is and repaired by every method at strength 1, fitted on other texts of
+the same languages. Texts are encoded once. Every repair is tested against the model as it is: paired randomisation
+over query ids, Holm-corrected over the measures.
+
+    python benchmarks/repair.py my-model --data shared/data/tldr/test --fit shared/data/tldr/train
+    python benchmarks/repair.py .cache/e5 --data shared/data/xquad-r --quarters   # test and fitting by articles
+
+With --quarters, of XQuAD-R, every fourth article is tested on, and as many others are fitted on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoglot.collections import Collection
+from isoglot.collections.select import take_part
+from isoglot.data import load_collection
+from isoglot.encoders import load_encoder
+from isoglot.evaluation import Result, compare_results, embed_collection, evaluate_embeddings
+from isoglot.evaluation.embed import Spoken
+from isoglot.files import default_cache
+from isoglot.repair.maps import map_maker, move
+from isoglot.repair.texts import embed_samples
+
+PLACES = {
+    "monolingual AP": ("monolingual", "AP"),
+    "cross-lingual AP": ("cross_lingual", "AP"),
+    "multilingual AP": ("multilingual", "AP"),
+    "rank distance": ("bias", "rank_distance"),
+    "own-language share": ("bias", "own_language_share@10"),
+}
+TESTED = ("monolingual_AP", "multilingual_AP", "rank_distance")
+WAYS = (("shift", None), ("center", None), ("whiten", None), ("erase", "svd"), ("erase", "leace"))
+
+
+def quarter(collection: Collection, rest: int) -> Collection:
+    """Return the articles of XQuAD-R whose number leaves a rest by four, with their questions."""
+    article = np.array([int(one.split("/")[1]) for one in collection.documents["_id"].to_pylist()])
+    relevance = collection.relevance
+    asked = article[relevance.documents[relevance.offsets[:-1]]][collection.query_index]
+    return take_part(collection, article % 4 == rest, asked % 4 == rest)
+
+
+def figures(result: Result) -> dict[str, Any]:
+    """Return the main values with their intervals."""
+    found = {}
+    for name, (setting, measure) in PLACES.items():
+        value = getattr(result, setting)[measure]
+        found[name] = [value, *((result.intervals or {}).get(setting) or {}).get(measure, [None, None])]
+    return found
+
+
+def measure(name: str, test: Collection, fit: Collection) -> dict[str, Any]:
+    """Measure a model as it is and repaired; return the table's rows."""
+    model = load_encoder(name)
+    rows, queries, documents = embed_collection(model, test, cache=default_cache(), progress=sys.stderr.isatty())
+    samples = embed_samples(model, fit, cache=default_cache(), progress=sys.stderr.isatty())
+    spoken = Spoken(test.query_language[rows], test.languages), Spoken(test.document_language, test.languages)
+    before = evaluate_embeddings(queries, documents, test, rank_correlation=False, geometry=False)
+    table: dict[str, Any] = {"as it is": figures(before)}
+    show("as it is", table["as it is"])
+    for method, by in WAYS:
+        module = map_maker(method, by, samples)(1.0)
+        for told in (True, False) if method in ("shift", "center") else (True,):
+            label = " ".join(filter(None, (method, by, None if told else "(languages found)")))
+            moved = (
+                move(module, queries, "query", spoken[0] if told else None),
+                move(module, documents, "document", spoken[1] if told else None),
+            )
+            after = evaluate_embeddings(*moved, test, rank_correlation=False, geometry=False)
+            tests = compare_results(before, after, measures=TESTED)
+            table[label] = figures(after) | {"tests": {one.measure: [one.difference, one.p_holm] for one in tests}}
+            show(label, table[label])
+    return table
+
+
+def show(label: str, row: dict[str, Any]) -> None:
+    """Print a row of the table."""
+    print(f"{label:28}", *(f"{row[name][0]:10.3f}" for name in PLACES), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--fit")
+    parser.add_argument("--quarters", action="store_true")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    if (given.fit is None) != given.quarters:
+        parser.error("name the texts to fit on with --fit, or take them from XQuAD-R with --quarters")
+    data = load_collection(given.data)
+    test, fit = (quarter(data, 0), quarter(data, 2)) if given.quarters else (data, load_collection(given.fit))
+    print(f"{'':28}", *(f"{name[:10]:>10}" for name in PLACES))
+    table = measure(given.model, test, fit)
+    content = {"benchmark": "repair", "model": Path(given.model).name, "data": test.name, "repairs": table}
+    if given.json is not None:
+        given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""`isoglot index` builds and updates an index of documents; `isoglot search` asks it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, listed
+from isoglot.cli.state import console, state
+from isoglot.errors import InputError
+
+if TYPE_CHECKING:
+    from isoglot.collections import Collection
+    from isoglot.search import Hit
+
+__all__ = ["index", "search"]
+
+SNIPPET = 200
+"""Characters of a document in the table of what was found."""
+UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+"""Characters that would move, colour or turn around what a terminal shows."""
+
+IndexPath = Annotated[
+    str, typer.Argument(metavar="INDEX", help="Of `isoglot index`: a folder, or an address such as s3://…")
+]
+ModelFolder = Annotated[
+    str | None, typer.Option("--model", metavar="MODEL", help="Where the index's model is now, if it moved.")
+]
+
+
+def _documents(data: str, split: str | None, lang: str | None, lenient: bool) -> Collection:
+    """Load a collection whose documents are indexed; of several splits with documents of their own, one."""
+    from isoglot.collections.writing import share_documents
+    from isoglot.data.catalogue.loading import load_splits
+
+    splits = load_splits(data, split=split, language=lang, lenient=lenient)
+    if not share_documents(splits):
+        names = ", ".join(map(str, splits))
+        raise InputError(f"{data} has documents of several splits ({names}): choose one with --split")
+    return next(iter(splits.values()))
+
+
+def index(
+    model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
+    data: Annotated[str, typer.Argument(help=COLLECTION, show_default=False)],
+    to: Annotated[
+        str, typer.Option("--to", metavar="DIR", help="Where to write: a folder, or an address such as s3://…")
+    ],
+    split: Split = None,
+    lang: Lang = None,
+    lenient: Lenient = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="DIR is an index: add the documents, in place of those of their ids.")
+    ] = False,
+    pooling: Annotated[str | None, typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
+    query_prompt: Annotated[str | None, typer.Option(help="Put before every question.")] = None,
+    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Most texts encoded at a time.", min=1)] = 256,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
+) -> None:
+    """Index the documents of a collection for `isoglot search`; killed and called again it goes on."""
+    from isoglot.encoders import load_encoder
+    from isoglot.evaluation.embed import check_device
+    from isoglot.files import require
+    from isoglot.search import build_index, open_index
+
+    require("lancedb", "search", "an index")
+    if device is not None:
+        check_device(device)
+    given: dict[str, Any] = {
+        "pooling": pooling,
+        "max_length": max_length,
+        "query_prompt": query_prompt,
+        "document_prompt": document_prompt,
+        "device": device,
+    }
+    loading = {key: value for key, value in given.items() if value is not None}
+    collection = _documents(data, split, lang, lenient)
+    if update:
+        found = open_index(to, load_encoder(model, **loading))
+        count = found.upsert(collection, progress=state.progress)
+        return typer.echo(f"Wrote {count:,} documents of {collection.name} to {to}, which has {len(found):,}")
+    built = build_index(model, collection, to, batch_size=batch_size, progress=state.progress, **loading)
+    counts = ", ".join(f"{tag} {count:,}" for tag, count in built.languages.items())
+    typer.echo(f"Wrote {to}: {len(built):,} documents of {built.name} ({counts}), {built.dimension} dimensions")
+    if not state.quiet:
+        typer.echo(f'Ask it: isoglot search {to} "…"')
+
+
+def search(
+    path: IndexPath,
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="In any language; - reads it from standard input.")
+    ],
+    k: Annotated[int, typer.Option("--k", "-k", help="Most documents.")] = 10,
+    lang: Annotated[
+        str | None, typer.Option("--lang", help="Language of the question, for models that ask for it.")
+    ] = None,
+    within: Annotated[
+        str | None, typer.Option("--in", metavar="TAGS", help="Only documents in these languages, such as de,sw.")
+    ] = None,
+    fair: Annotated[
+        str | None, typer.Option(help="calibrate, fuse or quota, so that one language does not fill the ranking.")
+    ] = None,
+    hybrid: Annotated[
+        bool, typer.Option("--hybrid", help="Seek the question's words as well, and fuse both rankings.")
+    ] = False,
+    model: ModelFolder = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write what is found as JSON.")] = False,
+) -> None:
+    """Search an index: a question in any language, documents in all."""
+    from isoglot.search import open_index
+
+    found = open_index(path, model)
+    if question == "-":
+        question = sys.stdin.read()
+    tags = listed(within)
+    if within is not None and not tags:
+        raise InputError("--in names no language: leave it out, or name some, such as --in de,sw")
+    hits = found.search(question, k=k, language=lang, within=tags, fair=fair, hybrid=hybrid)
+    if as_json:
+        content = {"index": found.name, "model": found.model_name, "question": question}
+        typer.echo(json.dumps({**content, "hits": [asdict(hit) for hit in hits]}, ensure_ascii=False))
+    elif hits:
+        console().print(hits_table(hits))
+    else:
+        typer.echo("Nothing was found", err=True)
+
+
+def hits_table(hits: list[Hit]) -> Table:
+    """Return what was found, one row a document; a text is cut, and shown without control characters."""
+    table = Table(title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("language", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("document", overflow="fold")
+    for hit in hits:
+        shown = Text.assemble((_shown(hit.title), "bold"), "  " if hit.title else "", _shown(hit.text))
+        shown.append(f"  {_shown(hit.id)}", style="dim")
+        table.add_row(str(hit.rank), hit.language, f"{hit.score:.3f}", shown)
+    return table
+
+
+def _shown(text: str) -> str:
+    """Return the beginning of a text as a terminal can show it."""
+    plain = " ".join(UNSHOWN.sub(" ", text[: 2 * SNIPPET]).split())
+    return plain if len(plain) <= SNIPPET else plain[: SNIPPET - 1] + "…"
