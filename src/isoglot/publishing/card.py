@@ -112,7 +112,7 @@ def add_results(folder: str | Path, results: Sequence[Result], *, split: str | N
     for result in results:
         if result.fair:
             raise InputError(
-                f"the result on {result.collection} is of rankings that --fair merged anew, not of the model alone: "
+                f"the result on {result.collection} is of rankings merged anew (--fair), not of the model alone: "
                 "measure it without"
             )
         _add(card, result, split)
