@@ -44,6 +44,7 @@ TOPICS = {  # module, and those within it that have no line of their own -> titl
     "evaluation.mine_hard_negatives": ("Hard negatives", "hard-negatives.md"),
     "training": ("Training", "training.md"),
     "evaluation": ("Evaluation", "evaluation.md"),
+    "publishing": ("Publishing", "publishing.md"),
     "evaluation.fair": ("Fair rankings", "fair.md"),
     "search": ("Search", "search.md"),
     "search.serve": ("Serve", "serve.md"),
