@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from typer.main import get_command
@@ -69,12 +74,27 @@ def test_python_blocks_run(page, names):
         assert not [name for name in re.findall(r"\big\.(\w+)", code) if not hasattr(ig, name)]
 
 
+def _served(words: list[str]) -> dict[str, Any]:
+    """Return what a server answers that is started as the page says, at a port that is free."""
+    command = [sys.executable, "-m", "isoglot", *words, "--port", "0"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            address = re.search(r"http://\S+/", process.stdout.readline())[0]
+            with urlopen(f"{address}search?q=Hauptstadt&k=5") as answer:
+                return json.load(answer)
+        finally:
+            process.terminate()
+
+
 @pytest.mark.slow
 def test_own_data_goes_from_a_table_to_figures_as_the_page_says(names):
     """Every block and command of the page, one after the other; a model of the hub is one that is here."""
     pytest.importorskip("babel")
     pytest.importorskip("bm25s")
     pytest.importorskip("altair")
+    pytest.importorskip("lancedb")
+    pytest.importorskip("fastapi")
     names["model"].save("small-model")
     Path("wide.csv").write_text(
         "question_en,answer_en,question_de,answer_de\nWho?,Me.,Wer?,Ich.\n", encoding="utf-8"
@@ -86,7 +106,10 @@ def test_own_data_goes_from_a_table_to_figures_as_the_page_says(names):
             exec(compile(code, "own-data.md", "exec"), names)
         else:
             words = shlex.split(command.replace("intfloat/multilingual-e5-small", "small-model"))
-            assert program.main(words) == 0, command
+            if words[0] == "serve":
+                found = _served(words)
+            else:
+                assert program.main(words) == 0, command
     faq = ig.load_collection("faq")
     assert (len(faq.query_ids), faq.languages) == (150, ("de", "en", "hi", "sw"))
     assert faq.linked_ids() == (150, 150)
@@ -97,6 +120,9 @@ def test_own_data_goes_from_a_table_to_figures_as_the_page_says(names):
             ig.load_collection(one, split=split).query_ids.to_pylist() for one in ("faq-parts", "faq-from-python")
         )
         assert set(next(ids)) == set(next(ids))
+    assert len(found["hits"]) == 5
+    assert {hit["language"] for hit in found["hits"]} <= {"de", "en", "hi", "sw"}
+    assert Path("repaired.html").stat().st_size > 10_000
     assert Path("first-audit.html").stat().st_size > 10_000
     assert ig.load_collection("faq-pseudo").linked_ids()[0] > 100
     assert ig.load_collection("faq-wide").languages == ("de", "en")

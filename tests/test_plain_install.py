@@ -12,7 +12,7 @@ from isoglot.collections import collection_from_rows, write_collection
 
 EXTRAS = (  # transformers itself looks for peft, requests and sacremoses, and torch for jinja2
     *("altair", "babel", "bm25s", "ir_datasets", "model2vec", "mteb", "numba", "pooch", "py3langid", "pysbd"),
-    *("lancedb", "rensa", "sacrebleu", "skeletoken", "vl_convert"),
+    *("fastapi", "lancedb", "rensa", "sacrebleu", "skeletoken", "uvicorn", "vl_convert"),
 )
 WITHOUT = f"""
 import sys
@@ -73,6 +73,7 @@ def test_training_measuring_and_comparing_need_no_extra(folder: Path) -> None:
         ),
         (("index", "{folder}/m", "{folder}/data", "--to", "{folder}/i"), "an index needs lancedb: pip install"),
         (("data", "stats", "{folder}/data", "--html", "{folder}/p.html"), "pip install 'isoglot["),
+        (("serve", "{folder}/index"), "serving an index needs fastapi: pip install 'isoglot[serve]'"),
     ],
 )
 def test_what_needs_an_extra_says_which(folder: Path, words: tuple[str, ...], told: str) -> None:

@@ -107,6 +107,28 @@ def test_a_fair_ranking_is_shown_beside_the_system_s_own(data, embeddings, tmp_p
     assert "--fair does not apply" in line
 
 
+def biased(tmp_path: Path) -> tuple[Path, Path]:
+    """Embeddings that find every answer within a language, and none of another one's."""
+    tags, entries = np.eye(3), np.eye(15)
+    rows = np.array([np.concatenate([3 * tags[tag], entries[at]]) for tag in range(3) for at in range(15)])
+    asked = np.array([np.concatenate([3 * tags[tag], entries[at]]) for at in range(15) for tag in range(3)])
+    np.save(tmp_path / "q.npy", asked)
+    np.save(tmp_path / "d.npy", rows)
+    return tmp_path / "q.npy", tmp_path / "d.npy"
+
+
+def test_what_to_try_next_is_what_the_source_allows(data, tmp_path, capsys):
+    queries, documents = biased(tmp_path)
+    source = f"embeddings:{queries},{documents}"
+    assert run("evaluate", source, data, "--bootstrap", 0) == 0
+    said = capsys.readouterr().out
+    assert f"For fewer of the question's own language: isoglot evaluate {source} {data} --fair fuse" in said
+    assert "train on hybrid batches" not in said  # every answer is found across languages
+    assert "isoglot repair" not in said
+    assert run("evaluate", source, data, "--bootstrap", 0, "--fair", "fuse") == 0
+    assert "--fair fuse" not in capsys.readouterr().out.partition("Figures and the worst questions")[0]
+
+
 def test_options_of_models(data, model, cache, tmp_path):
     first = evaluate(tmp_path / "a.json", model, data, "--measures", "AP, P@3", "--name", "mine")
     assert set(first["multilingual"]) == {"AP", "P@3", "queries", "documents"}

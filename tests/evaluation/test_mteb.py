@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from isoglot.cli import main
 from isoglot.data.mteb import collection_from_mteb, local_task
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
@@ -119,3 +120,36 @@ def test_two_models_without_a_name_do_not_share_results(toy):
         for seed in (0, 1)
     ]
     assert results[0] != results[1]
+
+
+def test_mteb_itself_reads_the_results_that_are_written_in_its_form(toy, toy_encoder, tmp_path):
+    from mteb import ResultCache
+
+    result = evaluate_mteb(toy_encoder, local_task(toy), mteb_results=tmp_path, name=str(tmp_path / "my-model"))
+    other = static_encoder(toy, vocabulary=300, dimensions=8)
+    evaluate_mteb(other, local_task(toy), mteb_results=tmp_path, name="else/where")
+    read = {one.model_name: one for one in ResultCache(tmp_path).load_results(include_remote=False).model_results}
+    assert set(read) == {"isoglot/my-model", "else/where"}
+    (task,) = read["isoglot/my-model"].task_results
+    assert (task.task_name, read["isoglot/my-model"].model_meta.name) == (result.task, "isoglot/my-model")
+    assert task.get_score() == pytest.approx(result.main_score, abs=1e-6)
+    read_scores = {one["hf_subset"]: one["ndcg_at_10"] for one in task.scores["test"]}
+    expected = {subset: scores["ndcg_at_10"] for subset, scores in result.scores["test"].items()}
+    assert read_scores == pytest.approx(expected, abs=1e-6)
+    german = task.get_score(languages=["deu"])  # by mteb's own codes
+    of_german = [value for name, value in expected.items() if "de" in name or name == "multilingual"]
+    assert german == pytest.approx(np.mean(of_german), abs=1e-6)
+
+
+def test_models_of_one_name_and_other_weights_do_not_overwrite_each_other(toy, toy_encoder, tmp_path):
+    for model in (toy_encoder, static_encoder(toy, vocabulary=300, dimensions=8), toy_encoder):
+        evaluate_mteb(model, local_task(toy), mteb_results=tmp_path, name="me/model")
+    assert len([*tmp_path.glob("results/me__model/*/*.json")]) == 4  # a result and what the model is, of two models
+
+
+def test_mteb_results_are_of_tasks_of_mteb(tmp_path, capsys):
+    assert main(["evaluate", "bm25", "worldfacts", "--mteb-results", str(tmp_path)]) == 2
+    assert "--mteb-results goes with mteb:TASK, without --pool" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write"):
+        evaluate_mteb(None, "NFCorpus", mteb_results=tmp_path / "file")

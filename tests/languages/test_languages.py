@@ -4,7 +4,14 @@ import pytest
 import regex
 
 from isoglot.errors import InputError
-from isoglot.languages.scripts import SCRIPTS, SPACELESS, is_spaceless, script_share, spaceless_class
+from isoglot.languages.scripts import (
+    SCRIPTS,
+    SPACELESS,
+    is_right_to_left,
+    is_spaceless,
+    script_share,
+    spaceless_class,
+)
 from isoglot.languages.tags import read_tag
 from isoglot.languages.words import words_of
 
@@ -56,3 +63,15 @@ def test_letters_that_scripts_share_count_for_each() -> None:
     assert script_share("東京タワー", "Jpan") == 1.0
     assert script_share("Москва abc", "Cyrl") == pytest.approx(6 / 9)
     assert script_share("123 …", "Latn") is None
+
+
+def test_directions_of_writing_are_those_of_cldr():
+    from babel import Locale, localedata
+
+    locales = localedata.locale_identifiers()
+    assert len(locales) > 500
+    for name in locales:
+        rightwards = Locale.parse(name).text_direction == "rtl"
+        assert is_right_to_left(name.replace("_", "-")) == rightwards, name
+    assert is_right_to_left("az-Arab")
+    assert not is_right_to_left("ar-Latn")

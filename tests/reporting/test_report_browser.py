@@ -1,10 +1,8 @@
 """The pages in a real browser (scripts/install-chromium); without one skipped, or with
 ISOGLOT_REQUIRE_BROWSER=1 failed."""
 
-import os
-import shutil
-
 import pytest
+from browsing import chromium, listened_page, until
 from reporting_helpers import MANY_TAGS, attacked, large_result, make_result
 from study_example import make_study
 
@@ -16,34 +14,9 @@ from isoglot.reporting.quality import write_quality_page
 from isoglot.reporting.study import write_study_page
 
 
-def missing(reason: str) -> None:
-    if os.environ.get("ISOGLOT_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"{reason}, and ISOGLOT_REQUIRE_BROWSER=1 asks for it")
-    pytest.skip(reason)
-
-
-def until(page, condition: str) -> None:
-    """Wait for a condition; playwright's own waiting evaluates text in the page, which its policy forbids."""
-    for _ in range(100):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"never became true: {condition}")
-
-
 @pytest.fixture(scope="module")
 def browser():
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        missing("no chromium: run scripts/install-chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("no playwright: pip install playwright")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    yield from chromium()
 
 
 @pytest.fixture
@@ -52,13 +25,8 @@ def visit(browser):
     contexts = []
 
     def _visit(path, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.logged, page.asked = [], []
-        page.on("console", lambda message: page.logged.append(message.text))
-        page.on("pageerror", lambda error: page.logged.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
+        page = listened_page(browser, width, scheme)
+        contexts.append(page.context)
         page.goto(path.as_uri())
         until(
             page, "[...document.querySelectorAll('.canvas')].every(c => !c.clientWidth || c.querySelector('svg'))"

@@ -93,17 +93,30 @@ def _show(
         write_figures(arms, figures)
 
 
-def _next(model: str, data: str, result: Result, page: Path | None) -> list[str]:
+PREFERENCE = 0.01  # of the top 10: a percentage point
+
+
+def _next(model: str, data: str, result: Result, page: Path | None, json_file: Path | None) -> list[str]:
     """Say what to try next, with the command."""
     mono, cross = ((part or {}).get("AP") for part in (result.monolingual, result.cross_lingual))
+    given = model.partition(":")[0] in ("run", "embeddings", "bm25")
     told = []
     if mono is not None and cross is not None and cross < mono:
-        given = model.partition(":")[0] in ("run", "embeddings", "bm25")
         encoder = "intfloat/multilingual-e5-small" if given else model
         told.append(
             "To close the gap between languages, train on hybrid batches: isoglot train --data TRAINING_DATA "
             f"--encoder {encoder} --strategy hybrid --out DIR"
         )
+    if (result.bias.get("own_language_share@10") or 0) > PREFERENCE:
+        if given and result.fair is None:
+            told.append(f"For fewer of the question's own language: isoglot evaluate {model} {data} --fair fuse")
+        elif not given and "repair_method" not in (result.made or {}):
+            told.append(
+                "For fewer of the question's own language without training: isoglot repair "
+                f"{model} TEXTS_IN_ALL_LANGUAGES --out DIR"
+            )
+    if json_file is not None and (Path(model) / "modules.json").is_file():
+        told.append(f"Into the card of the model: {shlex.join(['isoglot', 'card', model, str(json_file)])}")
     if page is None:
         command = own_command() or shlex.join(["isoglot", "evaluate", model, data])
         told.append(f"Figures and the worst questions: {command} --html report.html")
@@ -136,6 +149,9 @@ def evaluate(
         ),
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    mteb_results: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the result of mteb:TASK here in mteb's own form.")
+    ] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a report here.")] = None,
     figures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the report's figures here, as SVG and PNG.")
@@ -211,6 +227,8 @@ def evaluate(
     task = data if data.startswith("mteb:") else None
     if pool and task is None:
         raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
+    if mteb_results is not None and (task is None or pool):
+        raise InputError("--mteb-results goes with mteb:TASK, without --pool: our own measures are not mteb's")
     given: dict[str, Any] = {
         "html": html_file if task is not None and not pool else None,
         "figures": figures if task is not None and not pool else None,
@@ -243,6 +261,7 @@ def evaluate(
             languages=listed(lang),
             splits=[split] if split else None,
             **options,
+            **({} if mteb_results is None else {"mteb_results": mteb_results}),
         )
         if json_file is not None:
             outcome.to_json(json_file)
@@ -276,5 +295,5 @@ def evaluate(
     if losers is not None:
         shell.print(losers)
     if not state.quiet:
-        for sentence in (*who_loses(result), *_next(model, data, result, html_file)):
+        for sentence in (*who_loses(result), *_next(model, data, result, html_file, json_file)):
             shell.print(sentence, highlight=False, markup=False, soft_wrap=True)

@@ -15,11 +15,13 @@ from typing import Any
 import typer
 
 from isoglot.cli import catalogue, data, lexicon, own, quality, study, translate  # noqa: F401 - some add commands to data
+from isoglot.cli.card import card
 from isoglot.cli.compare import compare
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.index import index, search
 from isoglot.cli.mine import mine
 from isoglot.cli.repair import repair
+from isoglot.cli.serve import serve
 from isoglot.cli.state import state
 from isoglot.cli.study import demo
 from isoglot.cli.train import train
@@ -53,7 +55,7 @@ def app() -> typer.Typer:
         state.quiet, state.debug = quiet, debug
         _set_up_logging(quiet)
 
-    for command in (demo, train, evaluate, compare, mine, index, search, repair):
+    for command in (demo, train, evaluate, compare, card, mine, index, search, repair, serve):
         found.command()(command)
     found.add_typer(data.app, name="data")
     found.add_typer(study.app, name="study")

@@ -47,7 +47,7 @@ FloatArray = NDArray[np.float32]
 
 LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
 """Keywords of `load_encoder` that `measure` takes with the name of a model."""
-OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits")
+OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits", "mteb_results")
 """What `measure` takes with a task of mteb."""
 LOADED = "a model that is loaded"
 OF_RUNS = ("name", "rank_correlation", "ignore_identical_ids", "fair", *Measuring.__annotations__)
@@ -251,7 +251,8 @@ def measure(
         source: a model, or its name or folder; `bm25`; `run:FILE`, a TREC run of any system; or
             `embeddings:QUERIES,DOCUMENTS`, files that `read_embeddings` reads.
         data: a collection; or `mteb:TASK`, such as `mteb:NFCorpus`: a model goes through mteb's own code and
-            measures (`evaluate_mteb`), of which `languages` and `splits` may be chosen.
+            measures (`evaluate_mteb`), of which `languages` and `splits` may be chosen; `mteb_results` is a folder
+            for the result in mteb's own form.
         progress: show progress bars while encoding.
         keep_embeddings: whether the result has the embeddings, of sources that have some.
         **options: of `evaluate` for a model, `evaluate_bm25`, `evaluate_run` or `evaluate_embeddings`. A model
@@ -309,9 +310,7 @@ def _measure_by_mteb(source: Any, task: str, progress: bool, options: dict[str, 
     _refuse_idle(options, OF_MTEB, "mteb's own measures", ", or use --pool")
     loading = {key: options.pop(key) for key in (*LOADING, "device") if key in options}
     if isinstance(source, str | Path):
-        result = evaluate_mteb(load_encoder(source, **loading), task, progress=progress, **options)
-        result.model = str(source)
-        return result
+        return evaluate_mteb(load_encoder(source, **loading), task, progress=progress, name=str(source), **options)
     _refuse_idle(loading, (), LOADED)
     return evaluate_mteb(source, task, progress=progress, **options)
 

@@ -16,6 +16,8 @@ from sentence_transformers import SentenceTransformer
 
 from isoglot.data.mteb.library import quietly, require_mteb
 from isoglot.encoders import model_name
+from isoglot.errors import InputError
+from isoglot.evaluation.cache import model_fingerprint
 from isoglot.files import read_result_file, versions, write_result_file
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def evaluate_mteb(
     splits: Sequence[str] | None = None,
     batch_size: int = 64,
     progress: bool = False,
+    mteb_results: str | Path | None = None,
+    name: str | None = None,
 ) -> BenchmarkResult:
     """Evaluate a model on a retrieval task of mteb: mteb's data, search and metrics.
 
@@ -106,6 +110,10 @@ def evaluate_mteb(
         splits: only these splits; those that the task evaluates if None.
         batch_size: texts per forward pass.
         progress: show mteb's progress bars.
+        mteb_results: a folder for the result in mteb's own form, which `mteb.ResultCache(folder).load_results()`
+            reads: `results/NAME/REVISION/TASK.json`, with `model_meta.json` beside it.
+        name: of the model; None for what it was loaded from. In mteb's form a name on the Hub stays, and a folder
+            is `isoglot/` and its own name; the revision is a hash of the weights.
 
     Returns:
         The result. Scores are as mteb gives them: most rounded to five decimals, ranks cut at 1,000.
@@ -116,6 +124,8 @@ def evaluate_mteb(
         IsoglotError: its data cannot be downloaded.
     """
     version = require_mteb()
+    if mteb_results is not None:
+        _check_writable(mteb_results)
     import mteb
     from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
@@ -126,8 +136,9 @@ def evaluate_mteb(
     with quietly(progress):
         seconds = {"load": load_task(found)}
         start = time.perf_counter()
+        encoder = SentenceTransformerEncoderWrapper(model) if isinstance(model, SentenceTransformer) else model
         outcome = mteb.evaluate(
-            SentenceTransformerEncoderWrapper(model) if isinstance(model, SentenceTransformer) else model,
+            encoder,
             found,
             co2_tracker=False,
             encode_kwargs={"batch_size": batch_size, "show_progress_bar": progress},
@@ -136,12 +147,15 @@ def evaluate_mteb(
         )
     seconds["evaluate"] = time.perf_counter() - start
     result = outcome.task_results[0]
+    name = name or model_name(model)
+    if mteb_results is not None:
+        _write_as_mteb(result, encoder, name, mteb_results)
     subsets = [subset for subset in found.hf_subsets if subset != POOL] or found.hf_subsets
     return BenchmarkResult(
         benchmark="mteb",
         task=found.metadata.name,
         split=",".join(result.scores),
-        model=model_name(model),
+        model=name,
         measure=found.metadata.main_score,
         main_score=float(result.get_score()),
         languages=sorted({tag for subset in subsets for tag in subset_tags(found, subset)}),
@@ -150,6 +164,25 @@ def evaluate_mteb(
         seconds=seconds,
         versions={"mteb": version, **versions()},
     )
+
+
+def _check_writable(folder: str | Path) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
+
+
+def _write_as_mteb(result: TaskResult, encoder: Any, name: str, folder: str | Path) -> None:
+    """Write a result as mteb's own cache of results holds it."""
+    from mteb.cache import ResultCache
+
+    meta = encoder.mteb_model_meta
+    if isinstance(encoder.model, SentenceTransformer):
+        on_hub = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).exists()
+        named = name if on_hub else f"isoglot/{Path(name).resolve().name}"
+        meta = meta.model_copy(update={"name": named, "revision": model_fingerprint(encoder.model)})
+    ResultCache(folder).save_to_cache(result, meta)
 
 
 def _plain(value: Any) -> float | None:

@@ -17,6 +17,7 @@ from isoglot.files import require
 __all__ = [
     "SPACELESS",
     "count_letters",
+    "is_right_to_left",
     "is_spaceless",
     "letters_of",
     "likely_scripts",
@@ -48,6 +49,12 @@ COMPOSITE = {
 }
 SPACELESS = ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt")
 """Scripts that put no space between words. The syllables of Tibetan are set apart by a dot."""
+
+RIGHT_TO_LEFT = (
+    *("Adlm", "Arab", "Aran", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc", "Syre", "Syrj", "Syrn"),
+    *("Thaa", "Yezi"),
+)
+"""Scripts in use that are written from right to left."""
 
 SHARING = ("Arab", "Hira", "Kana")
 """Scripts with letters that they share with others: the tatweel, the sign of a long vowel ー."""
@@ -119,6 +126,16 @@ def main_script(text: str) -> str:
 def is_spaceless(script: str | None) -> bool:
     """Tell whether texts in a script put no space between words; of a mixture (`Jpan`), whether its first does."""
     return script is not None and COMPOSITE.get(script, (script,))[0] in SPACELESS
+
+
+@lru_cache(maxsize=4096)
+def is_right_to_left(tag: str) -> bool:
+    """Tell whether a language is written from right to left, in the script of its tag or else its likely one.
+
+    Args:
+        tag: a canonical language tag.
+    """
+    return langcodes.Language.get(tag).maximize().script in RIGHT_TO_LEFT
 
 
 def spaceless_class() -> str:

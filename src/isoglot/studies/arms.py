@@ -14,15 +14,15 @@ from isoglot.batching import Hybrid
 from isoglot.errors import InputError
 from isoglot.studies.recipe import NAME, Arm, Grid, Overrides, Profile, Sample
 from isoglot.training import TrainConfig
-from isoglot.training.config import check_settings, parse_config, unused, written_key
+from isoglot.training.config import WHERE_TO, check_settings, parse_config, unused, written_key
 from isoglot.training.run import make_terms
 
 __all__ = ["ArmPlan", "Trial", "defaults_of", "effective", "expand_arms", "plan_arm", "training_sets"]
 
-LOCAL = ("data", "out", "split", "lang", "lenient", "cache", "save_steps", "keep_checkpoints", "seed")
+LOCAL = ("data", "out", "split", "lang", "lenient", "cache", "save_steps", "keep_checkpoints", "seed", *WHERE_TO)
 """Keys of `TrainConfig` that are not an arm's: where things lie, and what has no part in the weights."""
 
-STUDY_OWN = ("out", "seed", "split", "lang", "lenient")
+STUDY_OWN = ("out", "seed", "split", "lang", "lenient", *WHERE_TO)
 """Keys of `TrainConfig` that a recipe may not give: the study decides them, or its data sources do."""
 
 ENCODING = (

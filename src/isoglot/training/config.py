@@ -18,23 +18,26 @@ from isoglot.training.fields import (
     FOLDERS,
     OBJECTIVE,
     OPTIMISER,
+    PUBLISHING,
     SAMPLE,
     Attention,
     Budget,
     Budgets,
     Bytes,
     CodeSwitchConfig,
-    DataSetConfig,
     DataSets,
     Freeze,
     LoraTargets,
     Pairing,
+    Report,
     ScheduleConfig,
     StrategyConfig,
     Strict,
     Tags,
     TermConfig,
     about,
+    inner_key,
+    place_of,
     setting,
     split_pairs,
 )
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MADE_HERE",
     "USED_BY",
+    "WHERE_TO",
     "TrainConfig",
     "check_settings",
     "parse_config",
@@ -195,6 +199,13 @@ class TrainConfig(Strict):
         None, FOLDERS, "Stop after so many measurements in a row that were no better by best_measure.", ge=1
     )
     out: str = setting(..., None, "Folder of the trained model.")
+    push_to_hub: str | None = setting(
+        None, PUBLISHING, "Push the finished model to this repository of the Hugging Face Hub.", metavar="USER/NAME"
+    )
+    hub_private: bool = setting(
+        False, PUBLISHING, "A private one; else the account's default, which is public.", flag="--private"
+    )
+    report_to: Report = setting("none", PUBLISHING, "Log the run to none, wandb, tensorboard, trackio or mlflow.")
 
     @model_validator(mode="after")
     def _keep_more_of_a_model(self) -> TrainConfig:
@@ -259,6 +270,8 @@ class TrainConfig(Strict):
 USED_BY = {name: kinds for name, field in TrainConfig.model_fields.items() if (kinds := about(field)["of"])}
 """Settings that only some encoders have -> which."""
 OF_DEFAULT_OBJECTIVE = ("temperature", "symmetric")
+WHERE_TO = ("push_to_hub", "hub_private", "report_to")
+"""Settings that say who learns of a run, and decide nothing of it."""
 
 
 def unused(config: TrainConfig) -> list[str]:
@@ -303,6 +316,8 @@ def check_settings(config: TrainConfig) -> None:
         raise InputError("target is text for domain batches: give gamma, the share of such batches, such as 0.2")
     if config.bf16 and config.fp16:
         raise InputError("bf16 and fp16 exclude each other: choose bf16 where the device has it")
+    if config.hub_private and config.push_to_hub is None:
+        raise InputError("--private is of a repository on the Hub: give push_to_hub, its name, or leave it out")
     if not config.fp16:
         return
     import torch
@@ -364,7 +379,7 @@ def _explain(error: ValidationError) -> str:
     known = [written_key(field) for field in TrainConfig.model_fields]
     for problem in error.errors(include_url=False):
         key = str(problem["loc"][0])
-        name = _path(problem["loc"])
+        name = place_of(problem["loc"])
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             parts[key] = f"unknown key {key!r}{did_you_mean(key, known)}; the keys are {', '.join(known)}"
         elif problem["type"] == "missing" and len(problem["loc"]) == 1:
@@ -372,22 +387,8 @@ def _explain(error: ValidationError) -> str:
         elif problem["type"] == "missing":
             parts.setdefault(key, f"{name!r} is missing")
         elif problem["type"] == "extra_forbidden":
-            parts.setdefault(key, f"unknown key {name!r}{_inner_key(problem['loc'])}")
+            parts.setdefault(key, f"unknown key {name!r}{inner_key(problem['loc'])}")
         else:
             message = str(problem.get("ctx", {}).get("error") or problem["msg"].lower())
             parts.setdefault(key, f"{name!r} is {problem.get('input')!r}: {message}")
     return "; ".join(parts.values())
-
-
-def _inner_key(location: tuple[int | str, ...]) -> str:
-    """Ask which key may be meant within another."""
-    kinds: dict[str, type[Strict]] = {"data": DataSetConfig, "alpha": ScheduleConfig}
-    return did_you_mean(str(location[-1]), kinds.get(str(location[0]), CodeSwitchConfig).model_fields)
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """Return where in a configuration a value is: `objective[0].weight`. Of values of several types, whose places
-    name the types, only the key."""
-    if location[0] not in ("data", "objective", "code_switch"):
-        return str(location[0])
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")

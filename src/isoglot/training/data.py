@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
-from isoglot.collections import Collection, join_collections
+from isoglot.collections import Collection, JoinedCollection, join_collections
+from isoglot.collections.collection import PSEUDO_QUERIES
 from isoglot.collections.folder import collection_folders, read_documents
 from isoglot.collections.negatives import has_hard_negatives
 from isoglot.data import load_collection
@@ -15,8 +17,10 @@ from isoglot.data.sampling import sample_collection
 from isoglot.errors import InputError
 from isoglot.training.config import TrainConfig
 
-__all__ = ["check_negatives", "load_data", "load_target", "sample_training_data"]
+__all__ = ["check_negatives", "load_data", "load_target", "parts_of", "sample_training_data", "training_sets"]
 
+TOLD = ("title", "licence", "citation", "source", PSEUDO_QUERIES)
+"""What `collection.yaml` says that the record of a run and the card of its model repeat."""
 logger = logging.getLogger(__name__)
 
 
@@ -112,3 +116,27 @@ def load_target(name: str, *, language: str | None = None, lenient: bool = False
     if named(name) is None:
         raise InputError(f"the target {name} is missing")
     return load_collection(name, prefer_split="train", language=language, lenient=lenient)
+
+
+def parts_of(collection: Collection) -> list[Collection]:
+    """Return the data sets of what a run trains on."""
+    if isinstance(collection, JoinedCollection):
+        return [one.collection for one in collection.parts]
+    return [collection]
+
+
+def training_sets(collection: Collection) -> list[dict[str, Any]]:
+    """Say of each data set what it is, whose, and how much of it the run had."""
+    found = []
+    for part in parts_of(collection):
+        metadata = part.metadata
+        found.append(
+            {
+                "name": part.name,
+                **{key: str(metadata[key]) for key in TOLD if metadata.get(key)},
+                "documents": part.documents.num_rows,
+                "queries": part.queries.num_rows,
+                "languages": list(part.languages),
+            }
+        )
+    return found

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from isoglot.amounts import is_number, read_budget, read_size
 from isoglot.errors import InputError
-from isoglot.names import is_path
+from isoglot.names import did_you_mean, is_path
 
 if TYPE_CHECKING:
     from isoglot.batching import CodeSwitcher
@@ -38,12 +38,15 @@ __all__ = [
     "Freeze",
     "LoraTargets",
     "Pairing",
+    "Report",
     "ScheduleConfig",
     "StrategyConfig",
     "Strict",
     "Tags",
     "TermConfig",
     "about",
+    "inner_key",
+    "place_of",
     "setting",
     "split_pairs",
 ]
@@ -52,9 +55,11 @@ __all__ = [
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
 Pairing = Literal["row", "batch"]
 Side = Literal["query", "document", "both"]
+Report = Literal["none", "wandb", "tensorboard", "trackio", "mlflow"]
 
 SAMPLE, BATCHES, OBJECTIVE, ENCODER = "Sample of the data", "Batches", "Objective", "Encoder"
 OPTIMISER, DEVICE, FOLDERS = "Optimiser", "Memory and precision", "Checkpoints and validation"
+PUBLISHING = "Reports and the Hub"
 
 
 def setting(
@@ -210,6 +215,20 @@ class CodeSwitchConfig(Strict):
                 f"lexicons translate from {known}"
             )
         return switcher
+
+
+def inner_key(location: tuple[int | str, ...]) -> str:
+    """Ask which key may be meant within another."""
+    kinds: dict[str, type[Strict]] = {"data": DataSetConfig, "alpha": ScheduleConfig}
+    return did_you_mean(str(location[-1]), kinds.get(str(location[0]), CodeSwitchConfig).model_fields)
+
+
+def place_of(location: tuple[int | str, ...]) -> str:
+    """Return where in a configuration a value is: `objective[0].weight`. Of values of several types, whose places
+    name the types, only the key."""
+    if location[0] not in ("data", "objective", "code_switch"):
+        return str(location[0])
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
 
 
 def split_pairs(pairs: list[str]) -> tuple[tuple[str, str], ...]:

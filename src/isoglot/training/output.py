@@ -14,17 +14,20 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from isoglot.batching import JointSampler, StepSampler
-from isoglot.collections import Collection, JoinedCollection
+from isoglot.collections import Collection
 from isoglot.collections.fingerprint import collection_fingerprint, hash_of
 from isoglot.errors import InputError
 from isoglot.files import versions, yaml_text
+from isoglot.publishing import CARD, keep_card
 from isoglot.training.callbacks import StopEarly
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
-from isoglot.training.config import TrainConfig, read_config, unused
+from isoglot.training.config import WHERE_TO, TrainConfig, read_config, unused
+from isoglot.training.data import parts_of, training_sets
 from isoglot.training.trainer import HybridTrainer
 
 __all__ = [
     "CHECKPOINTS",
+    "LOGS",
     "RECORD_FILE",
     "begin",
     "check_data",
@@ -32,6 +35,7 @@ __all__ = [
     "count_encoded",
     "data_contents",
     "describe",
+    "effective_settings",
     "finish",
     "is_finished",
     "leave_nothing_untrained",
@@ -42,15 +46,16 @@ CHECKPOINTS = "checkpoints"
 CONFIG_FILE = "isoglot-training.yaml"
 RECORD_FILE = "isoglot-training.json"
 DATA_FILE = "data.json"  # with the checkpoints, since it matters as long as these do
+LOGS = "runs"  # of TensorBoard, as transformers calls it
 MODEL_FILE = "modules.json"  # sentence-transformers' own; here the last one to appear
 
 MAY_CHANGE = {"data", "target", "validation", "lenient", "out", "save_steps", "keep_checkpoints", "cache"}
 """Settings that a run may be resumed with other values of: paths, and what has no part in the weights."""
 
 
-def _effective(config: TrainConfig) -> dict[str, Any]:
+def effective_settings(config: TrainConfig) -> dict[str, Any]:
     """Return the settings that decide a run, as they are written to its folder."""
-    used = config.model_dump(exclude=set(unused(config)))
+    used = config.model_dump(exclude={*unused(config), *WHERE_TO})
     used["learning_rate"] = config.effective_learning_rate
     if config.objective is None:
         used["temperature"] = config.effective_temperature
@@ -72,7 +77,7 @@ def check_out(config: TrainConfig, resume: bool) -> None:
     if not (out / CONFIG_FILE).is_file():
         return
     started = read_config(out / CONFIG_FILE, {})
-    old, new = _effective(started), _effective(config)
+    old, new = effective_settings(started), effective_settings(config)
     changed = [key for key in {**old, **new} if key not in MAY_CHANGE and old.get(key) != new.get(key)]
     if not _same_but_for_paths(started, config):
         changed.insert(0, "data")
@@ -110,9 +115,7 @@ def data_contents(config: TrainConfig, collection: Collection, target: Collectio
         collection: what it trains on, as it is sampled.
         target: of its domain batches.
     """
-    parts = (
-        [one.collection for one in collection.parts] if isinstance(collection, JoinedCollection) else [collection]
-    )
+    parts = parts_of(collection)
     names = [one.name for one in config.data]
     if len(names) != len(parts):  # a collection that was given to `train`
         names = [one.name for one in parts]
@@ -153,7 +156,7 @@ def begin(config: TrainConfig, contents: Mapping[str, str]) -> None:
     checkpoints = out / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    text = yaml_text(_effective(config))
+    text = yaml_text(effective_settings(config))
     for path, content in ((out / CONFIG_FILE, text), (checkpoints / DATA_FILE, json.dumps([*contents.values()]))):
         written = path.with_name(SAVING + path.name)
         written.write_text(content, encoding="utf-8")
@@ -174,20 +177,25 @@ def leave_nothing_untrained(out: Path) -> Iterator[None]:
         if last_checkpoint(checkpoints) is None and not (out / MODEL_FILE).exists():
             for path in (checkpoints / DATA_FILE, out / CONFIG_FILE):
                 path.unlink(missing_ok=True)
+            shutil.rmtree(out / LOGS, ignore_errors=True)
             for folder in (checkpoints, out)[: 1 if there else 2]:
                 with suppress(OSError):  # it holds something else, which stays
                     folder.rmdir()
         raise
 
 
-def finish(out: Path, model: SentenceTransformer, record: dict[str, Any]) -> None:
-    """Write the model and how the run went, and remove the checkpoints.
+def finish(out: Path, model: SentenceTransformer, record: dict[str, Any], card: str) -> None:
+    """Write the model, its card and how the run went, and remove the checkpoints.
 
     The file that makes the folder a model appears last: a folder that has it holds all the rest.
     """
     written = out / f"{SAVING}model"
     shutil.rmtree(written, ignore_errors=True)
-    model.save(str(written))
+    model.save(
+        str(written), create_model_card=False
+    )  # the library's would ask the Hub what it knows of the encoder
+    (written / CARD).write_text(card, encoding="utf-8")
+    keep_card(model, card)
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     (written / RECORD_FILE).write_text(text, encoding="utf-8")
     for path in sorted(written.iterdir(), key=lambda path: path.name == MODEL_FILE):
@@ -261,6 +269,7 @@ def describe(
         "documents": collection.documents.num_rows,
         "queries": collection.queries.num_rows,
         "languages": list(collection.languages),
+        "data": training_sets(collection),
         "command": sys.argv if sys.argv and Path(sys.argv[0]).stem in ("isoglot", "__main__") else None,
         "steps": trainer.state.global_step,
         "stopped_at": None if early is None else early.stopped_at,

@@ -15,6 +15,7 @@ import torch
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 from torch import nn
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback, set_seed
+from transformers.integrations import TensorBoardCallback
 
 from isoglot.batching import JointSampler
 from isoglot.collections import Collection
@@ -29,6 +30,7 @@ from isoglot.training.config import MADE_HERE, TrainConfig, check_settings
 from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
 from isoglot.training.output import (
     CHECKPOINTS,
+    LOGS,
     RECORD_FILE,
     begin,
     check_data,
@@ -41,6 +43,7 @@ from isoglot.training.output import (
     leave_nothing_untrained,
     read_record,
 )
+from isoglot.training.publication import card_of, check_publication, publish
 from isoglot.training.telling import ProgressInRows, TellDuration
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import ValidationEvaluator, less_is_better, validation_evaluator
@@ -201,17 +204,21 @@ def run_training(
 
     Raises:
         InputError: the data, the encoder, a setting or the output folder is not usable.
-        IsoglotError: training went wrong: the loss or a weight is not a finite number.
+        IsoglotError: training went wrong: the loss or a weight is not a finite number; or the model, which is
+            saved, cannot be pushed.
         TrainingStopped: SIGTERM came; a checkpoint to resume from is saved.
     """
     start = time.perf_counter()
     out = Path(config.out)
     first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that writes
     check_settings(config)
+    check_publication(config)
     if first:
         check_out(config, resume)
     if resume and is_finished(out):
         logger.info("%s holds a finished run: there is nothing to resume", out)
+        if first:
+            publish(config)
         return TrainingRun(load_encoder(str(out)), read_record(out))
     config.make_strategy()  # what is wrong with it or with the terms is told before data are read
     terms = make_terms(config)
@@ -275,8 +282,10 @@ def run_training(
     merge_lora(trained)
     record = describe(collection, trainer, seconds, encoded, early)
     if first:
-        finish(out, trained, record)
+        finish(out, trained, record, card_of(config, record, trained, evaluator))
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
+    if first:
+        publish(config)
     return TrainingRun(trained, record)
 
 
@@ -320,6 +329,9 @@ def _trainer(
         trainer.add_callback(ProgressInRows())
     if evaluator is not None:
         trainer.add_callback(TellValidation(config.best_measure or evaluator.primary_metric))
+    for one in trainer.callback_handler.callbacks:
+        if isinstance(one, TensorBoardCallback) and one.logging_dir is None:
+            one.logging_dir = str(Path(config.out) / LOGS)  # and not with the checkpoints, which go
     if config.patience is not None and config.best_measure is not None:
         trainer.add_callback(StopEarly(config.best_measure, config.patience))
     return trainer
@@ -356,7 +368,8 @@ def _arguments(
         greater_is_better=None if best is None else not less_is_better(best),
         logging_steps=max(1, config.steps // 20),
         use_cpu=not torch.accelerator.is_available(),  # unless told so, processes without a device share nothing
-        report_to="none",
+        report_to=config.report_to,
+        run_name=Path(config.out).name,
         disable_tqdm=not progress,
         prompts=prompts or None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from isoglot.batching import Batch, BatchSampler, CrossLingual, Hybrid, Monoling
 from isoglot.collections import Collection
 from isoglot.data import load_collection
 from isoglot.errors import InputError
-from isoglot.evaluation import MultilingualEvaluator, judgments_of
+from isoglot.evaluation import MultilingualEvaluator, Result, judgments_of
 from isoglot.evaluation.measures import parse_measure
 from isoglot.measures import better_of
 from isoglot.objectives import EmbeddedBatch, InfoNCE, MultiwayInfoNCE
@@ -176,11 +177,25 @@ class ValidationEvaluator(MultilingualEvaluator):
         collection: what to measure on.
         measures: rank measures by ir_measures' names.
         loss: of this collection; None to report none.
+
+    Attributes:
+        by_step: step -> what was measured at it, since the process began.
     """
 
     def __init__(self, collection: Collection, measures: list[str], loss: ValidationLoss | None) -> None:
         super().__init__(collection, measures=measures)
         self.loss = loss
+        self.by_step: dict[int, Result] = {}
+
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """Evaluate a model, and keep what a card shows of it (`by_step`): of the values per query, one measure."""
+        metrics = super().__call__(model, output_path, epoch, steps)
+        assert self.result is not None
+        kept = {key: values for key, values in self.result.per_query.items() if key in ("lang", "multilingual_AP")}
+        self.by_step[steps] = replace(self.result, per_query=kept)
+        return metrics
 
     def further_metrics(self, queries: Any, documents: Any) -> dict[str, float]:
         """Return the loss, if it is wanted."""
