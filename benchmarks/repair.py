@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from isoglot.encoders import load_encoder
 from isoglot.evaluation import Result, compare_results, embed_collection, evaluate_embeddings
 from isoglot.evaluation.embed import Spoken
 from isoglot.files import default_cache
-from isoglot.repair.maps import map_maker, move
+from isoglot.repair.maps import METHODS, map_maker, move
 from isoglot.repair.texts import embed_samples
 
 PLACES = {
@@ -58,8 +59,8 @@ def figures(result: Result) -> dict[str, Any]:
     return found
 
 
-def measure(name: str, test: Collection, fit: Collection) -> dict[str, Any]:
-    """Measure a model as it is and repaired; return the table's rows."""
+def measure(name: str, test: Collection, fit: Collection, methods: Sequence[str] = METHODS) -> dict[str, Any]:
+    """Measure a model as it is and repaired by some methods; return the table's rows."""
     model = load_encoder(name)
     rows, queries, documents = embed_collection(model, test, cache=default_cache(), progress=sys.stderr.isatty())
     usual, translated = (
@@ -70,7 +71,7 @@ def measure(name: str, test: Collection, fit: Collection) -> dict[str, Any]:
     before = evaluate_embeddings(queries, documents, test, rank_correlation=False, geometry=False)
     table: dict[str, Any] = {"as it is": figures(before)}
     show("as it is", table["as it is"])
-    for method, by in WAYS:
+    for method, by in (way for way in WAYS if way[0] in methods):
         module = map_maker(method, by, translated if method == "align" else usual)(1.0)
         for told in (True, False) if method in ("shift", "center", "align") else (True,):
             label = " ".join(filter(None, (method, by, None if told else "(languages found)")))
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--fit")
     parser.add_argument("--quarters", action="store_true")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if (given.fit is None) != given.quarters:
@@ -103,7 +105,7 @@ def main() -> None:
     data = load_collection(given.data)
     test, fit = (quarter(data, 0), quarter(data, 2)) if given.quarters else (data, load_collection(given.fit))
     print(f"{'':28}", *(f"{name[:10]:>10}" for name in PLACES))
-    table = measure(given.model, test, fit)
+    table = measure(given.model, test, fit, given.methods)
     content = {"benchmark": "repair", "model": Path(given.model).name, "data": test.name, "repairs": table}
     if given.json is not None:
         given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
