@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -101,19 +102,18 @@ def _result(
     judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
     writer = None if trec_run is None else RunWriter(trec_run, collection, judged, tag=name, depth=trec_depth)
-    ranks = rank_embeddings(
-        queries,
-        documents,
-        judged,
-        top=TOP,
-        correlation=rank_correlation and judged.has_versions,  # without them there is nothing to sort for
-        memory=memory,
-        device=device,
-        observe=writer,
-        arranged=arranged,
-    )
-    if writer is not None:
-        writer.close()
+    with writer or nullcontext():
+        ranks = rank_embeddings(
+            queries,
+            documents,
+            judged,
+            top=TOP,
+            correlation=rank_correlation and judged.has_versions,  # without them there is nothing to sort for
+            memory=memory,
+            device=device,
+            observe=writer,
+            arranged=arranged,
+        )
     clock.lap("rank")
     space = None
     if geometry:

@@ -142,10 +142,12 @@ class TrainingRun:
     Attributes:
         model: the trained encoder; with `best_measure` the best one that was validated.
         record: what `isoglot-training.json` says.
+        asked_to_stop: whether SIGTERM came in or after its last step.
     """
 
     model: SentenceTransformer
     record: Mapping[str, Any]
+    asked_to_stop: bool = False
 
     @property
     def steps(self) -> int:
@@ -202,7 +204,7 @@ def run_training(
     Raises:
         InputError: the data, the encoder, a setting or the output folder is not usable.
         IsoglotError: training went wrong: the loss or a weight is not a finite number.
-        TrainingStopped: SIGTERM came; a checkpoint to resume from is saved.
+        TrainingStopped: SIGTERM came; a checkpoint to resume from is saved, unless it is a `TrainingCut`.
     """
     start = time.perf_counter()
     out = Path(config.out)
@@ -277,7 +279,7 @@ def run_training(
     if first:
         finish(out, trained, record)
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
-    return TrainingRun(trained, record)
+    return TrainingRun(trained, record, stop.asked)
 
 
 def _trainer(

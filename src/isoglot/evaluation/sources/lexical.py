@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,29 +115,27 @@ def evaluate_bm25(
         pool_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pairs=False)
         pair_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pool=False)
     clock = Clock()
-    numbers: dict[str, int] = {}
-    queries, documents = (
-        [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts]
-        for texts in texts_of(collection, rows)
-    )
-    language = collection.document_language
-    whole = [_Index(bm25s, documents, np.arange(len(documents)))]
-    own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
-    clock.lap("index")
-    ranks = rank_blocks(
-        _scores(queries, whole),
-        judged,
-        top=TOP,
-        correlation=rank_correlation and judged.has_versions,
-        memory=memory,
-        observe=pool_writer,
-    )
-    within = rank_blocks(
-        _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
-    )
-    for writer in (pool_writer, pair_writer):
-        if writer is not None:
-            writer.close()
+    with pool_writer or nullcontext(), pair_writer or nullcontext():
+        numbers: dict[str, int] = {}
+        queries, documents = (
+            [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts]
+            for texts in texts_of(collection, rows)
+        )
+        language = collection.document_language
+        whole = [_Index(bm25s, documents, np.arange(len(documents)))]
+        own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
+        clock.lap("index")
+        ranks = rank_blocks(
+            _scores(queries, whole),
+            judged,
+            top=TOP,
+            correlation=rank_correlation and judged.has_versions,
+            memory=memory,
+            observe=pool_writer,
+        )
+        within = rank_blocks(
+            _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
+        )
     clock.lap("rank")
     ranks = replace(ranks, language_rank=within.language_rank)
     return result_of_ranks(ranks, collection, name=name or "bm25", clock=clock, **measuring)
