@@ -68,7 +68,7 @@ def _pool(results: Iterable[ResultLike]) -> str:
     """Say what ranks are ranks of: `, in a pool of 1,334 documents`; empty where that is not one number."""
     documents = {(result.multilingual or {}).get("documents") for result in results}
     size = documents.pop() if len(documents) == 1 else None
-    return f", in a pool of {size:,} documents" if size else ""
+    return f", in a pool of {plural(size, 'document')}" if size else ""
 
 
 def _tested(one: ComparedLike, where: str, first: str, pool: str) -> str:
