@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+AGAIN = 5.0
+"""Seconds after which another SIGTERM is another request; launchers pass on what all processes have got."""
+
 
 class IsoglotError(Exception):
     """A failure with one clear sentence; the command line shows it without a traceback and exits 1."""

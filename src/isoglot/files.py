@@ -48,17 +48,15 @@ __all__ = [
 
 ABANDONED = 24 * 3600
 """Seconds after which a folder that was not finished is taken for the rest of a process that is gone."""
-PACKAGES = (
+PACKAGES = (  # that decide a result
     *("isoglot", "sentence-transformers", "transformers", "torch", "tokenizers", "numpy", "pyarrow", "Babel"),
 )
-"""Packages that decide a result."""
-WIDE = {
+WIDE = {  # what a text in another encoding of Unicode begins with
     codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-"""What a text in another encoding of Unicode begins with."""
 
 
 def default_cache() -> Path:
@@ -134,7 +132,7 @@ def held_alone(path: str | Path, told: str) -> Iterator[None]:
 
 
 def why_no_file(path: Path) -> str:
-    """Return what to say of a place where a file should be and is none: "is a folder, not a file"."""
+    """Say of a place where a file should be why it is none: "is a folder, not a file"."""
     return "is a folder, not a file" if path.is_dir() else "does not exist"
 
 
@@ -250,17 +248,20 @@ def new_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Yield a file that becomes `path` when the block ends well: what is read is whole, be it old or new.
 
     Args:
-        path: folders on the way to it are made.
+        path: folders on the way to it are made. What is no file, such as /dev/stdout, is written to directly.
         mode: "w" for text (UTF-8), "wb" for bytes.
 
     Raises:
         OSError: it cannot be written.
     """
-    target = Path(path)
+    target, encoding = Path(path), None if "b" in mode else "utf-8"
+    if target.exists() and (target.parent == Path("/dev") or not (target.is_file() or target.is_dir())):
+        with target.open(mode, encoding=encoding) as file:
+            return (yield file)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-", suffix=".partial")
     try:
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+        with os.fdopen(handle, mode, encoding=encoding) as file:
             yield file
         Path(name).chmod(target.stat().st_mode & 0o777 if target.is_file() else 0o666 & ~_umask())
         Path(name).replace(target)

@@ -129,23 +129,36 @@ def test_a_run_whose_batches_cease_to_come_ends_when_asked_to(
     data, tmp_path, monkeypatch, request, capsys, times, reason
 ):
     """By the first signal after a while, by the second one at once."""
-    stuck, released = threading.Event(), threading.Event()
+    blocked, stuck, heard, released = (threading.Event() for _ in range(4))
     request.addfinalizer(released.set)
-    compose = BatchSampler.__getitem__
+    compose, wait, hear = BatchSampler.__getitem__, StopOnSignal.waiting, StopOnSignal._hear
 
     def block(self, step):
         if step == 9:
-            stuck.set()
+            blocked.set()
             released.wait(60)
         return compose(self, step)
 
+    def waiting(self):
+        if blocked.is_set():  # by then all batches before are trained on, however slow that was
+            stuck.set()
+        wait(self)
+
+    def hearing(self, *signal):
+        heard.set()
+        hear(self, *signal)
+
     def ask():
         stuck.wait(60)
-        for _ in range(times):
+        terminate()
+        if times == 2:
+            heard.wait(60)  # signals that come together are one
             time.sleep(0.05)
             terminate()
 
     monkeypatch.setattr(BatchSampler, "__getitem__", block)
+    monkeypatch.setattr(StopOnSignal, "waiting", waiting)
+    monkeypatch.setattr(StopOnSignal, "_hear", hearing)
     monkeypatch.setattr(callbacks, "STUCK", 0.0 if times == 1 else 60.0)
     monkeypatch.setattr(callbacks, "AGAIN", 0.0)
     monkeypatch.setattr(collate, "PATIENCE", 0.1)

@@ -75,7 +75,7 @@ def mine(
     from isoglot.encoders import load_encoder
     from isoglot.evaluation.embed import check_device
     from isoglot.evaluation.hard_negatives import Mining, mine_hard_negatives
-    from isoglot.files import default_cache
+    from isoglot.files import default_cache, refuse_taken
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
@@ -86,6 +86,7 @@ def mine(
         depth=depth,
         range_min=range_min,
     )
+    refuse_taken(out)
     if device is not None:
         check_device(device)
     splits = _splits(data, split, lang, lenient)

@@ -22,6 +22,7 @@ from isoglot.cli.index import index, search
 from isoglot.cli.mine import mine
 from isoglot.cli.repair import repair
 from isoglot.cli.serve import serve
+from isoglot.cli.signals import Terminated, ending_on_sigterm
 from isoglot.cli.state import state
 from isoglot.cli.study import demo
 from isoglot.cli.train import train
@@ -90,10 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the program's name; `sys.argv[1:]` if None.
 
     Returns:
-        Exit status: 0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted.
+        Exit status: 0 done, 1 the run failed, 2 bad usage or bad input, 130 interrupted, 143 ended by SIGTERM (but
+        for training, which saves a checkpoint: 0).
     """
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        with ending_on_sigterm():
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
     finally:
         leave_processes()
 
@@ -127,6 +130,8 @@ def _run(arguments: list[str]) -> int:
         return _fail(f"{error.format_message()} (see {hint} --help)", 2)
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
+    except Terminated as error:
+        return _fail("ended as SIGTERM asked", error.status)
     except BrokenPipeError:
         # The reader of our output (head, say) has gone; that is no failure of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -177,10 +177,12 @@ def sample(
     from isoglot.collections import write_collection
     from isoglot.data import sample_collection
     from isoglot.errors import InputError
+    from isoglot.files import refuse_taken
     from isoglot.languages.tags import read_tag
 
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
+    refuse_taken(to)
     budgets = read_budgets(budget or (), "--budget")
     held_out = [read_tag(name, "--hold-out-languages") for name in listed(hold_out_languages) or ()]
     limit = read_budget(default, "--default")

@@ -22,14 +22,14 @@ __all__ = ["train"]
 
 def train(config: Path | None = None, resume: bool = False, **given: Any) -> None:
     """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
+    from isoglot.reporting.words import plural
     from isoglot.training import run_training
 
     settings = read_config(config, _flags(given))
     run = run_training(settings, resume=resume, progress=state.progress)
     if os.environ.get("RANK", "0") == "0":  # of several processes, the one that writes
-        typer.echo(
-            f"Trained with {settings.strategy_name} batches for {run.steps:,} steps; the model is in {settings.out}"
-        )
+        steps = plural(run.steps, "step")
+        typer.echo(f"Trained with {settings.strategy_name} batches for {steps}; the model is in {settings.out}")
 
 
 def _flags(given: dict[str, Any]) -> dict[str, Any]:

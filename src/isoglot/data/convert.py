@@ -10,6 +10,7 @@ from isoglot.data.catalogue.loading import load_splits
 from isoglot.data.forms.columns import Columns, read_columns
 from isoglot.data.forms.read import COLLECTIONS, FORMS, check_reading, read_form
 from isoglot.data.forms.rows import Candidates, Reading, Splits
+from isoglot.files import refuse_taken
 
 __all__ = ["FORMS", "Columns", "Reading", "Splits", "convert", "read_columns", "read_form"]
 
@@ -56,6 +57,7 @@ def convert(
         candidates, language, split, lenient, passages, keep_tags=keep_tags, columns=columns or Columns()
     )
     check_reading(form, reading)
+    refuse_taken(to)  # before it is read, which may take long
     if form in COLLECTIONS:
         splits = load_splits(source, split=split, language=language, lenient=lenient, keep_tags=keep_tags)
     else:

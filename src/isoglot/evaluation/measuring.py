@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -122,14 +123,14 @@ def _result(
         device=device,
         arranged=arranged,
     )
-    ranks = rank(observe=writers[0])
     merged = None
-    if fair is not None:
-        tell_one_language(judged, collection.name)
-        merged = rank(observe=writers[1], merge=partial(fair_score, judged=judged, method=fair))
-    for writer in writers:
-        if writer is not None:
-            writer.close()
+    with ExitStack() as opened:
+        for writer in filter(None, writers):
+            opened.enter_context(writer)
+        ranks = rank(observe=writers[0])
+        if fair is not None:
+            tell_one_language(judged, collection.name)
+            merged = rank(observe=writers[1], merge=partial(fair_score, judged=judged, method=fair))
     clock.lap("rank")
     space = None
     if geometry:

@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from isoglot.errors import InputError
+from isoglot.files import new_file
 from isoglot.reporting.figures.style import theme
 
 __all__ = ["Fact", "coded", "figure", "json_for_script", "making", "render_page", "time_text", "write_page"]
@@ -174,8 +175,8 @@ def write_page(path: str | Path, text: str) -> Path:
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with new_file(path) as file:
+            file.write(text)
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}") from None
     return path

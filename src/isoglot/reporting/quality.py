@@ -66,9 +66,9 @@ def write_quality_page(
         "lead": " · ".join(
             [
                 plural(len(stats["languages"]), "language"),
-                f"{stats['queries']:,} queries ({stats['query_ids']:,} ids)",
-                f"{stats['documents']:,} documents",
-                f"{stats['judgments']:,} judgments",
+                f"{plural(stats['queries'], 'query')} ({plural(stats['query_ids'], 'id')})",
+                plural(stats["documents"], "document"),
+                plural(stats["judgments"], "judgment"),
             ]
         ),
         "tiles": _tiles(stats),

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from isoglot.batching import CodeSwitcher
 from isoglot.collections import Collection, select
 from isoglot.collections.collection import TRANSLATIONS
+from isoglot.collections.fingerprint import collection_fingerprint
 from isoglot.data import load_collection, load_worldfacts
 from isoglot.data.catalogue.loading import copy_of, named
 from isoglot.data.forms.read import holds_collection, read_form
@@ -81,6 +82,7 @@ class Library:
         self.folders = folders
         self.by_name = by_name
         self.lexicon_sources = dict(lexicons or {})
+        self._expected: dict[str, str] = {}
         self._loaded: dict[str, Collection] = {}
         self._absent: dict[str, str] = {}
         self._forms: dict[tuple[Path, str, Reading], Splits] = {}
@@ -88,6 +90,10 @@ class Library:
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without the collections, which that reads when it needs them."""
         return {**vars(self), "_loaded": {}, "_forms": {}}
+
+    def expect(self, name: str, fingerprint: str) -> None:
+        """Refuse other contents of a source when it is read again, in another process: runs are named by these."""
+        self._expected[name] = fingerprint
 
     def find(self, path: str) -> Path | None:
         """Return where a relative path of the recipe is; None if nowhere."""
@@ -110,12 +116,17 @@ class Library:
 
         Raises:
             Absent: it is absent and has no fallback.
-            InputError: it is there and bad.
+            InputError: it is there and bad, or has other contents than those that are expected.
         """
         source = self.sources[name]
         if name not in self._loaded and name not in self._absent:
             try:
-                self._loaded[name] = self._read(source)
+                collection = self._read(source)
+                if name in self._expected and collection_fingerprint(collection) != self._expected[name]:
+                    raise InputError(
+                        f"{source.collection} has changed since the study began: give the same command again"
+                    )
+                self._loaded[name] = collection
             except Unseen:
                 raise
             except Absent as error:

@@ -27,6 +27,7 @@ from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
 from isoglot.studies.recipe import Evaluation
 from isoglot.training import HybridTrainer, TrainConfig
+from isoglot.training.callbacks import TrainingStopped
 from isoglot.training.run import TrainingRun, make_encoder, run_training
 
 __all__ = ["AlongTraining", "Bench", "perform"]
@@ -112,6 +113,7 @@ def perform(job: Job, bench: Bench) -> None:
 
     Raises:
         IsoglotError: a setting or the data is bad, or training went wrong.
+        TrainingStopped: SIGTERM came while it trained.
     """
     runs = bench.workshop.runs
     work = work_folder(job, bench.workshop)
@@ -185,13 +187,16 @@ def _fit_stage(
         model = None  # loaded by the run, which freezes layers and adds adapters
     elif model is None:
         model = bench.encoder(job, config, collection)
-    return run_training(
+    run = run_training(
         config,
         collection=collection,
         model=model,
         resume=True,
         callbacks=[lambda trainer: AlongTraining(trainer, work, number, before, along)],
     )
+    if run.asked_to_stop:  # it was at its end, and a study has more to do
+        raise TrainingStopped(f"stopped after stage {number} of {job.label}, as SIGTERM asked")
+    return run
 
 
 def _with_places(job: Job, workshop: Workshop, number: int, work: Path) -> TrainConfig:

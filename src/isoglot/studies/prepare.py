@@ -102,6 +102,7 @@ def _need(plan: Plan, data: Data, name: str) -> str | None:
     if used != name:
         data.notes.append(f"{name} is absent; {used} ({collection.name}) stands in for it")
     data.fingerprints[name] = data.fingerprints.get(used) or collection_fingerprint(collection)
+    data.library.expect(used, data.fingerprints[name])
     return None
 
 

@@ -233,6 +233,7 @@ def run_study(
 
     Raises:
         InputError: the recipe, the request or the data is bad, or `out` holds something else.
+        StudyStopped: SIGTERM came while a run trained in this process.
     """
     # what the end alone needs, statistics and the library of figures, and workers do without
     from isoglot.reporting.study.result import Failure

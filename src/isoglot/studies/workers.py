@@ -16,10 +16,16 @@ from multiprocessing.connection import Connection, wait
 from isoglot.errors import IsoglotError
 from isoglot.studies.job import Job, Workshop
 
-__all__ = ["run_here", "run_in_workers"]
+__all__ = ["StudyStopped", "run_here", "run_in_workers"]
 
 Ended = tuple[Job, str | None]
 """A run, and the sentence that says why it failed; None if it did not."""
+
+
+class StudyStopped(IsoglotError):
+    """A study was asked to stop and did, in the middle of a run."""
+
+    exit_code = 128 + signal.SIGTERM
 
 
 def sentence_of(error: BaseException) -> str:
@@ -36,7 +42,7 @@ def run_here(jobs: Iterable[Job], workshop: Workshop) -> Iterator[Ended]:
     """Make runs one after the other in this process; yield each as it ends.
 
     Raises:
-        TrainingStopped: SIGTERM came.
+        StudyStopped: SIGTERM came while a run trained.
     """
     from isoglot.studies.perform import Bench, perform
     from isoglot.training.callbacks import TrainingStopped
@@ -46,8 +52,8 @@ def run_here(jobs: Iterable[Job], workshop: Workshop) -> Iterator[Ended]:
         failure = None
         try:
             perform(job, bench)
-        except TrainingStopped:
-            raise
+        except TrainingStopped:  # also one that was cut: it is no failure of the run
+            raise StudyStopped("ended as SIGTERM asked; the same command goes on where it was") from None
         except Exception as error:
             failure = sentence_of(error)
         yield job, failure
@@ -160,11 +166,10 @@ def _work(connection: Connection, workshop: Workshop) -> None:
     logging.getLogger("isoglot.collections").setLevel(logging.ERROR)  # what it has to say was said by the parent
     warnings.filterwarnings("ignore")
     import isoglot.studies.perform  # noqa: F401 - everything that runs need
-    from isoglot.training.callbacks import TrainingStopped
 
     gc.collect()
     gc.freeze()  # the trainer collects garbage after every run, which need not look at the libraries' objects
-    with suppress(TrainingStopped, BrokenPipeError):
+    with suppress(StudyStopped, BrokenPipeError):
         for _, failure in run_here(_received(connection), workshop):
             connection.send(failure)
 

@@ -18,10 +18,10 @@ from torch.nn import functional
 from transformers import TrainerCallback
 
 from isoglot.batching import StepSampler
-from isoglot.errors import InputError, IsoglotError
+from isoglot.errors import AGAIN, InputError, IsoglotError
 from isoglot.training.validation import less_is_better
 
-__all__ = ["StopEarly", "StopOnSignal", "TellValidation", "TrainingStopped", "Watch", "mean_cosine"]
+__all__ = ["StopEarly", "StopOnSignal", "TellValidation", "TrainingCut", "TrainingStopped", "Watch", "mean_cosine"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ LOOK_EVERY = 100  # steps, where logs are rarer
 IDLE_STEPS = 5  # of loss and gradient 0, from the first on, after which a run is given up
 SHOWN_IDS = 5
 STUCK = 60.0  # seconds of waiting for a batch after which a run that was asked to stop does
-AGAIN = 5.0  # seconds after which another signal is another request; launchers pass on what all processes have got
 AGREE_EVERY = 8  # steps; processes that asked each other at every step would wait for the device each time
 LAST = "what came after the last checkpoint is lost; the same command with --resume continues from there"
 
@@ -241,6 +240,12 @@ class TrainingStopped(IsoglotError):
     exit_code = 0
 
 
+class TrainingCut(TrainingStopped):
+    """Training was asked to stop and did, without a checkpoint."""
+
+    exit_code = 1
+
+
 class StopOnSignal(TrainerCallback):
     """Has the trainer save a checkpoint and stop after the step in which SIGTERM arrives.
 
@@ -273,16 +278,16 @@ class StopOnSignal(TrainerCallback):
         if not self.asked:
             self.asked, self._since = True, now
         elif now - self._since > AGAIN:
-            raise IsoglotError(f"ended at once, as SIGTERM asked twice; {LAST}")
+            raise TrainingCut(f"ended at once, as SIGTERM asked twice; {LAST}")
 
     def waiting(self) -> None:
         """Hear that training waits for a batch, as a `StepLoader` says every second.
 
         Raises:
-            IsoglotError: it has for long, and the signal has come.
+            TrainingCut: it has for long, and the signal has come.
         """
         if self.asked and time.monotonic() - self._since > STUCK:
-            raise IsoglotError(f"ended as SIGTERM asked, after {STUCK:.0f} seconds without another batch; {LAST}")
+            raise TrainingCut(f"ended as SIGTERM asked, after {STUCK:.0f} seconds without another batch; {LAST}")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop if the signal has come, to this process or to another one."""

@@ -145,10 +145,12 @@ class TrainingRun:
     Attributes:
         model: the trained encoder; with `best_measure` the best one that was validated.
         record: what `isoglot-training.json` says.
+        asked_to_stop: whether SIGTERM came in or after its last step.
     """
 
     model: SentenceTransformer
     record: Mapping[str, Any]
+    asked_to_stop: bool = False
 
     @property
     def steps(self) -> int:
@@ -206,7 +208,7 @@ def run_training(
         InputError: the data, the encoder, a setting or the output folder is not usable.
         IsoglotError: training went wrong: the loss or a weight is not a finite number; or the model, which is
             saved, cannot be pushed.
-        TrainingStopped: SIGTERM came; a checkpoint to resume from is saved.
+        TrainingStopped: SIGTERM came; a checkpoint to resume from is saved, unless it is a `TrainingCut`.
     """
     start = time.perf_counter()
     out = Path(config.out)
@@ -284,9 +286,11 @@ def run_training(
     if first:
         finish(out, trained, record, card_of(config, record, trained, evaluator))
     trainer.accelerator.wait_for_everyone()  # a launcher takes the end of one process for the end of all
-    if first:
+    if first and not stop.asked:
         publish(config)
-    return TrainingRun(trained, record)
+    elif first and config.push_to_hub:
+        logger.info("not pushed, since SIGTERM came: the same command with --resume pushes the model in %s", out)
+    return TrainingRun(trained, record, stop.asked)
 
 
 def _trainer(

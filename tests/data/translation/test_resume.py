@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from isoglot.collections import collection_from_rows
+from isoglot.cli.signals import Terminated, ending_on_sigterm
+from isoglot.collections import collection_from_rows, read_collection
 from isoglot.data.translation import translate_collection, translation_store, write_translation
 
 OFF = ["language", "length"]
@@ -124,4 +125,39 @@ def test_a_run_that_fails_leaves_no_output_and_keeps_what_was_done(collection, p
         found = translate_collection({None: collection}, ["de"], [again], store, without=OFF)
         write_translation(found, tmp_path / "out")
     assert len(again.given) == SIZE + SIZE + 7 - 30
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_texts_that_changed_since_a_run_was_ended_are_translated_and_no_others(collection, pretend, tmp_path):
+    """By SIGTERM, in the middle of a journal; another collection is asked for in its place."""
+    translator = pretend()
+    real = translator.translate
+
+    def ended(texts: Any, source: str, target: str) -> Iterator[list[tuple[int, str]]]:
+        for number, batch in enumerate(real(texts, source, target)):
+            yield batch
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def run(one: Any, translator: Any) -> None:
+        with translation_store(None, tmp_path / "out") as store:
+            found = translate_collection({None: one}, ["de"], [translator], store, documents=False, without=OFF)
+            write_translation(found, tmp_path / "out")
+
+    translator.translate = ended
+    with pytest.raises(Terminated), ending_on_sigterm():
+        run(collection, translator)
+    assert not (tmp_path / "out").exists()
+    kept = set(translator.given)
+    assert len(kept) == 12
+    documents = [(f"d{n}", "en", "", f"text {n}") for n in range(SIZE)]
+    texts = [f"which document has number {n}?" if n % 2 else f"where is number {n}?" for n in range(SIZE)]
+    queries = [(f"q{n}", "en", text) for n, text in enumerate(texts)]
+    changed = collection_from_rows(documents, queries, [(f"q{n}", f"d{n}", 1) for n in range(SIZE)], name="numbers")
+    again = pretend()
+    run(changed, again)
+    assert set(again.given) == set(texts) - kept
+    written = read_collection(tmp_path / "out").queries.to_pylist()
+    german = {row["_id"]: row["text"] for row in written if row["lang"] == "de"}
+    assert german == {f"q{n}": again.of(text, "en", "de") for n, text in enumerate(texts)}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -128,7 +128,7 @@ def _listed(columns: list[str], records: Sequence[Mapping[str, Any]], unit: str)
 def _parquet(path: Path) -> Records:
     try:
         with opened(path) as file:
-            table = pq.read_table(pa.BufferReader(file.read()), use_threads=False)
+            table = pq.ParquetFile(pa.BufferReader(file.read()), pre_buffer=False).read(use_threads=False)
         records = table.to_pylist()
     except (pa.ArrowException, ValueError) as error:
         raise InputError(f"{path} is not readable as Parquet: {' '.join(str(error).split())[:200]}") from None

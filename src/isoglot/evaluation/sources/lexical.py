@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,28 +121,26 @@ def evaluate_bm25(
         pool_writer = RunWriter(trec_run, collection, judged, tag=tag, depth=trec_depth, pairs=False)
         pair_writer = RunWriter(trec_run, collection, judged, tag="bm25", depth=trec_depth, pool=False)
     clock = Clock()
-    numbers: dict[str, int] = {}
-    queries, documents = (
-        [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts]
-        for texts in texts_of(collection, rows)
-    )
-    language = collection.document_language
-    whole = [_Index(bm25s, documents, np.arange(len(documents)))]
-    own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
-    clock.lap("index")
-    score, correlation = _scores(queries, whole), rank_correlation and judged.has_versions
-    rank_pool = partial(rank_blocks, judged=judged, top=TOP, correlation=correlation, memory=memory)
-    ranks = rank_pool(score, observe=pool_writer if fair is None else None)
-    merged = None
-    if fair is not None:
-        tell_one_language(judged, collection.name)
-        merged = rank_pool(fair_score(score, judged, fair), observe=pool_writer)
-    within = rank_blocks(
-        _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
-    )
-    for writer in (pool_writer, pair_writer):
-        if writer is not None:
-            writer.close()
+    with pool_writer or nullcontext(), pair_writer or nullcontext():
+        numbers: dict[str, int] = {}
+        queries, documents = (
+            [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts]
+            for texts in texts_of(collection, rows)
+        )
+        language = collection.document_language
+        whole = [_Index(bm25s, documents, np.arange(len(documents)))]
+        own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
+        clock.lap("index")
+        score, correlation = _scores(queries, whole), rank_correlation and judged.has_versions
+        rank_pool = partial(rank_blocks, judged=judged, top=TOP, correlation=correlation, memory=memory)
+        ranks = rank_pool(score, observe=pool_writer if fair is None else None)
+        merged = None
+        if fair is not None:
+            tell_one_language(judged, collection.name)
+            merged = rank_pool(fair_score(score, judged, fair), observe=pool_writer)
+        within = rank_blocks(
+            _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
+        )
     clock.lap("rank")
     ranks = replace(ranks, language_rank=within.language_rank)
     name = name or "bm25"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -84,7 +85,9 @@ class RunWriter:
     `multilingual.run` ranks the pool of all documents; `A-B.run` ranks the documents of language B for the queries
     of language A that have a relevant document in B. Each holds the best documents of every query; beside it lie
     its judgments, `….qrels`. Queries are named `id@lang`. trec_eval and ir_measures find on a pair of files the
-    figures of the result, apart from what lies beyond the depth. Files have the ending `.partial` until `close`.
+    figures of the result, apart from what lies beyond the depth.
+
+    Files have the ending `.partial` until `close`. As a context manager it closes, or removes them after an error.
 
     Args:
         folder: where to write.
@@ -123,6 +126,7 @@ class RunWriter:
         self.documents = collection.documents["_id"].combine_chunks().cast(pa.large_string())
         self.has_relevant = np.zeros((len(judged.query_rows), len(self.languages)), bool)
         self.has_relevant[judged.queries, judged.document_language[judged.documents]] = True
+        self._made = not self.folder.exists()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if pool:
@@ -191,3 +195,17 @@ class RunWriter:
         """Give the files their names."""
         for path in sorted(self.folder.glob(f"*{PARTIAL}")):
             path.replace(path.with_name(path.name.removesuffix(PARTIAL)))
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Give the files their names, or remove them."""
+        if kind is None:
+            return self.close()
+        for path in self.folder.glob(f"*{PARTIAL}"):
+            path.unlink()
+        if self._made:
+            with suppress(OSError):  # it holds something else, which stays
+                self.folder.rmdir()
+        return None

@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 
 from isoglot.errors import InputError
+from isoglot.files import new_file
 
 __all__ = [
     "ARM_COLOURS",
@@ -216,9 +217,11 @@ def save_figures(charts: Mapping[str, Any], folder: str | Path, formats: Sequenc
             for form in formats:
                 path = folder / f"{name}.{form}"
                 if form == "svg":
-                    path.write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
+                    drawn = vl_convert.vegalite_to_svg(spec).encode()
                 else:
-                    path.write_bytes(vl_convert.vegalite_to_png(spec, scale=PIXELS_PER_UNIT))
+                    drawn = vl_convert.vegalite_to_png(spec, scale=PIXELS_PER_UNIT)
+                with new_file(path, "wb") as file:
+                    file.write(drawn)
                 written.append(path)
     except OSError as error:
         raise InputError(f"cannot write figures to {folder}: {error.strerror}") from None

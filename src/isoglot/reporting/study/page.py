@@ -163,7 +163,7 @@ def _facts(study: StudyResult, command: str | None) -> list[Fact]:
         versions=study.versions,
         metadata=None,
     )
-    over = "queries and seeds" if len(_seeds(study)) > 1 else "queries alone, since there is one seed"
+    over = "queries alone, since there is one seed" if len(_seeds(study)) == 1 else "queries and seeds"
     facts.append(
         Fact(
             "Comparisons",
