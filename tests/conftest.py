@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from isoglot.collections import Collection, collection_from_rows
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("isoglot", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("isoglot")
 
 WORDS = {
     "en": (

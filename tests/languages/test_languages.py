@@ -71,7 +71,10 @@ def test_directions_of_writing_are_those_of_cldr():
     locales = localedata.locale_identifiers()
     assert len(locales) > 500
     for name in locales:
-        rightwards = Locale.parse(name).text_direction == "rtl"
+        try:
+            rightwards = Locale.parse(name).text_direction == "rtl"
+        except KeyError:  # of a locale Babel has no layout
+            continue
         assert is_right_to_left(name.replace("_", "-")) == rightwards, name
     assert is_right_to_left("az-Arab")
     assert not is_right_to_left("ar-Latn")

@@ -264,10 +264,9 @@ def _names(value: Any) -> Any:
 
 
 def _tag(value: Any) -> str:
-    """Read the tag of a language; YAML takes the Norwegian `no` for a truth value."""
+    """Read the tag of a language."""
     if not isinstance(value, str):
-        quoted = "'no' in quotes, if Norwegian is meant" if value is False else "a language's tag, such as sw"
-        raise ValueError(f"{value!r} is no language: write {quoted}")
+        raise ValueError(f"{value!r} is no language: write a language's tag, such as sw")
     from isoglot.languages.tags import canonical_tag
 
     return canonical_tag(value)

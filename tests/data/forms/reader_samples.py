@@ -140,7 +140,7 @@ def as_yaml(value: Any) -> bytes:
 
 
 READERS: dict[str, Reader] = {
-    **{form: Reader(files, of_form(form)) for form, files in SAMPLES.items() if form != "jsonl"},
+    **{form: Reader(files, of_form(form)) for form, files in SAMPLES.items() if form not in ("jsonl", "table")},
     "mkqa with passages": Reader(
         {
             "q/mkqa.jsonl": gzip.decompress(SAMPLES["mkqa"]["mkqa.jsonl.gz"]),

@@ -36,7 +36,7 @@ class Columns:
     document: str | None = None
     title: str | None = None
     id: str | None = None
-    parallel: Mapping[str, Version] = field(default_factory=dict)
+    parallel: Mapping[str, Version] = field(default_factory=dict, hash=False)
 
     def __bool__(self) -> bool:
         return self != Columns()
