@@ -108,7 +108,10 @@ def _calibrated(scores: FloatArray, languages: IntArray, known: Calibration | No
         deviations[:shared] = np.where(usable, known.deviations[:shared], deviations[:shared])
     usable = np.isfinite(means) & np.isfinite(deviations) & (deviations > 0)  # else all scores are equal
     shift, scale = np.where(usable, means, 0), np.where(usable, deviations, 1)
-    return np.where(usable[languages], (scores - shift[languages]) / scale[languages], 0.0)
+    most = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):  # by a deviation near 0
+        standard = np.clip((scores - shift[languages]) / scale[languages], -most, most)
+    return np.where(usable[languages], standard, 0.0)
 
 
 def _language_ranks(order: IntArray, languages: IntArray) -> IntArray:
