@@ -11,6 +11,7 @@ import typer
 
 from isoglot.amounts import read_size
 from isoglot.cli.data import Lang, Lenient, Split, listed
+from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
 from isoglot.errors import InputError
@@ -181,10 +182,10 @@ def evaluate(
     ] = None,
     bootstrap: Annotated[int, typer.Option(help="Draws for the 95 % intervals; 0 for none.", min=0)] = 1000,
     name: Annotated[str | None, typer.Option(help="What the result calls the system.")] = None,
-    pooling: Annotated[str | None, typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
-    query_prompt: Annotated[str | None, typer.Option(help="Put before every query.")] = None,
-    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    pooling: Pooling = None,
+    max_length: MaxLength = None,
+    query_prompt: QueryPrompt = None,
+    document_prompt: DocumentPrompt = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Most texts encoded at a time; 256 by default.", min=1)
     ] = None,
@@ -194,8 +195,8 @@ def evaluate(
             help="Most tokens encoded at a time, with padding; by default 4096 on a CPU, else 16384.", min=1
         ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="Encode in float32, bfloat16 or float16.")] = None,
+    device: Device = None,
+    dtype: Dtype = None,
     truncate_dim: Annotated[
         int | None, typer.Option(help="Only the first dimensions, for Matryoshka models.", min=1)
     ] = None,
@@ -206,7 +207,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Keep embeddings here; by default $ISOGLOT_CACHE or ~/.cache/isoglot."),
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
     from isoglot.collections.links import link_sentences

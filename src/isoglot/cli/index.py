@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, listed
+from isoglot.cli.encoder import Device, DocumentPrompt, MaxLength, Pooling, QueryPrompt
 from isoglot.cli.state import console, state
 from isoglot.errors import InputError
 
@@ -59,12 +60,12 @@ def index(
     update: Annotated[
         bool, typer.Option("--update", help="DIR is an index: add the documents, in place of those of their ids.")
     ] = False,
-    pooling: Annotated[str | None, typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
-    query_prompt: Annotated[str | None, typer.Option(help="Put before every question.")] = None,
-    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    pooling: Pooling = None,
+    max_length: MaxLength = None,
+    query_prompt: QueryPrompt = None,
+    document_prompt: DocumentPrompt = None,
     batch_size: Annotated[int, typer.Option(help="Most texts encoded at a time.", min=1)] = 256,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
+    device: Device = None,
 ) -> None:
     """Index the documents of a collection for `isoglot search`; killed and called again it goes on."""
     from isoglot.encoders import load_encoder

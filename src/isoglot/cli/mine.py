@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
+from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import state
 from isoglot.errors import InputError
 
@@ -57,14 +58,14 @@ def mine(
     split: Split = None,
     lang: Lang = None,
     lenient: Lenient = False,
-    pooling: Annotated[str | None, typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
-    query_prompt: Annotated[str | None, typer.Option(help="Put before every query.")] = None,
-    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    pooling: Pooling = None,
+    max_length: MaxLength = None,
+    query_prompt: QueryPrompt = None,
+    document_prompt: DocumentPrompt = None,
     batch_size: Annotated[int, typer.Option(help="Texts encoded at a time.", min=1)] = 64,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="Encode in float32, bfloat16 or float16.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
+    device: Device = None,
+    dtype: Dtype = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Find hard negatives for training: documents that a model places high and that are not relevant.
 

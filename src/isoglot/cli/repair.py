@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
+from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import state
 
 __all__ = ["repair"]
@@ -40,14 +41,14 @@ def repair(
     split: Split = None,
     lang: Lang = None,
     lenient: Lenient = False,
-    pooling: Annotated[str | None, typer.Option(help="Of a plain transformer: mean, cls or max.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Most tokens read of a text.")] = None,
-    query_prompt: Annotated[str | None, typer.Option(help="Put before every query.")] = None,
-    document_prompt: Annotated[str | None, typer.Option(help="Put before every document.")] = None,
+    pooling: Pooling = None,
+    max_length: MaxLength = None,
+    query_prompt: QueryPrompt = None,
+    document_prompt: DocumentPrompt = None,
     batch_size: Annotated[int, typer.Option(help="Most texts encoded at a time.", min=1)] = 256,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; the best one found by default.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="Encode in float32, bfloat16 or float16.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and reuse no embeddings.")] = False,
+    device: Device = None,
+    dtype: Dtype = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Repair a model without training, so that rankings depend less on the language of a document.
 
