@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from form_samples import LANGUAGES, SAMPLES, Files, as_lines, documents, extras, judged, lay_out, queries
+from form_samples import COLUMNS, LANGUAGES, SAMPLES, Files, as_lines, documents, extras, judged, lay_out, queries
 
 from isoglot.collections import Collection, collection_from_rows, read_collection
 from isoglot.data.convert import Reading, read_form
+from isoglot.data.forms.columns import Columns
 from isoglot.data.lexicons.lexicon import read_lexicon
 from isoglot.data.lexicons.wordnet import read_wordnet
 from isoglot.errors import InputError
@@ -48,7 +49,8 @@ def plain(collection: Collection) -> Any:
 def of_form(form: str, source: str = "", corpus: str | None = None) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         language = LANGUAGES.get(form) if corpus is None else "en"
-        reading = Reading(language=language, corpus=None if corpus is None else folder / corpus)
+        path = None if corpus is None else folder / corpus
+        reading = Reading(language=language, corpus=path, columns=COLUMNS.get(form, Columns()))
         splits = read_form(folder / source, form, reading)
         return {split: (plain(one), one.metadata.get("left_out")) for split, one in splits.items()}
 
@@ -140,7 +142,7 @@ def as_yaml(value: Any) -> bytes:
 
 
 READERS: dict[str, Reader] = {
-    **{form: Reader(files, of_form(form)) for form, files in SAMPLES.items() if form not in ("jsonl", "table")},
+    **{form: Reader(files, of_form(form)) for form, files in SAMPLES.items() if form != "jsonl"},
     "mkqa with passages": Reader(
         {
             "q/mkqa.jsonl": gzip.decompress(SAMPLES["mkqa"]["mkqa.jsonl.gz"]),
