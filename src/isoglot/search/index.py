@@ -208,7 +208,8 @@ class Index:
         by_language = [nearest_rows(self._table, vector, depth, languages=[tag], text=text) for tag in tags]
         rows = [row for found in by_language for row in found]
         codes = np.repeat(np.arange(len(tags)), [len(found) for found in by_language])
-        sizes = np.array([self.languages.get(tag, 0) for tag in tags])
+        counts = self.languages
+        sizes = np.array([counts.get(tag, 0) for tag in tags])
         order, scores = fair_ranking(np.array([row["score"] for row in rows]), codes, method, sizes=sizes)
         return [{**rows[at], "score": float(scores[at])} for at in order[:k]]
 
