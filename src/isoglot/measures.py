@@ -30,6 +30,7 @@ __all__ = [
     "interval_text",
     "measure_of",
     "percent",
+    "plural",
     "setting_name",
     "signed_value",
     "verdict_of",
@@ -259,6 +260,12 @@ def digits_of(measure: str) -> int:
 def count(value: float) -> str:
     """Write a whole number with thousands separators: 1,452."""
     return f"{round(value):,}".replace("-", MINUS)
+
+
+def plural(number: int, word: str) -> str:
+    """Return `1 language`, `1,190 languages`, `2 queries`."""
+    many = f"{word[:-1]}ies" if word.endswith("ry") else f"{word}s"
+    return f"{number:,} {word if number == 1 else many}"
 
 
 def percent(share: float) -> str:

@@ -61,7 +61,7 @@ def _seeds(text: str | None) -> list[int] | None:
 
 def _announce(outline: Outline) -> None:
     """Say what will be run, and what it takes."""
-    from isoglot.reporting.words import plural
+    from isoglot.measures import plural
 
     plan = outline.plan
     measured = ", ".join(one.name for one in plan.evaluations)

@@ -22,7 +22,7 @@ __all__ = ["train"]
 
 def train(config: Path | None = None, resume: bool = False, **given: Any) -> None:
     """Train an encoder. Settings come from CONFIG.yaml, flags, or both; flags win."""
-    from isoglot.reporting.words import plural
+    from isoglot.measures import plural
     from isoglot.training import run_training
 
     settings = read_config(config, _flags(given))

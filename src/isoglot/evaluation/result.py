@@ -16,7 +16,7 @@ from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
 from isoglot.evaluation.plots import Plots
 from isoglot.files import new_file, read_result_file, write_result_file
-from isoglot.measures import SETTINGS, format_value, measure_of
+from isoglot.measures import SETTINGS, format_value, measure_of, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +193,7 @@ class Result:
     def __repr__(self) -> str:
         figures = ", ".join(f"{name} {value}" for name, value in self._main())
         caution = f" ({self.caution})" if self.caution else ""
-        languages = f"{len(self.languages)} language{'' if len(self.languages) == 1 else 's'}"
+        languages = plural(len(self.languages), "language")
         return f"<Result of {self.model} on {self.collection} ({languages}): {figures}{caution}>"
 
     def _repr_html_(self) -> str:

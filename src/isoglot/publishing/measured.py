@@ -10,7 +10,7 @@ from huggingface_hub import EvalResult
 from isoglot.evaluation.losers import language_rows, shown_measure, who_loses
 from isoglot.evaluation.result import Result
 from isoglot.files import content_hash
-from isoglot.measures import BIAS, SETTINGS, Form, format_value, interval_text, measure_of, setting_name
+from isoglot.measures import BIAS, SETTINGS, Form, format_value, interval_text, measure_of, plural, setting_name
 from isoglot.publishing.markdown import plain, table
 
 __all__ = ["TASK", "index_entries", "result_key", "result_text"]
@@ -93,9 +93,9 @@ def result_text(result: Result, split: str | None, about: str = "") -> str:
 
 def _how(result: Result) -> str:
     pool, made = result.multilingual or {}, result.made or {}
-    told = f"{len(result.languages)} language{'' if len(result.languages) == 1 else 's'}"
+    told = plural(len(result.languages), "language")
     if "queries" in pool:
-        told = f"{pool['queries']:,} queries, {pool['documents']:,} documents, {told}"
+        told = f"{plural(pool['queries'], 'query')}, {plural(pool['documents'], 'document')}, {told}"
     told += f"; by isoglot {result.versions.get('isoglot', '')}".rstrip()
     told += f" on {made['date'][:10]}" if "date" in made else ""
     texts = f" Texts and judgments: `{_texts(result)}`." if _texts(result) else ""

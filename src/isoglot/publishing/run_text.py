@@ -12,7 +12,7 @@ from isoglot.batching.strategies import strategy_class
 from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.files import yaml_text
 from isoglot.languages.tags import language_name
-from isoglot.measures import count
+from isoglot.measures import count, plural
 from isoglot.publishing.markdown import plain, without_place
 
 __all__ = ["run_text", "title_of"]
@@ -74,8 +74,7 @@ def _what(settings: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     languages = ", ".join(f"{language_name(tag)} ({tag})" for tag in record["languages"])
     return (
         f"A [sentence-transformers](https://www.sbert.net) model for retrieval, {of}. Trained with isoglot on "
-        f"questions and documents in {len(record['languages'])} "
-        f"{'language' if len(record['languages']) == 1 else 'languages'}: {plain(languages)}."
+        f"questions and documents in {plural(len(record['languages']), 'language')}: {plain(languages)}."
     )
 
 
@@ -134,7 +133,7 @@ def _data_set(one: Mapping[str, Any]) -> str:
     if source.startswith(("https://", "http://")) and not set(source) & set(" <>()"):
         title = f"[{title}]({source})"
     told = [f"- {title}: {count(one['queries'])} queries, {count(one['documents'])} documents"]
-    told[0] += f", {len(one['languages'])} language{'' if len(one['languages']) == 1 else 's'}."
+    told[0] += f", {plural(len(one['languages']), 'language')}."
     told.append(f"Licence: {plain(one['licence'])}." if one.get("licence") else "Its licence is not stated.")
     if one.get("citation"):
         told.append(f"{plain(one['citation']).rstrip('.')}.")

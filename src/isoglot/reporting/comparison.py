@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from isoglot.measures import SETTINGS, Measure, format_value, measure_of, signed_value
+from isoglot.measures import SETTINGS, Measure, format_value, measure_of, plural, signed_value
 from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.result_like import ComparedLike, ResultLike, value_row
 from isoglot.reporting.tables import Cell, Head, Table, row_cell
-from isoglot.reporting.words import name_of, plural
+from isoglot.reporting.words import name_of
 
 __all__ = ["comparison_sentences", "side_by_side", "verdict_table"]
 

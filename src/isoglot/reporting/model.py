@@ -13,6 +13,7 @@ from isoglot.measures import (
     format_value,
     interval_text,
     measure_of,
+    plural,
     setting_name,
 )
 from isoglot.reporting.charts import MAPPED, model_charts
@@ -21,7 +22,7 @@ from isoglot.reporting.page import figure
 from isoglot.reporting.prose import pool_shares, result_sentences
 from isoglot.reporting.result_like import ResultLike, value_row
 from isoglot.reporting.tables import Cell, Head, Table, row_cell
-from isoglot.reporting.words import name_of, order_of, plural
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["model_part"]
 

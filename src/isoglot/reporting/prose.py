@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from isoglot.measures import count, format_value, percent
+from isoglot.measures import count, format_value, percent, plural
 from isoglot.reporting.result_like import ResultLike
-from isoglot.reporting.words import article, name_of, plural
+from isoglot.reporting.words import article, name_of
 
 __all__ = ["pool_shares", "result_sentences"]
 

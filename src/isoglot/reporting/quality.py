@@ -8,10 +8,11 @@ from typing import Any
 
 from isoglot.data.quality.findings import finding_sentences
 from isoglot.files import versions
+from isoglot.measures import plural
 from isoglot.reporting.figures.heatmaps import length_heatmap, pair_count_heatmap
 from isoglot.reporting.page import figure, making, render_page, write_page
 from isoglot.reporting.tables import Cell, Head, Table
-from isoglot.reporting.words import name_of, plural
+from isoglot.reporting.words import name_of
 
 __all__ = ["write_quality_page"]
 

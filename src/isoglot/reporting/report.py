@@ -9,7 +9,7 @@ from typing import Any
 from isoglot.collections.collection import PSEUDO_QUERIES
 from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
-from isoglot.measures import BIAS, GEOMETRY, SETTINGS, setting_name
+from isoglot.measures import BIAS, GEOMETRY, SETTINGS, plural, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
 from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
 from isoglot.reporting.inspection import Inspection, named_arms
@@ -17,7 +17,7 @@ from isoglot.reporting.model import model_part
 from isoglot.reporting.page import Fact, figure, making, render_page, write_page
 from isoglot.reporting.repairs import repair_sentences
 from isoglot.reporting.result_like import ComparedLike, ResultLike
-from isoglot.reporting.words import listed, plural
+from isoglot.reporting.words import listed
 
 __all__ = ["write_report"]
 

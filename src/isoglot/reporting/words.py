@@ -1,4 +1,4 @@
-"""Small words: names and order of languages, lists, plurals."""
+"""Small words: names and order of languages, lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from isoglot.languages.tags import language_name
 
-__all__ = ["article", "listed", "name_and_tag", "name_of", "order_of", "plural"]
+__all__ = ["article", "listed", "name_and_tag", "name_of", "order_of"]
 
 
 def name_of(tag: str) -> str:
@@ -31,12 +31,6 @@ def order_of(tags: Iterable[str]) -> list[str]:
 def listed(parts: Sequence[str]) -> str:
     """Join parts: `a`, `a and b`, `a, b and c`."""
     return "".join(parts) if len(parts) < 2 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
-def plural(number: int, word: str) -> str:
-    """Return `1 language`, `1,190 languages`, `2 queries`."""
-    many = f"{word[:-1]}ies" if word.endswith("ry") else f"{word}s"
-    return f"{number:,} {word if number == 1 else many}"
 
 
 def article(name: str) -> str:

@@ -25,6 +25,7 @@ from isoglot.data.groups import Groups
 from isoglot.errors import InputError
 from isoglot.languages.names import language_in_name
 from isoglot.languages.tags import canonical_tag
+from isoglot.measures import plural
 
 __all__ = ["ARTICLES", "language_of", "read_aligned"]
 
@@ -163,8 +164,9 @@ def _add_lines(rows: Rows, split: str | None, files: list[tuple[Path, str]], art
     if len(lengths) > 1:
         rows.problems.finish()
         (one, first), (two, second) = list(lengths.items())[:2]
-        lines = "line" if one == 1 else "lines"
-        raise InputError(f"{first} has {one:,} {lines} and {second} {two:,}: aligned files have the same number")
+        raise InputError(
+            f"{first} has {plural(one, 'line')} and {second} {two:,}: aligned files have the same number"
+        )
     if articles and len(articles) not in lengths and not rows.problems.counts:
         raise InputError(
             f"{ARTICLES} names the articles of {len(articles):,} lines, and {files[0][0]} has "

@@ -23,6 +23,7 @@ from isoglot.data.quality.tagging import (
     same_language_tags,
 )
 from isoglot.data.quality.texts import Texts
+from isoglot.measures import plural
 
 __all__ = ["check_splits", "finding_sentences", "leakage_sentences", "quality_findings"]
 
@@ -149,15 +150,15 @@ def finding_sentences(findings: Mapping[str, Any]) -> list[str]:
     said += _text_sentences(findings["documents"], "document", findings["near"])
     if never := findings["documents"]["never_relevant"]["texts"]:
         verb = "is" if never == 1 else "are"
-        said.append(f"{_count(never, 'document')} {verb} relevant to no query")
+        said.append(f"{plural(never, 'document')} {verb} relevant to no query")
     for split, found in findings["splits"].items():
         sentences = _text_sentences(found["queries"], "query", findings["near"])
         if without := found["queries"]["without_relevant"]["texts"]:
-            sentences.append(f"{_count(without, 'query')} {'has' if without == 1 else 'have'} no relevant document")
+            sentences.append(f"{plural(without, 'query')} {'has' if without == 1 else 'have'} no relevant document")
         if themselves := found["documents_themselves"]:
             are = "is a document itself" if themselves == 1 else "are documents themselves"
             sentences.append(
-                f"{_count(themselves, 'query')} {are} (same id and text), which is neither ranked for its query "
+                f"{plural(themselves, 'query')} {are} (same id and text), which is neither ranked for its query "
                 "nor taken as a negative, as in BEIR and mteb; `isoglot evaluate --keep-identical-ids` ranks it"
             )
         if few := found["few_pairs"]:
@@ -177,23 +178,23 @@ def _text_sentences(found: Mapping[str, Any], noun: str, near: float | None) -> 
         repeats = found[key]
         if repeats and repeats["texts"]:
             named = " and ".join(repr(text["id"]) for text in repeats["examples"][0]["texts"][:2])
-            groups = _count(repeats["groups"], "group")
-            said.append(f"{_count(repeats['texts'], noun)} are {what}, in {groups}, such as {named}")
+            groups = plural(repeats["groups"], "group")
+            said.append(f"{plural(repeats['texts'], noun)} are {what}, in {groups}, such as {named}")
     same = found["same_in_languages"]
     if same["texts"]:
         (pair, count), *_ = same["pairs"].items()
         named = " and ".join(pair.split())
         said.append(
-            f"{_count(same['texts'], noun)} stand under more than one language, most in {named} ({count:,})"
+            f"{plural(same['texts'], noun)} stand under more than one language, most in {named} ({count:,})"
         )
-    for key, (singular, plural, what) in SUSPICIOUS.items():
+    for key, (one, several, what) in SUSPICIOUS.items():
         suspicions = found[key]
         if suspicions and suspicions["texts"]:
             example = suspicions["examples"][0]
             counts = {tag: sum(looks.values()) for tag, looks in suspicions["by_language"].items()}
-            verb = singular if suspicions["texts"] == 1 else plural
+            verb = one if suspicions["texts"] == 1 else several
             said.append(
-                f"{_count(suspicions['texts'], noun)} {verb} {what}, in {_listed(counts)}, such as "
+                f"{plural(suspicions['texts'], noun)} {verb} {what}, in {_listed(counts)}, such as "
                 f"{example['id']!r} (tagged {example['language']}, {'has' if key == 'markup' else 'looks'} "
                 f"{example['looks']})"
             )
@@ -209,7 +210,7 @@ def leakage_sentences(leakage: Mapping[str, Any]) -> list[str]:
         counts = {tag: count for tag, count in counts.items() if count}
         where = f", in {_listed(counts)}" if counts else ""
         said.append(
-            f"{found['exact']:,} of {_count(found['compared'], noun)} of {leakage['test']} are among the "
+            f"{found['exact']:,} of {plural(found['compared'], noun)} of {leakage['test']} are among the "
             f"{found['against']:,} of {leakage['train']}, and {found['near']:,} more nearly "
             f"(similarity {leakage['threshold']} or more){where}"
         )
@@ -225,11 +226,6 @@ def leakage_sentences(leakage: Mapping[str, Any]) -> list[str]:
         like = "is" if example["kind"] == "exact" else f"is {example['similarity']:.2f} like"
         said.append(f"  {one} {like} {other}")
     return said
-
-
-def _count(number: int, noun: str) -> str:
-    plural = {"query": "queries"}.get(noun, f"{noun}s")
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

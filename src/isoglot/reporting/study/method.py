@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from isoglot.measures import format_value, measure_of
+from isoglot.measures import format_value, measure_of, plural
 from isoglot.reporting.study.result import SampleUsed, StudyArm, StudyResult, key_of
-from isoglot.reporting.words import listed, name_of, plural
+from isoglot.reporting.words import listed, name_of
 
 __all__ = [
     "Words",

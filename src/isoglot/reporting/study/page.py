@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.errors import InputError
-from isoglot.measures import SETTINGS, format_value, interval_text, measure_of, setting_name, signed_value
+from isoglot.measures import SETTINGS, format_value, interval_text, measure_of, plural, setting_name, signed_value
 from isoglot.reporting.figures.style import FORMATS, save_figures
 from isoglot.reporting.page import Fact, figure, making, render_page, write_page
 from isoglot.reporting.study.charts import study_figures
@@ -25,7 +25,7 @@ from isoglot.reporting.study.method import (
 from isoglot.reporting.study.result import Comparability, Evaluated, StudyArm, StudyResult, key_of
 from isoglot.reporting.study.verdicts import SHARED, best_by_tests, columns_of, verdict_card
 from isoglot.reporting.tables import Cell, Head, Table, measured
-from isoglot.reporting.words import name_of, order_of, plural
+from isoglot.reporting.words import name_of, order_of
 
 __all__ = ["evaluation_tables", "write_study_figures", "write_study_page"]
 
@@ -140,8 +140,8 @@ def _lead(study: StudyResult) -> str:
 def _evaluation(study: StudyResult, one: Evaluated) -> dict[str, Any]:
     """Return an evaluation's tables, and what it is: a claim of zero-shot that was struck is shown as such."""
     text = (
-        f"{one.collection}: {one.queries:,} {'query' if one.queries == 1 else 'queries'}, "
-        f"{one.documents:,} {'document' if one.documents == 1 else 'documents'}, "
+        f"{one.collection}: {plural(one.queries, 'query')}, "
+        f"{plural(one.documents, 'document')}, "
         f"{plural(len(one.languages), 'language')}."
     )
     return {

@@ -6,9 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from isoglot.measures import SETTINGS, digits_of, format_value, goodness, measure_of, setting_name, signed_value
+from isoglot.measures import (
+    SETTINGS,
+    digits_of,
+    format_value,
+    goodness,
+    measure_of,
+    plural,
+    setting_name,
+    signed_value,
+)
 from isoglot.reporting.study.result import Comparison, StudyResult, key_of
-from isoglot.reporting.words import listed, plural
+from isoglot.reporting.words import listed
 
 __all__ = ["SHARED", "answer_of", "best_by_tests", "columns_of", "lead_sentence", "sentence_of", "verdict_card"]
 
@@ -143,7 +152,7 @@ def verdict_card(one: Comparison) -> dict[str, Any]:
         facts = [("effect", effect), ("corrected p", _p(one.p_holm))]
         size = [plural(one.seeds, "seed")]
         if one.query_ids is not None:
-            size = [f"{one.query_ids:,} {'query' if one.query_ids == 1 else 'queries'}", *size]
+            size = [plural(one.query_ids, "query"), *size]
         facts.append(("over", ", ".join(size)))
         if one.test:
             facts.append(("test", one.test))
