@@ -12,6 +12,7 @@ import numpy as np
 from isoglot.collections import Collection
 from isoglot.data.catalogue import entry_names, find_entry
 from isoglot.files import new_file, versions
+from isoglot.measures import plural
 from isoglot.reporting.study.result import (
     Claim,
     Comparability,
@@ -305,7 +306,7 @@ def published_beside(
     differs = beside.differs.rstrip(".")
     if beside.comparable:
         known = [one.within for one in figures if one.within is not None]
-        of_all = f"{len(known)} published {'figure' if len(known) == 1 else 'figures'}"
+        of_all = plural(len(known), "published figure")
         held = f"Our 95 % intervals hold {sum(known)} of {of_all}. " if known else ""
         sentence = f"{held}Set-ups differ: {differs}."
     else:
