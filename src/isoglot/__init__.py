@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import DistributionAlignment as DistributionAlignment
     from isoglot.objectives import DomainContrast as DomainContrast
     from isoglot.objectives import EmbeddedBatch as EmbeddedBatch
+    from isoglot.objectives import EmbeddingDistillation as EmbeddingDistillation
     from isoglot.objectives import InfoNCE as InfoNCE
     from isoglot.objectives import KLAlignment as KLAlignment
     from isoglot.objectives import LanguageAdversary as LanguageAdversary
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
     from isoglot.objectives import ReverseTraining as ReverseTraining
     from isoglot.objectives import SemanticContrast as SemanticContrast
+    from isoglot.objectives import SimilarityDistillation as SimilarityDistillation
     from isoglot.objectives import Sum as Sum
     from isoglot.objectives import Term as Term
     from isoglot.objectives import Weighted as Weighted
@@ -102,9 +104,9 @@ _ROOMS = {
     ),
     "evaluation.mteb": ("evaluate_mteb",),
     "objectives": (
-        *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "InfoNCE", "KLAlignment"),
-        *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
-        *("ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
+        *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "EmbeddingDistillation", "InfoNCE"),
+        *("KLAlignment", "LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
+        *("ReverseTraining", "SemanticContrast", "SimilarityDistillation", "Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),
     "reporting": ("write_report",),

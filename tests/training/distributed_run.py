@@ -19,7 +19,7 @@ from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
 from isoglot.cli.program import leave_processes
 from isoglot.data import load_worldfacts
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.objectives import EmbeddingDistillation, InfoNCE, MultiwayInfoNCE, SimilarityDistillation
 from isoglot.training.execution.embedding import BatchEmbedder
 
 STEPS = 20
@@ -46,6 +46,8 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     collection = load_worldfacts(("en", "de", "th"))["train"]
     if name == "sets":  # hybrid batches of two data sets
         name, collection = "hybrid", join_collections([collection, load_worldfacts(("en",))["train"]])
+    learns = name == "teacher"  # from one in another number of dimensions
+    name = "multiway" if learns else name
     build = static_encoder if encoder == "static" else scratch_encoder
     model = build(collection, dimensions=64, vocabulary=400)
     for module in model.modules():
@@ -75,7 +77,10 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
         model,
         collection,
         strategy=strategy(name),
-        objective=term(learn_temperature=True),
+        objective=term(learn_temperature=True) + EmbeddingDistillation() + SimilarityDistillation()
+        if learns
+        else term(learn_temperature=True),
+        teacher=static_encoder(collection, dimensions=48, vocabulary=300, seed=7) if learns else None,
         args=args,
         callbacks=[recorder],
         chunk_tokens=200,
@@ -90,6 +95,7 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
                 "losses": recorder.losses,
                 "weights": torch.stack(recorder.weights),
                 "temperature": temperature,
+                "projection": trainer.loss.terms[1].projection.weight.detach() if learns else torch.zeros(1),
                 "recomputed": trainer.loss.embedder.recomputed,
             },
             out,

@@ -27,7 +27,12 @@ def run(out: Path, processes: int, *arguments: str) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("encoder", "strategy"), [*product(["static", "scratch"], ["hybrid", "multiway"]), ("static", "sets")]
+    ("encoder", "strategy"),
+    [
+        *product(["static", "scratch"], ["hybrid", "multiway"]),
+        ("static", "sets"),
+        *product(["static", "scratch"], ["teacher"]),
+    ],
 )
 def test_two_processes_train_as_one(encoder, strategy, tmp_path):
     one = run(tmp_path / "one.pt", 1, encoder, strategy, "24")
@@ -38,6 +43,7 @@ def test_two_processes_train_as_one(encoder, strategy, tmp_path):
     for step, (ours, theirs) in enumerate(zip(two["weights"], one["weights"], strict=True)):
         assert (ours - theirs).norm() <= 1e-5 * theirs.norm(), step
     assert float(two["temperature"]) == pytest.approx(float(one["temperature"]), rel=1e-5)
+    assert torch.allclose(two["projection"], one["projection"], rtol=1e-4, atol=1e-6)
     if encoder == "scratch":
         assert two["recomputed"] > 0
 

@@ -14,6 +14,7 @@ from isoglot.collections import read_collection
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.objectives import TERMS, term
 from isoglot.training import HybridTrainer
+from isoglot.training.teacher import teacher_embeddings
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +39,12 @@ def tokenizer(tldr):
 
 
 @pytest.fixture(scope="module")
+def teacher(tldr, tokenizer):
+    """Embeddings in another number of dimensions than the students'."""
+    return teacher_embeddings(static_encoder(tldr, dimensions=24, tokenizer=tokenizer, seed=1), tldr)
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("combinations")
 
@@ -52,7 +59,7 @@ def less_to_collect(tldr, abstracts, tokenizer):
 
 @pytest.mark.parametrize("name", TERMS)
 @pytest.mark.parametrize("rule", STRATEGIES)
-def test_it_trains(rule, name, tldr, abstracts, tokenizer, folder):
+def test_it_trains(rule, name, tldr, abstracts, tokenizer, teacher, folder):
     domain = name == "DomainContrast"
     model = static_encoder(tldr, dimensions=16, tokenizer=tokenizer)
     before = model[0].embedding.weight.detach().clone()
@@ -71,6 +78,7 @@ def test_it_trains(rule, name, tldr, abstracts, tokenizer, folder):
         tldr,
         strategy=strategy(rule, gamma=0.5 if domain else 0.0),
         objective=term(name),
+        teacher=teacher if TERMS[name].needs_teacher else None,
         args=args,
         target=abstracts if domain else None,
         token_cache=folder / "tokens",

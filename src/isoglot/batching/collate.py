@@ -93,7 +93,7 @@ class StepCollator:
 
         Returns:
             Features of N queries and M documents, flat (`input_ids` (T,), `offsets`) or as the model's tokenizer
-            gives them, and `label` (N + M, 6), which `BatchLabels.unpack` takes apart.
+            gives them, and `label` (N + M, 7), which `BatchLabels.unpack` takes apart.
         """
         if len(steps) != 1:
             raise InputError(
@@ -112,7 +112,7 @@ class StepCollator:
     # -- which texts --
 
     def _texts_of(self, batch: Batch) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
-        """Return query rows (N,), document rows (M,) and labels (N + M, 5) of a batch and what is added to it."""
+        """Return query rows (N,), document rows (M,) and labels (N + M, 7) of a batch and what is added to it."""
         collection = self.sampler.collection
         ids = collection.query_index[batch.queries].astype(np.int64)
         paired = batch.document_ids is None
@@ -131,8 +131,10 @@ class StepCollator:
             language = collection.query_language if of_queries else collection.document_language
             sides[0 if of_queries else 1].append(rows)
             own = query_ids if of_queries else rows
+            among_all = rows if of_queries else rows + np.int64(collection.queries.num_rows)
             added = self._adds_versions
-            labels.append(BatchLabels.of(role, language[rows], own, query_ids, versions=added).pack())
+            label = BatchLabels.of(role, language[rows], own, query_ids, rows=among_all, versions=added)
+            labels.append(label.pack())
         queries, documents = (np.concatenate(side) for side in sides)
         return queries, documents, torch.cat(labels)
 

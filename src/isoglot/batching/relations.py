@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoglot.batching.strategies import is_english
 from isoglot.collections import Collection
 from isoglot.collections.texts import known_texts, number_texts
 
-__all__ = ["Conflicts", "Grouped", "Versions", "lowest"]
+__all__ = ["Conflicts", "Grouped", "Versions", "english_versions", "lowest"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,42 @@ class Versions:
             if np.any(owners[1:] == owners[:-1]):
                 return True
         return False
+
+
+def english_versions(collection: Collection) -> np.ndarray:
+    """Return (Q + D,) int64: the English version of every query row, then of every document row, as such a row;
+    their own row where there is none, and of what is English already.
+
+    A query's is the query of the same id (of several kinds of English the first by tag). A document's is the one
+    English document of a query that it answers, being the only one in its own language that does; if several of its
+    queries name several, or none names one, it has none.
+    """
+    english = is_english(collection.languages)
+    first = collection.queries.num_rows
+    found = np.arange(first + collection.documents.num_rows, dtype=np.int64)
+    spoken, ids = collection.query_language, collection.query_index
+    rows = np.flatnonzero(english[spoken])
+    leads = np.full(len(collection.query_ids), -1, np.int64)
+    order = rows[np.lexsort((rows, spoken[rows]))][::-1]
+    leads[ids[order]] = order
+    mine = np.flatnonzero(~english[spoken] & (leads[ids] >= 0))
+    found[mine] = leads[ids[mine]]
+
+    owners, documents = collection.relevance.queries.astype(np.int64), collection.relevance.documents
+    language = collection.document_language[documents]
+    _, cell, counts = np.unique(owners * len(english) + language, return_inverse=True, return_counts=True)
+    alone = counts[cell.reshape(-1)] == 1
+    rows = np.flatnonzero(english[language])
+    order = rows[np.lexsort((language[rows], owners[rows]))][::-1]
+    leads = np.full(len(collection.query_ids), -1, np.int64)
+    leads[owners[order]] = np.where(alone[order], documents[order], -1)
+    rows = np.flatnonzero(alone & ~english[language] & (leads[owners] >= 0))
+    lowest, highest = np.full(len(found) - first, len(found), np.int64), np.full(len(found) - first, -1, np.int64)
+    np.minimum.at(lowest, documents[rows], leads[owners[rows]])
+    np.maximum.at(highest, documents[rows], leads[owners[rows]])
+    agreed = np.flatnonzero(lowest == highest)
+    found[first + agreed] = first + lowest[agreed]
+    return found
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from isoglot.files import content_hash
 
 __all__ = ["collection_fingerprint", "files_fingerprint", "hash_of", "table_fingerprint"]
 
+READ = 1 << 24
 ROWS = 1 << 16
 """Rows that are hashed at a time: bounds memory."""
 
@@ -79,11 +80,20 @@ def _columns(table: pa.Table) -> dict[str, str]:
     }
 
 
+def _file_hash(path: Path) -> str:
+    """Return the `content_hash` of a file, a part of which is read at a time."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while part := file.read(READ):
+            digest.update(part)
+    return digest.hexdigest()
+
+
 def files_fingerprint(paths: Iterable[str | Path]) -> str:
     """Return a hash of the contents and names of files, and of the files in folders; not of where they lie."""
     found = []
     for path in map(Path, paths):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                found.append((file.name, content_hash(file.read_bytes())))
+                found.append((file.name, _file_hash(file)))
     return hash_of(found)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +39,12 @@ class Part:
     first_query: int
     first_document: int
     first_query_id: int
+
+    def unjoined(self) -> Collection:
+        """Return the set with the ids that it had before it was joined."""
+        one = self.collection
+        tables = {name: _strip_ids(getattr(one, name)) for name in ("documents", "queries")}
+        return replace(one, **tables, query_ids=_stripped(one.query_ids))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,6 +132,14 @@ def join_collections(collections: Sequence[Collection], names: Sequence[str] | N
 def _prefix_ids(table: pa.Table, prefix: str) -> pa.Table:
     place = table.column_names.index("_id")
     return table.set_column(place, "_id", pc.binary_join_element_wise(prefix, table["_id"], ""))
+
+
+def _stripped(ids: Any) -> Any:
+    return pc.replace_substring_regex(ids, f"^[0-9]+{SEPARATOR}", "")
+
+
+def _strip_ids(table: pa.Table) -> pa.Table:
+    return table.set_column(table.column_names.index("_id"), "_id", _stripped(table["_id"]))
 
 
 def _shift(judgments: pa.Table, query: int, document: int) -> pa.Table:

@@ -3,9 +3,11 @@
 from isoglot.objectives.adversary import LanguageAdversary
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, example_batch
 from isoglot.objectives.contrast import Temperature
+from isoglot.objectives.distillation import EmbeddingDistillation, SimilarityDistillation
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
 from isoglot.objectives.registry import TERMS, term
+from isoglot.objectives.teacher import TeacherEmbeddings
 from isoglot.objectives.terms import Sum, Term, Terms, Weighted
 from isoglot.objectives.versions import (
     DistributionAlignment,
@@ -21,6 +23,7 @@ __all__ = [
     "DistributionAlignment",
     "DomainContrast",
     "EmbeddedBatch",
+    "EmbeddingDistillation",
     "InfoNCE",
     "KLAlignment",
     "LanguageAdversary",
@@ -29,7 +32,9 @@ __all__ = [
     "ReverseTraining",
     "Role",
     "SemanticContrast",
+    "SimilarityDistillation",
     "Sum",
+    "TeacherEmbeddings",
     "Temperature",
     "Term",
     "Terms",

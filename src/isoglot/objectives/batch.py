@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isoglot.objectives.teacher import TeacherEmbeddings
+
 __all__ = ["BatchLabels", "EmbeddedBatch", "Role", "Texts", "example_batch"]
 
 
@@ -35,6 +37,8 @@ class BatchLabels(NamedTuple):
         query_ids: (N,) the query id that each belongs to; -1 for none.
         domain: (N,) 1 for target-domain text, else 0.
         versions: (N,) 1 where the batch has versions in other languages wherever there are any, else 0.
+        rows: (N,) which text of the collection each is: of a query its row, of a document its row after all query
+            rows; -1 for what is none of its texts, such as crops.
     """
 
     roles: Tensor
@@ -43,23 +47,33 @@ class BatchLabels(NamedTuple):
     query_ids: Tensor
     domain: Tensor
     versions: Tensor
+    rows: Tensor
 
     @classmethod
     def of(
-        cls, role: Role, languages: Any, ids: Any, query_ids: Any, *, domain: bool = False, versions: bool = False
+        cls,
+        role: Role,
+        languages: Any,
+        ids: Any,
+        query_ids: Any,
+        *,
+        rows: Any = None,
+        domain: bool = False,
+        versions: bool = False,
     ) -> BatchLabels:
-        """Return the labels of texts of one role, of arrays (N,) of integers."""
+        """Return the labels of texts of one role, of arrays (N,) of integers; without rows they are -1."""
         language, own, query_id = (torch.as_tensor(one, dtype=torch.int64) for one in (languages, ids, query_ids))
-        flags = (torch.full_like(own, int(one)) for one in (domain, versions))
-        return cls(torch.full_like(own, role), language, own, query_id, *flags)
+        is_domain, has_versions = (torch.full_like(own, int(one)) for one in (domain, versions))
+        row = torch.full_like(own, -1) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
+        return cls(torch.full_like(own, role), language, own, query_id, is_domain, has_versions, row)
 
     def pack(self) -> Tensor:
-        """Return the matrix (N, 6)."""
+        """Return the matrix (N, 7)."""
         return torch.stack(self, dim=1)
 
     @classmethod
     def unpack(cls, matrix: Tensor) -> BatchLabels:
-        """Return the labels that a matrix (N, 6) holds."""
+        """Return the labels that a matrix (N, 7) holds."""
         return cls(*matrix.unbind(dim=1))
 
 
@@ -72,11 +86,13 @@ class Texts:
         languages: (N,) integers.
         query_ids: (N,) integers: of a query its id, of a document the query id that it answers. Texts of the same
             side with the same id are versions of each other in several languages; -1 is no query.
+        rows: (N,) integers, what a teacher's embeddings of them are looked up by; None where nobody asks.
     """
 
     embeddings: Tensor
     languages: Tensor
     query_ids: Tensor
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -85,10 +101,12 @@ class Texts:
         """Return these texts and the other ones, in one."""
         if other is None or not len(other):
             return self
+        both = self.rows is not None and other.rows is not None
         return Texts(
             torch.cat([self.embeddings, other.embeddings]),
             torch.cat([self.languages, other.languages]),
             torch.cat([self.query_ids, other.query_ids]),
+            torch.cat([self.rows, other.rows]) if both else None,  # type: ignore[list-item]
         )
 
 
@@ -117,6 +135,9 @@ class EmbeddedBatch:
         other_documents: versions of the batch's documents in other languages.
         domain: whether the pairs are crops of unlabelled target-domain text instead of queries and documents.
         progress: share of the training that is done, in [0, 1].
+        query_rows: (Q,) integers, what the teacher's embeddings of the queries are looked up by.
+        document_rows: (M,) the same of the documents.
+        teacher: its embeddings of all texts of the collection; None without a teacher.
 
     Example:
         >>> batch = example_batch()
@@ -136,9 +157,12 @@ class EmbeddedBatch:
     other_documents: Texts | None = None
     domain: bool = False
     progress: float = 0.0
+    query_rows: Tensor | None = None
+    document_rows: Tensor | None = None
+    teacher: TeacherEmbeddings | None = None
 
     def __post_init__(self) -> None:
-        for name in ("documents", "document_languages", "document_ids", "document_query_ids"):
+        for name in ("documents", "document_languages", "document_ids", "document_query_ids", "document_rows"):
             value = getattr(self, name)
             if value is not None and value.ndim == (3 if name == "documents" else 2):
                 object.__setattr__(self, name, torch.cat([value[:, 0], value[:, 1:].flatten(0, 1)]))
@@ -179,13 +203,20 @@ class EmbeddedBatch:
 
     def query_versions(self) -> Texts:
         """Return the queries with their versions in other languages."""
-        return Texts(self.queries, self.query_languages, self.query_ids).joined(self.other_queries)
+        own = Texts(self.queries, self.query_languages, self.query_ids, self.query_rows)
+        return own.joined(self.other_queries)
 
     def document_versions(self) -> Texts:
         """Return the relevant documents with their versions in other languages."""
         assert self.document_query_ids is not None
         known = self.document_query_ids >= 0
         own = Texts(self.documents[known], self.document_languages[known], self.document_query_ids[known])
+        return own.joined(self.other_documents)
+
+    def all_documents(self) -> Texts:
+        """Return the documents, hard negatives among them, with their versions in other languages."""
+        assert self.document_query_ids is not None
+        own = Texts(self.documents, self.document_languages, self.document_query_ids, self.document_rows)
         return own.joined(self.other_documents)
 
 

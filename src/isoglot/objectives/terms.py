@@ -107,7 +107,9 @@ class Term(_Summand, nn.Module):
         on_labelled: whether it applies to batches of queries and relevant documents.
         on_domain: whether it applies to batches of crops of unlabelled target-domain text.
         wants_english: whether it asks which language is English.
+        needs_teacher: whether it compares embeddings with a teacher's.
         english: language index of English, None if the collection has none; set before training.
+        teacher_dimensions: size t of the teacher's embeddings, None without a teacher; set before `prepare`.
         learning_rate: of its own parameters; None for that of the encoder.
     """
 
@@ -115,7 +117,9 @@ class Term(_Summand, nn.Module):
     on_labelled: ClassVar[bool] = True
     on_domain: ClassVar[bool] = False
     wants_english: ClassVar[bool] = False
+    needs_teacher: ClassVar[bool] = False
     english: int | None = None
+    teacher_dimensions: int | None = None
     learning_rate: float | None = None
 
     def prepare(self, dimensions: int, languages: int) -> None:

@@ -34,6 +34,7 @@ from isoglot.training.fields import (
     StrategyConfig,
     Strict,
     Tags,
+    Teachers,
     TermConfig,
     about,
     inner_key,
@@ -149,6 +150,9 @@ class TrainConfig(Strict):
         None, OBJECTIVE, "Of the default objective; 0.05, of multiway batches 0.07 by default.", gt=0
     )
     symmetric: bool = setting(False, OBJECTIVE, "The default objective in both directions.")
+    teacher: Teachers | None = setting(
+        None, OBJECTIVE, "Model that a term learns from, or embeddings:QUERIES,DOCUMENTS.", several=True
+    )
     steps: int = setting(1000, OPTIMISER, "How many steps.", ge=1)
     batch_size: int = setting(512, BATCHES, "Rows of a batch.", ge=1)
     learning_rate: float | None = setting(
@@ -182,7 +186,7 @@ class TrainConfig(Strict):
         of=TRANSFORMERS,
         ge=1,
     )
-    cache: bool = setting(True, DEVICE, "Keep token ids for later runs.")
+    cache: bool = setting(True, DEVICE, "Keep token ids, and embeddings of a teacher, for later runs.")
     seed: int = setting(0, None, "Decides initial weights, batches and dropout.", ge=0)
     save_steps: int = setting(500, FOLDERS, "A checkpoint every so many steps; 0 for none.", ge=0)
     keep_checkpoints: int = setting(2, FOLDERS, "How many of the last ones are kept.", ge=1)

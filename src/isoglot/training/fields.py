@@ -43,6 +43,7 @@ __all__ = [
     "StrategyConfig",
     "Strict",
     "Tags",
+    "Teachers",
     "TermConfig",
     "about",
     "inner_key",
@@ -332,6 +333,13 @@ Budgets = Annotated[dict[str, int | Literal["all"]], BeforeValidator(_budgets), 
 """Canonical tag -> queries of the language."""
 Tags = Annotated[list[str], BeforeValidator(_tags), Field(min_length=1)]
 """Canonical tags, each once."""
+Teachers = Annotated[
+    list[str],
+    Field(min_length=1),
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    PlainSerializer(lambda value: value[0] if value and len(value) == 1 else value),
+]
+"""A model; or files of embeddings, of several data sets one pair of files for each."""
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 Freeze = Annotated[Literal["embeddings"] | Annotated[int, Field(ge=0)], BeforeValidator(_freeze)]
 LoraTargets = Annotated[list[str] | Literal["all-linear"], BeforeValidator(_names)]

@@ -23,6 +23,7 @@ from isoglot.training.callbacks import StopEarly
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
 from isoglot.training.config import WHERE_TO, TrainConfig, read_config, unused
 from isoglot.training.data import parts_of, training_sets
+from isoglot.training.teacher import Teacher
 from isoglot.training.trainer import HybridTrainer
 
 __all__ = [
@@ -47,9 +48,11 @@ CONFIG_FILE = "isoglot-training.yaml"
 RECORD_FILE = "isoglot-training.json"
 DATA_FILE = "data.json"  # with the checkpoints, since it matters as long as these do
 LOGS = "runs"  # of TensorBoard, as transformers calls it
+TEACHER = "teacher"  # before its name, among what a run reads
 MODEL_FILE = "modules.json"  # sentence-transformers' own; here the last one to appear
 
-MAY_CHANGE = {"data", "target", "validation", "lenient", "out", "save_steps", "keep_checkpoints", "cache"}
+PATHS = {"data", "target", "teacher", "validation", "out"}
+MAY_CHANGE = {*PATHS, "lenient", "save_steps", "keep_checkpoints", "cache"}
 """Settings that a run may be resumed with other values of: paths, and what has no part in the weights."""
 
 
@@ -107,13 +110,16 @@ def _same_but_for_paths(started: TrainConfig, config: TrainConfig) -> bool:
     return mixtures[0] == mixtures[1] and not moved
 
 
-def data_contents(config: TrainConfig, collection: Collection, target: Collection | None) -> dict[str, str]:
-    """Return what a run reads: number and name of each data set, and the target -> hash of all it holds.
+def data_contents(
+    config: TrainConfig, collection: Collection, target: Collection | None, teacher: Teacher | None = None
+) -> dict[str, str]:
+    """Return what a run reads: number and name of each data set, the target, the teacher -> hash of all it holds.
 
     Args:
         config: the run.
         collection: what it trains on, as it is sampled.
         target: of its domain batches.
+        teacher: whose embeddings it learns from.
     """
     parts = parts_of(collection)
     names = [one.name for one in config.data]
@@ -124,7 +130,8 @@ def data_contents(config: TrainConfig, collection: Collection, target: Collectio
     }
     if target is not None:
         sets[f"target {config.target}"] = target
-    return {name: hash_of([collection_fingerprint(one), one.finds_translations]) for name, one in sets.items()}
+    found = {name: hash_of([collection_fingerprint(one), one.finds_translations]) for name, one in sets.items()}
+    return found if teacher is None else found | {f"{TEACHER} {teacher.name}": teacher.fingerprint}
 
 
 def check_data(out: str | Path, contents: Mapping[str, str]) -> None:
@@ -135,13 +142,18 @@ def check_data(out: str | Path, contents: Mapping[str, str]) -> None:
         contents: what `data_contents` returns.
 
     Raises:
-        InputError: a data set has other texts, ids, languages or judgments.
+        InputError: a data set has other texts, ids, languages or judgments, or the teacher is another one.
     """
     noted = Path(out) / CHECKPOINTS / DATA_FILE
     if last_checkpoint(noted.parent) is None or not noted.is_file():
         return
     before = json.loads(noted.read_text(encoding="utf-8"))
     changed = [name for (name, now), old in zip(contents.items(), before, strict=False) if now != old]
+    if changed and changed[-1].startswith(f"{TEACHER} "):
+        raise InputError(
+            f"{out} was started with another {TEACHER} than {changed[-1].removeprefix(f'{TEACHER} ')}: resume it "
+            "with the one it had, or start anew in another --out"
+        )
     if changed:
         raise InputError(
             f"{out} was started with other texts or judgments than are now in {'; '.join(changed)}: resume it with "
@@ -282,6 +294,13 @@ def describe(
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
         "versions": versions(),
     }
+    teacher = getattr(trainer.loss, "teacher", None)
+    if teacher is not None:
+        record["teacher"] = {
+            "name": teacher.name,
+            "fingerprint": teacher.fingerprint,
+            "dimensions": teacher.dimensions,
+        }
     if isinstance(trainer.sampler, JointSampler):
         record["sets"] = _sets(
             trainer.sampler, trainer.state.global_step * trainer.args.gradient_accumulation_steps

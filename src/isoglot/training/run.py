@@ -44,6 +44,7 @@ from isoglot.training.output import (
     read_record,
 )
 from isoglot.training.publication import card_of, check_publication, publish
+from isoglot.training.teacher import Teacher, check_teacher, read_teacher
 from isoglot.training.telling import ProgressInRows, TellDuration
 from isoglot.training.trainer import HybridTrainer
 from isoglot.training.validation import ValidationEvaluator, less_is_better, validation_evaluator
@@ -224,6 +225,7 @@ def run_training(
         return TrainingRun(load_encoder(str(out)), read_record(out))
     config.make_strategy()  # what is wrong with it or with the terms is told before data are read
     terms = make_terms(config)
+    check_teacher(terms, config.teacher)
     with _one_line_for_small_pairs():
         evaluator = validation_evaluator(config, terms)
     if collection is None:
@@ -235,7 +237,8 @@ def run_training(
     target = None
     if config.target is not None:
         target = load_target(config.target, language=config.lang, lenient=config.lenient)
-    contents = data_contents(config, collection, target) if first else {}
+    teacher = None if config.teacher is None else read_teacher(config.teacher)
+    contents = data_contents(config, collection, target, teacher) if first else {}
     checkpoint = None
     if resume:
         check_data(out, contents)
@@ -243,7 +246,7 @@ def run_training(
     if model is None and checkpoint is not None and config.encoder in MADE_HERE:
         model = _made_before(config, checkpoint)
     with leave_nothing_untrained(out) if first else nullcontext():
-        trainer = _trainer(config, collection, model, terms, target, evaluator, progress)
+        trainer = _trainer(config, collection, model, terms, target, teacher, evaluator, progress)
         early = next((one for one in trainer.callback_handler.callbacks if isinstance(one, StopEarly)), None)
         for make in callbacks:
             trainer.add_callback(make(trainer))
@@ -299,6 +302,7 @@ def _trainer(
     model: SentenceTransformer | None,
     terms: dict[nn.Module, float],
     target: Collection | None,
+    teacher: Teacher | None,
     evaluator: ValidationEvaluator | None,
     progress: bool,
 ) -> HybridTrainer:
@@ -319,6 +323,8 @@ def _trainer(
         data_weights=weights or None,
         data_power=config.data_power,
         target=target,
+        teacher=teacher,
+        embedding_cache=default_cache() if config.cache else None,
         negatives=config.negatives,
         switcher=switcher,
         token_cache=default_cache() / "tokens" if config.cache else None,

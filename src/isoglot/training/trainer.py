@@ -27,6 +27,7 @@ from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
+from isoglot.training.teacher import Taught, check_teacher, teacher_embeddings
 
 __all__ = ["HybridTrainer"]
 
@@ -57,6 +58,10 @@ class HybridTrainer(TrainerHooks):
         data_weights: of several collections: they are drawn in proportion to these; by their sizes if None.
         data_power: without weights, in proportion to (number of training pairs)^power.
         target: unlabelled target-domain text for domain batches (strategies with gamma above 0).
+        teacher: whom terms such as `EmbeddingDistillation` learn from: a model, its name or folder, or
+            `embeddings:QUERIES,DOCUMENTS`, files that `read_embeddings` reads, of several collections one for each.
+            Every text is embedded once, before training.
+        embedding_cache: folder that keeps the teacher's embeddings for later runs; None for none.
         negatives: hard negatives added for each query, of those that the collection has.
         switcher: replaces words by translations, such as `CodeSwitcher`.
         token_cache: folder that keeps token ids for later runs; None for a temporary one.
@@ -86,6 +91,8 @@ class HybridTrainer(TrainerHooks):
         data_weights: Sequence[float] | None = None,
         data_power: float = 1.0,
         target: Collection | None = None,
+        teacher: Taught | None = None,
+        embedding_cache: str | Path | None = None,
         negatives: int = 0,
         switcher: Switcher | None = None,
         token_cache: str | Path | None = None,
@@ -121,7 +128,12 @@ class HybridTrainer(TrainerHooks):
         loss = objective if loss is None else loss
         if loss is None:
             loss = MultiwayInfoNCE() if isinstance(self.sampler.strategy, Multiway) else InfoNCE()
+        check_teacher(loss, teacher)
         if isinstance(loss, TERMS):
+            with args.main_process_first(desc="embedding"):  # the others then find it done
+                taught = teacher_embeddings(
+                    teacher, self.sampler.collection, cache=embedding_cache, progress=not args.disable_tqdm
+                )
             english = [tag.split("-")[0] == "en" for tag in self.sampler.collection.languages]
             with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
                 torch.manual_seed(args.seed)
@@ -130,6 +142,7 @@ class HybridTrainer(TrainerHooks):
                     loss,
                     languages=self.sampler.languages,
                     english=english.index(True) if any(english) else None,
+                    teacher=taught,
                     memory=memory,
                     chunk_tokens=chunk_tokens,
                 )

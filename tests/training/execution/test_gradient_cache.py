@@ -15,10 +15,11 @@ from isoglot.batching.collate import StepCollator
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.data import load_worldfacts
 from isoglot.encoders import scratch_encoder, static_encoder
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.objectives import EmbeddingDistillation, InfoNCE, MultiwayInfoNCE, SimilarityDistillation
 from isoglot.training.execution import Objective
 from isoglot.training.execution.embedding import BatchEmbedder, cut_chunks, padded
 from isoglot.training.execution.objective import _batch
+from isoglot.training.teacher import teacher_embeddings
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,8 @@ def close(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> Non
 CASES = {
     "InfoNCE": (Hybrid(), lambda: InfoNCE(0.05, symmetric=True, learn_temperature=True)),
     "multiway": (Multiway(), lambda: MultiwayInfoNCE(learn_temperature=True)),
+    "teacher": (Multiway(), lambda: EmbeddingDistillation()),
+    "ranking": (Hybrid(), lambda: SimilarityDistillation()),
 }
 
 
@@ -65,6 +68,8 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
         TokenCache(tokenizer, facts.document_texts, facts.documents.num_rows),
     )
 
+    taught = teacher_embeddings(static_encoder(facts, dimensions=48, vocabulary=300, seed=7), facts)
+
     def plain_collate(rows):
         (side,) = rows[0]
         return {f"{side}_{key}": value for key, value in model.preprocess([row[side] for row in rows]).items()}
@@ -77,9 +82,13 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
             model({k[len(s) + 1 :]: v for k, v in inputs.items() if k.startswith(f"{s}_")})["sentence_embedding"]
             for s in sides
         ]
-        one = term().double()
+        torch.manual_seed(1)
+        one = term()
+        one.teacher_dimensions = taught.dimensions
+        one.prepare(64, 3)
+        one = one.double()
         model.zero_grad()
-        loss = one(_batch(torch.cat(embedded), inputs["label"], 0.0))
+        loss = one(_batch(torch.cat(embedded), inputs["label"], 0.0, taught))
         loss.backward()
         named = {f"model.{name}": p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
         return loss.item(), named | {f"terms.0.{name}": p.grad.clone() for name, p in one.named_parameters()}
@@ -87,7 +96,8 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
     loss, expected = reference()
     flat = StepCollator(sampler, plain_collate, tokens)([0])
     for settings in ({}, {"chunk_tokens": 100, "memory": 1}, {"chunk_tokens": 100, "memory": 2_000_000}):
-        objective = Objective(model, term().double(), **settings)
+        torch.manual_seed(1)
+        objective = Objective(model, term(), teacher=taught, **settings).double()
         found, ours = gradients(objective, copy.copy(flat))
         assert found == pytest.approx(loss, rel=1e-7)
         close(ours, expected)

@@ -61,7 +61,7 @@ class Given(nn.Module):
 def inputs(kind, seed: int = 0) -> tuple[list[dict[str, Tensor]], Tensor]:
     rng = torch.Generator().manual_seed(seed)
     features = [{"embeddings": torch.randn(len(side), 8, generator=rng, requires_grad=True)} for side in kind]
-    return features, torch.tensor([(*label, 0) for side in kind for label in side])
+    return features, torch.tensor([(*label, 0, -1) for side in kind for label in side])
 
 
 class Seen(Term):

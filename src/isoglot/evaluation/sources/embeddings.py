@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ CHECKED = 65_536
 
 
 def read_embeddings(
-    queries_path: str | Path, documents_path: str | Path, collection: Collection
+    queries_path: str | Path, documents_path: str | Path, collection: Collection, *, sample: bool = False
 ) -> tuple[Table, Table]:
     """Read embeddings of a collection's texts.
 
@@ -56,6 +57,8 @@ def read_embeddings(
         queries_path: embeddings of the queries.
         documents_path: embeddings of the documents.
         collection: the collection.
+        sample: whether the collection may be a sample of what was embedded: ids that it does not have are passed
+            over.
 
     Returns:
         Query embeddings (Q, d) of all query rows or (q, d) of those with a relevant document, and document
@@ -74,8 +77,9 @@ def read_embeddings(
             f"{document_table.shape[1]}: embed queries and documents with the same model"
         )
     judged = collection.judged_query_rows()
-    query_order = _order(queries, "queries", named_queries, len(query_table), collection, judged)
-    document_order = _order(documents, "documents", named_documents, len(document_table), collection, judged)
+    order = partial(_order, collection=collection, judged=judged, sample=sample)
+    query_order = order(queries, "queries", named_queries, len(query_table))
+    document_order = order(documents, "documents", named_documents, len(document_table))
     query_table = query_table if query_order is None else query_table[query_order]
     document_table = document_table if document_order is None else document_table[document_order]
     rows = judged if len(query_table) == len(judged) else np.arange(len(query_table))
@@ -212,7 +216,13 @@ def _names(collection: Collection, kind: Kind, rows: IntArray) -> list[str]:
 
 
 def _order(
-    path: Path, kind: Kind, names: pa.Array | None, count: int, collection: Collection, judged: IntArray
+    path: Path,
+    kind: Kind,
+    names: pa.Array | None,
+    count: int,
+    collection: Collection,
+    judged: IntArray,
+    sample: bool,
 ) -> IntArray | None:
     """Return where in the file every judged query, or document, is; None if it is in the collection's order."""
     of_queries = kind == "queries"
@@ -227,19 +237,20 @@ def _order(
             )
         return None
     rows = (query_rows if of_queries else document_rows)(names, collection)
-    unknown = names.filter(pa.array(rows < 0)).to_pylist()
+    mine = np.flatnonzero(rows >= 0)
+    unknown = [] if sample else names.filter(pa.array(rows < 0)).to_pylist()
     if unknown:
         remedy = "leave them out, or check that they are of the same collection"
         raise InputError(
             f"{path} has {len(unknown):,} embeddings of no {'query' if of_queries else 'document'} of "
             f"{collection.name}: {few(unknown)}; {why_unknown(unknown[0], collection) if of_queries else remedy}"
         )
-    order = _positions(path, rows, names, total)
+    order = _positions(path, rows[mine], names.take(pa.array(mine)), total)
     missing = wanted[order[wanted] < 0]
     if len(missing):
         shown = few(_names(collection, kind, missing[:4]))
         raise InputError(f"{path} lacks the embeddings of {len(missing):,} of {len(wanted):,} {kind}: {shown}")
-    return order[wanted]
+    return mine[order[wanted]]
 
 
 def _check_finite(path: Path, table: Table, names: Callable[[IntArray], list[str]]) -> None:

@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts
+from isoglot.objectives.teacher import TeacherEmbeddings
 from isoglot.objectives.terms import Term, Terms, weighted_parts
 from isoglot.training.execution.embedding import BatchEmbedder
 
-__all__ = ["Objective"]
+__all__ = ["GIVE_TEACHER", "Objective"]
+
+GIVE_TEACHER = "give teacher, the name of a model or embeddings:QUERIES,DOCUMENTS"
 
 
 class Objective(nn.Module):
@@ -24,6 +27,7 @@ class Objective(nn.Module):
         terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`.
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
+        teacher: its embeddings of the collection's texts, for terms that learn from one.
         memory: bytes that activations may take before they are computed again in the backward pass; half of what
             is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
@@ -34,7 +38,7 @@ class Objective(nn.Module):
         embedder: embeds, and counts texts and tokens.
 
     Raises:
-        InputError: no term is given, or a weight is not a finite number.
+        InputError: no term is given, a weight is not a finite number, or a term needs a teacher and there is none.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Objective(nn.Module):
         *,
         languages: int = 1,
         english: int | None = None,
+        teacher: TeacherEmbeddings | None = None,
         memory: int | None = None,
         chunk_tokens: int | None = None,
     ) -> None:
@@ -58,12 +63,16 @@ class Objective(nn.Module):
         earlier = [kinds[:number].count(kind) for number, kind in enumerate(kinds)]
         self.names = tuple(f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, earlier, strict=True))
         self.progress = 0.0
+        self.teacher = teacher
         self.embedder = BatchEmbedder(memory, chunk_tokens)
         self._last: tuple[Tensor, Tensor, float] | None = None
-        for term in self.terms:
+        for name, term in zip(self.names, self.terms, strict=True):
             if isinstance(term, Term):
                 if term.wants_english:
                     term.english = english
+                if term.needs_teacher and teacher is None:
+                    raise InputError(f"{name} learns from a teacher, and there is none: {GIVE_TEACHER}")
+                term.teacher_dimensions = None if teacher is None else teacher.dimensions
                 term.prepare(int(model.get_embedding_dimension() or 0), languages)
 
     @property
@@ -87,7 +96,7 @@ class Objective(nn.Module):
 
         Args:
             sentence_features: the encoder's inputs for N queries and for M documents.
-            labels: (N + M, 6) integers for queries and documents in this order: `BatchLabels`.
+            labels: (N + M, 7) integers for queries and documents in this order: `BatchLabels`.
 
         Raises:
             InputError: a term compares language versions in training, and nobody added any to the batch.
@@ -97,7 +106,7 @@ class Objective(nn.Module):
             embeddings = self.embedder(self.model, features)
         else:
             embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
-        batch = _batch(embeddings, labels, self.progress)
+        batch = _batch(embeddings, labels, self.progress, self.teacher)
         if self.training and self.needs_versions:
             self._check_versions(batch, BatchLabels.unpack(labels))
         shares: dict[str, Tensor] = {}
@@ -148,7 +157,9 @@ class Objective(nn.Module):
         }
 
 
-def _batch(embeddings: Tensor, matrix: Tensor, progress: float) -> EmbeddedBatch:
+def _batch(
+    embeddings: Tensor, matrix: Tensor, progress: float, teacher: TeacherEmbeddings | None = None
+) -> EmbeddedBatch:
     """Sort the texts of a batch by their roles."""
     labels = BatchLabels.unpack(matrix)
     # Texts of a role mostly follow each other. Pieces cut from a tensor, and put together again only where they
@@ -165,7 +176,7 @@ def _batch(embeddings: Tensor, matrix: Tensor, progress: float) -> EmbeddedBatch
 
     def others(one: Role) -> Texts | None:
         texts, whose = of(one)
-        return Texts(texts, whose.languages, whose.query_ids) if len(texts) else None
+        return Texts(texts, whose.languages, whose.query_ids, whose.rows) if len(texts) else None
 
     queries, asked = of(Role.QUERY)
     documents, answers = of(Role.UNPAIRED_DOCUMENT)
@@ -185,4 +196,7 @@ def _batch(embeddings: Tensor, matrix: Tensor, progress: float) -> EmbeddedBatch
         other_documents=others(Role.OTHER_DOCUMENT),
         domain=bool(labels.domain.any()),
         progress=progress,
+        query_rows=asked.rows,
+        document_rows=answers.rows,
+        teacher=teacher,
     )

@@ -1,0 +1,212 @@
+"""The teacher of a run: a model or files of embeddings, and its embeddings of the training collection."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from isoglot.batching.relations import english_versions
+from isoglot.collections import Collection, JoinedCollection
+from isoglot.collections.fingerprint import files_fingerprint, hash_of
+from isoglot.collections.joining import Part
+from isoglot.collections.negatives import hard_negative_rows
+from isoglot.encoders import load_encoder, model_name
+from isoglot.errors import InputError
+from isoglot.evaluation.batches import Texts
+from isoglot.evaluation.cache import model_fingerprint
+from isoglot.evaluation.embed import Spoken, text_encoder, unit_rows
+from isoglot.evaluation.sources import read_embeddings
+from isoglot.objectives import TERMS, TeacherEmbeddings, Terms
+from isoglot.objectives.terms import weighted_parts
+from isoglot.training.execution.objective import GIVE_TEACHER
+
+__all__ = ["Taught", "Teacher", "check_teacher", "read_teacher", "teacher_embeddings"]
+
+FILES = "embeddings:"
+logger = logging.getLogger(__name__)
+
+IntArray = NDArray[np.integer[Any]]
+
+
+@dataclass
+class Teacher:
+    """A teacher that has not seen the texts yet.
+
+    Attributes:
+        name: what it was given as.
+        fingerprint: hash of the model, or of the files.
+        model: the model; None where there are files. It is let go when it has embedded a collection.
+        files: embeddings of queries and of documents, of each data set.
+    """
+
+    name: str
+    fingerprint: str
+    model: SentenceTransformer | None = None
+    files: list[tuple[Path, Path]] = field(default_factory=list)
+
+
+Taught: TypeAlias = Teacher | TeacherEmbeddings | SentenceTransformer | str | Path | Sequence[str]
+"""A teacher, in whatever form it is given."""
+
+
+def check_teacher(objective: Terms, teacher: Any) -> None:
+    """Refuse terms without the teacher that they need, and a teacher that no term learns from.
+
+    Args:
+        objective: terms, in whatever form they are given.
+        teacher: None for none.
+
+    Raises:
+        InputError: one is there without the other.
+    """
+    learning = [type(one).__name__ for one, _ in weighted_parts(objective) if getattr(one, "needs_teacher", False)]
+    if learning and teacher is None:
+        raise InputError(f"{learning[0]} learns from a teacher, and there is none: {GIVE_TEACHER}")
+    if teacher is not None and not learning:
+        choices = " or ".join(name for name, kind in TERMS.items() if kind.needs_teacher)
+        raise InputError(
+            f"a teacher is given, and no term of the objective learns from it: add {choices} to the objective, or "
+            "leave teacher out"
+        )
+
+
+def read_teacher(given: SentenceTransformer | str | Path | Sequence[str]) -> Teacher:
+    """Load a teacher.
+
+    Args:
+        given: a model, or its name or folder; or `embeddings:QUERIES,DOCUMENTS`, of several data sets a list of
+            these, in their order.
+
+    Raises:
+        InputError: there is no such model or file, or there are several models.
+    """
+    if isinstance(given, SentenceTransformer):
+        return Teacher(model_name(given), model_fingerprint(given, libraries=False) or "", given)
+    names = [str(given)] if isinstance(given, str | Path) else [*given]
+    if not any(name.startswith(FILES) for name in names):
+        if len(names) != 1:
+            raise InputError(
+                f"{len(names)} models are given as the teacher ({', '.join(names)}): give one, for all data sets"
+            )
+        model = load_encoder(names[0])
+        return Teacher(names[0], model_fingerprint(model, libraries=False) or "", model)
+    files = [_two_files(name) for name in names]
+    beside = [path.with_suffix(ending) for pair in files for path in pair for ending in (".ids", ".ids.gz")]
+    hashes = [files_fingerprint([path]) for path in (*(path for pair in files for path in pair), *beside)]
+    return Teacher(" ".join(names), hash_of(hashes), files=files)
+
+
+def _two_files(name: str) -> tuple[Path, Path]:
+    files = name.removeprefix(FILES).split(",")
+    if not name.startswith(FILES) or len(files) != 2 or not all(files):
+        raise InputError(
+            f"the teacher {name!r}: name two files without commas, as embeddings:QUERIES.npy,DOCUMENTS.npy"
+        )
+    return Path(files[0]), Path(files[1])
+
+
+def teacher_embeddings(
+    teacher: Taught | None,
+    collection: Collection,
+    *,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> TeacherEmbeddings | None:
+    """Return a teacher's embeddings of the texts that training on a collection may show.
+
+    These are the queries with a relevant document, relevant documents and hard negatives. They lie in one file, of
+    unit length, which the operating system pages in as it is read, and which is gone when they are.
+
+    Args:
+        teacher: who embeds them; None gives None.
+        collection: the texts; of a joined one each set is embedded by itself.
+        cache: folder that keeps a model's embeddings (`EmbeddingCache`); None for none.
+        progress: show progress bars.
+
+    Raises:
+        InputError: there is no such teacher, its files are not of these texts, or lack some, or embeddings are not
+            finite.
+    """
+    if teacher is None or isinstance(teacher, TeacherEmbeddings):
+        return teacher
+    if not isinstance(teacher, Teacher):
+        teacher = read_teacher(teacher)
+    joined = isinstance(collection, JoinedCollection)
+    parts = collection.parts if isinstance(collection, JoinedCollection) else (Part(collection, 0, 0, 0),)
+    if teacher.files and len(teacher.files) != len(parts):
+        raise InputError(
+            f"the teacher has files of {len(teacher.files)} data sets, and there are {len(parts)}: give embeddings "
+            "of each, in their order"
+        )
+    first_document = collection.queries.num_rows
+    size = first_document + collection.documents.num_rows
+    known = np.zeros(size, bool)
+    matrix: NDArray[np.float32] | None = None
+    # What is mapped stays readable when its name is gone.
+    with tempfile.TemporaryDirectory(prefix="isoglot-teacher-", ignore_cleanup_errors=True) as folder:
+        for number, part in enumerate(parts):
+            if teacher.model is not None:
+                found = _encoded(teacher.model, part.collection, cache, progress)
+            else:
+                found = _read(*teacher.files[number], part.unjoined() if joined else part.collection)
+            starts = part.first_query, first_document + part.first_document
+            for rows, embeddings, start in zip(*found, starts, strict=True):
+                if matrix is None:
+                    shape = size, embeddings.shape[1]
+                    matrix = np.memmap(Path(folder) / "embeddings", np.float32, "w+", shape=shape)
+                if embeddings.shape[1] != matrix.shape[1]:
+                    raise InputError(
+                        f"the teacher's embeddings have {matrix.shape[1]} dimensions, and those of "
+                        f"{part.collection.name} {embeddings.shape[1]}: embed all data sets with the same model"
+                    )
+                matrix[start + rows] = embeddings
+                known[start + rows] = True
+    teacher.model = None
+    assert matrix is not None
+    leads = english_versions(collection)
+    return TeacherEmbeddings(matrix, leads, known, name=teacher.name, fingerprint=teacher.fingerprint)
+
+
+Found = tuple[tuple[IntArray, IntArray], tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Rows of queries and of documents, and their embeddings."""
+
+
+def _shown(collection: Collection) -> tuple[IntArray, IntArray]:
+    """Return the query rows and document rows that batches may hold."""
+    documents = np.union1d(collection.relevance.documents, hard_negative_rows(collection)[1])
+    return np.flatnonzero(collection.relevant_counts > 0), documents.astype(np.int64)
+
+
+def _encoded(model: SentenceTransformer, collection: Collection, cache: str | Path | None, progress: bool) -> Found:
+    """Embed the texts that batches may hold with a model, by its own prompts."""
+    rows = _shown(collection)
+    reads = (collection.query_column, collection.document_column)
+    languages = (collection.query_language, collection.document_language)
+    found = []
+    with text_encoder(model, cache=cache, progress=progress) as encode:
+        for kind, own, read, language in zip(("query", "document"), rows, reads, languages, strict=True):
+            texts = Texts(len(own), lambda at, own=own, read=read: read(own[at]).to_pylist())  # type: ignore[misc]
+            embeddings = encode(f"encode_{kind}", texts, Spoken(language[own], collection.languages))
+            what = f"the {'queries' if kind == 'query' else 'documents'} of {collection.name}"
+            found.append(unit_rows(embeddings, what, len(own)))
+    return rows, (found[0], found[1])
+
+
+def _read(queries: Path, documents: Path, collection: Collection) -> Found:
+    """Read the embeddings of a collection from files."""
+    asked, answers = read_embeddings(queries, documents, collection, sample=True)
+    judged = collection.judged_query_rows()
+    rows = judged if len(asked) == len(judged) else np.arange(len(asked))
+    found = (
+        unit_rows(asked, f"the queries in {queries}", len(asked)),
+        unit_rows(answers, f"the documents in {documents}", len(answers)),
+    )
+    return (rows, np.arange(len(answers))), found
