@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import LanguageAdversary as LanguageAdversary
     from isoglot.objectives import LanguageContrast as LanguageContrast
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
+    from isoglot.objectives import ReverseAlignment as ReverseAlignment
     from isoglot.objectives import ReverseTraining as ReverseTraining
     from isoglot.objectives import SemanticContrast as SemanticContrast
     from isoglot.objectives import Sum as Sum
@@ -104,7 +105,7 @@ _ROOMS = {
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "InfoNCE", "KLAlignment"),
         *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
-        *("ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
+        *("ReverseAlignment", "ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),
     "reporting": ("write_report",),

@@ -5,15 +5,11 @@ from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, ex
 from isoglot.objectives.contrast import Temperature
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
+from isoglot.objectives.ranking import KLAlignment
 from isoglot.objectives.registry import TERMS, term
+from isoglot.objectives.reverse import ReverseAlignment, ReverseTraining
 from isoglot.objectives.terms import Sum, Term, Terms, Weighted
-from isoglot.objectives.versions import (
-    DistributionAlignment,
-    KLAlignment,
-    LanguageContrast,
-    ReverseTraining,
-    SemanticContrast,
-)
+from isoglot.objectives.versions import DistributionAlignment, LanguageContrast, SemanticContrast
 
 __all__ = [
     "TERMS",
@@ -26,6 +22,7 @@ __all__ = [
     "LanguageAdversary",
     "LanguageContrast",
     "MultiwayInfoNCE",
+    "ReverseAlignment",
     "ReverseTraining",
     "Role",
     "SemanticContrast",

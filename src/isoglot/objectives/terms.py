@@ -108,6 +108,7 @@ class Term(_Summand, nn.Module):
         on_domain: whether it applies to batches of crops of unlabelled target-domain text.
         wants_english: whether it asks which language is English.
         english: language index of English, None if the collection has none; set before training.
+        negative_queries: how many hard-negative queries it wants the trainer to add for each query of a batch.
         learning_rate: of its own parameters; None for that of the encoder.
     """
 
@@ -116,6 +117,7 @@ class Term(_Summand, nn.Module):
     on_domain: ClassVar[bool] = False
     wants_english: ClassVar[bool] = False
     english: int | None = None
+    negative_queries: int = 0
     learning_rate: float | None = None
 
     def prepare(self, dimensions: int, languages: int) -> None:

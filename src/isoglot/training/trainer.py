@@ -21,6 +21,7 @@ from isoglot.batching.joint import given_sampler, make_sampler
 from isoglot.batching.relations import Versions
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
+from isoglot.collections.negatives import has_hard_negatives
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
 from isoglot.training.callbacks import StopOnSignal
@@ -139,6 +140,11 @@ class HybridTrainer(TrainerHooks):
                     f"no query or answer of {self.sampler.collection.name} is in two languages, so there is "
                     f"nothing for {' and '.join(loss.comparing)} to compare: leave the term out"
                 )
+            if loss.negative_queries and not has_hard_negatives(self.sampler.collection):
+                raise InputError(
+                    f"hard_negatives of a term is {loss.negative_queries}, and {self.sampler.collection.name} has "
+                    "no hard negatives: find them by isoglot mine, or leave hard_negatives out"
+                )
             loss.embedder.fast &= fast_ways(fast)
             args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
         super().__init__(model=model, args=args, loss=loss, **kwargs)
@@ -153,6 +159,7 @@ class HybridTrainer(TrainerHooks):
             self._tokens(),
             versions=getattr(self.loss, "needs_versions", False),
             negatives=self._negatives,
+            negative_queries=getattr(self.loss, "negative_queries", 0),
             switcher=self._switcher,
         )
         remaining = self.remaining_steps()

@@ -82,6 +82,11 @@ class Objective(nn.Module):
         """Whether there is such a term."""
         return bool(self.comparing)
 
+    @property
+    def negative_queries(self) -> int:
+        """How many hard-negative queries the terms want for each query."""
+        return max(getattr(term, "negative_queries", 0) for term in self.terms)
+
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor] | Tensor:
         """Return the loss of a batch: a scalar, or, of several terms, each one's weighted share by name.
 
