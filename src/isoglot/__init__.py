@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import KLAlignment as KLAlignment
     from isoglot.objectives import LanguageAdversary as LanguageAdversary
     from isoglot.objectives import LanguageContrast as LanguageContrast
+    from isoglot.objectives import Matryoshka as Matryoshka
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
     from isoglot.objectives import ReverseAlignment as ReverseAlignment
     from isoglot.objectives import ReverseTraining as ReverseTraining
@@ -104,7 +105,7 @@ _ROOMS = {
     "evaluation.mteb": ("evaluate_mteb",),
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "InfoNCE", "KLAlignment"),
-        *("LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
+        *("LanguageAdversary", "LanguageContrast", "Matryoshka", "MultiwayInfoNCE"),
         *("ReverseAlignment", "ReverseTraining", "SemanticContrast", "Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),

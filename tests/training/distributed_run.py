@@ -19,7 +19,7 @@ from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
 from isoglot.cli.program import leave_processes
 from isoglot.data import load_worldfacts
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.objectives import InfoNCE, Matryoshka, MultiwayInfoNCE
 from isoglot.training.execution.embedding import BatchEmbedder
 
 STEPS = 20
@@ -46,6 +46,8 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     collection = load_worldfacts(("en", "de", "th"))["train"]
     if name == "sets":  # hybrid batches of two data sets
         name, collection = "hybrid", join_collections([collection, load_worldfacts(("en",))["train"]])
+    nested = name == "matryoshka"
+    name = "hybrid" if nested else name
     build = static_encoder if encoder == "static" else scratch_encoder
     model = build(collection, dimensions=64, vocabulary=400)
     for module in model.modules():
@@ -70,12 +72,12 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
         optim="sgd",  # Adam divides by the gradient's size, which magnifies rounding where it is near zero
     )
     recorder = Recorder()
-    term = MultiwayInfoNCE if name == "multiway" else InfoNCE
+    objective = (MultiwayInfoNCE if name == "multiway" else InfoNCE)(learn_temperature=True)
     trainer = HybridTrainer(
         model,
         collection,
         strategy=strategy(name),
-        objective=term(learn_temperature=True),
+        objective=Matryoshka(objective, [16, 64]) if nested else objective,
         args=args,
         callbacks=[recorder],
         chunk_tokens=200,

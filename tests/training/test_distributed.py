@@ -27,7 +27,8 @@ def run(out: Path, processes: int, *arguments: str) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("encoder", "strategy"), [*product(["static", "scratch"], ["hybrid", "multiway"]), ("static", "sets")]
+    ("encoder", "strategy"),
+    [*product(["static", "scratch"], ["hybrid", "multiway"]), ("static", "sets"), ("static", "matryoshka")],
 )
 def test_two_processes_train_as_one(encoder, strategy, tmp_path):
     one = run(tmp_path / "one.pt", 1, encoder, strategy, "24")

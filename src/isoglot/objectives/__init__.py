@@ -4,6 +4,7 @@ from isoglot.objectives.adversary import LanguageAdversary
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, example_batch
 from isoglot.objectives.contrast import Temperature
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
+from isoglot.objectives.matryoshka import Matryoshka
 from isoglot.objectives.multiway import MultiwayInfoNCE
 from isoglot.objectives.ranking import KLAlignment
 from isoglot.objectives.registry import TERMS, term
@@ -21,6 +22,7 @@ __all__ = [
     "KLAlignment",
     "LanguageAdversary",
     "LanguageContrast",
+    "Matryoshka",
     "MultiwayInfoNCE",
     "ReverseAlignment",
     "ReverseTraining",

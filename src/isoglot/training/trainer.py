@@ -23,7 +23,7 @@ from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
 from isoglot.collections.negatives import has_hard_negatives
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
+from isoglot.objectives import InfoNCE, Matryoshka, MultiwayInfoNCE, Sum, Term, Terms, Weighted
 from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
@@ -33,7 +33,7 @@ __all__ = ["HybridTrainer"]
 
 logger = logging.getLogger(__name__)
 
-TERMS = (Term, Weighted, Sum, list, tuple, Mapping)  # what is no loss of sentence-transformers yet
+TERMS = (Term, Weighted, Sum, Matryoshka, list, tuple, Mapping)  # what is no loss of sentence-transformers yet
 SIDES = ("query", "document")
 
 
@@ -51,7 +51,7 @@ class HybridTrainer(TrainerHooks):
         collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
         objective: a term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`, a list of these or of
-            terms and weights; or a ready `Objective` or other loss of sentence-transformers. By default
+            terms and weights; a `Matryoshka` of these; or a ready `Objective` or other loss of sentence-transformers. By default
             `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
         loss: the same by the name that it has in sentence-transformers.
         args: as for `SentenceTransformerTrainer`.
@@ -81,8 +81,8 @@ class HybridTrainer(TrainerHooks):
         collection: Collection | Sequence[Collection],
         *,
         strategy: Strategy | None = None,
-        objective: Terms | None = None,
-        loss: Terms | None = None,
+        objective: Terms | Matryoshka | None = None,
+        loss: Terms | Matryoshka | None = None,
         args: SentenceTransformerTrainingArguments | None = None,
         data_weights: Sequence[float] | None = None,
         data_power: float = 1.0,

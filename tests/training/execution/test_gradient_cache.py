@@ -15,7 +15,7 @@ from isoglot.batching.collate import StepCollator
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.data import load_worldfacts
 from isoglot.encoders import scratch_encoder, static_encoder
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE
+from isoglot.objectives import InfoNCE, Matryoshka, MultiwayInfoNCE
 from isoglot.training.execution import Objective
 from isoglot.training.execution.embedding import BatchEmbedder, cut_chunks, padded
 from isoglot.training.execution.objective import _batch
@@ -48,6 +48,7 @@ def close(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> Non
 CASES = {
     "InfoNCE": (Hybrid(), lambda: InfoNCE(0.05, symmetric=True, learn_temperature=True)),
     "multiway": (Multiway(), lambda: MultiwayInfoNCE(learn_temperature=True)),
+    "matryoshka": (Hybrid(), lambda: InfoNCE(0.05, learn_temperature=True)),
 }
 
 
@@ -55,6 +56,7 @@ CASES = {
 @pytest.mark.parametrize("encoder", ["static", "scratch"])
 def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
     strategy, term = CASES[case]
+    cuts = [8, 32, 64] if case == "matryoshka" else [64]
     build = static_encoder if encoder == "static" else scratch_encoder
     # No dropout: the paths draw different masks. And float64, where rounding hides no mistake.
     model = build(facts, dimensions=64, vocabulary=500).eval().double()
@@ -79,7 +81,8 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
         ]
         one = term().double()
         model.zero_grad()
-        loss = one(_batch(torch.cat(embedded), inputs["label"], 0.0))
+        whole = torch.cat(embedded)
+        loss = sum(one(_batch(whole[:, :size], inputs["label"], 0.0)) for size in cuts)
         loss.backward()
         named = {f"model.{name}": p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
         return loss.item(), named | {f"terms.0.{name}": p.grad.clone() for name, p in one.named_parameters()}
@@ -87,7 +90,8 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
     loss, expected = reference()
     flat = StepCollator(sampler, plain_collate, tokens)([0])
     for settings in ({}, {"chunk_tokens": 100, "memory": 1}, {"chunk_tokens": 100, "memory": 2_000_000}):
-        objective = Objective(model, term().double(), **settings)
+        terms = term().double()
+        objective = Objective(model, Matryoshka(terms, cuts) if case == "matryoshka" else terms, **settings)
         found, ours = gradients(objective, copy.copy(flat))
         assert found == pytest.approx(loss, rel=1e-7)
         close(ours, expected)
