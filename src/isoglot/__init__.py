@@ -63,7 +63,9 @@ if TYPE_CHECKING:
     from isoglot.objectives import KLAlignment as KLAlignment
     from isoglot.objectives import LanguageAdversary as LanguageAdversary
     from isoglot.objectives import LanguageContrast as LanguageContrast
+    from isoglot.objectives import Matryoshka as Matryoshka
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
+    from isoglot.objectives import ReverseAlignment as ReverseAlignment
     from isoglot.objectives import ReverseTraining as ReverseTraining
     from isoglot.objectives import SemanticContrast as SemanticContrast
     from isoglot.objectives import SimilarityDistillation as SimilarityDistillation
@@ -105,8 +107,9 @@ _ROOMS = {
     "evaluation.mteb": ("evaluate_mteb",),
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "EmbeddingDistillation", "InfoNCE"),
-        *("KLAlignment", "LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
-        *("ReverseTraining", "SemanticContrast", "SimilarityDistillation", "Sum", "Term", "Weighted"),
+        *("KLAlignment", "LanguageAdversary", "LanguageContrast", "Matryoshka", "MultiwayInfoNCE"),
+        *("ReverseAlignment", "ReverseTraining", "SemanticContrast", "SimilarityDistillation"),
+        *("Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),
     "reporting": ("write_report",),

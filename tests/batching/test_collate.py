@@ -211,6 +211,44 @@ def test_negatives_of_a_querys_versions_serve_all_language_pairs():
         assert set(label[label[:, ROLE] == Role.NEGATIVE][:, TEXT].tolist()) == expected
 
 
+@pytest.mark.parametrize("strategy", [CrossLingual(pairs=(("en", "de"), ("de", "en"))), Multiway(ways=2)])
+def test_hard_negative_queries_are_those_that_hard_negatives_answer_in_a_querys_language(strategy):
+    tags = ("de", "en", "fr")
+    collection = collection_from_rows(
+        [(f"{tag}{n}", tag, "", f"{tag} page {n}") for tag in tags for n in range(6)],
+        [(f"q{n}", tag, f"{tag} question {n}") for tag in tags for n in range(6)],
+        [(f"q{n}", f"{tag}{n}", 1) for tag in tags for n in range(6)] + [("q4", "de0", 1)],
+    )
+    # q0 has the pages of q2, q3 and q4 as hard negatives, but q4 is answered by a page of q0's; q1 that of q5
+    pages = {0: [2, 3, 4], 1: [5]}
+    rows = [[6 * (number // 6) + page for page in pages.get(number % 6, ())] for number in range(18)]
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in rows])])
+    hard = with_hard_negatives(collection, offsets, np.array([page for one in rows for page in one]))
+    model = static_encoder(collection, dimensions=8, vocabulary=100)
+    sampler = BatchSampler(hard, strategy, 2)
+    seen = set()
+    for most in (1, 5):
+        collate = StepCollator(sampler, lambda rows: {}, caches(model, hard), versions=True, negative_queries=most)
+        for step in range(40):
+            label = collate([step])["label"].numpy()
+            assert np.array_equal(collate([step])["label"].numpy(), label)  # the same when asked again
+            queries = label[np.isin(label[:, ROLE], [Role.QUERY, Role.OTHER_QUERY])]
+            asked = set(queries[queries[:, ROLE] == Role.QUERY][:, TEXT].tolist())
+            added = [tuple(row) for row in queries[:, [TEXT, LANGUAGE]].tolist() if row[0] not in asked]
+            assert len(added) == len(set(added))
+            assert all(collection.languages[language] != "en" for _, language in added)
+            possible = {page for number in asked for page in pages.get(number, ()) if page != 4} - asked
+            numbers = {number for number, _ in added}
+            assert numbers <= possible
+            if isinstance(strategy, CrossLingual):
+                asking = [number for number in asked if possible & set(pages.get(number, ()))]
+                assert numbers == possible if most == 5 else len(numbers) == len(asking)
+                language = queries[np.isin(queries[:, TEXT], [*asked])][:, LANGUAGE]
+                assert {language for _, language in added} <= set(language.tolist())
+            seen |= numbers
+    assert seen == {2, 3, 5}
+
+
 def test_code_switched_texts_are_tokenised_anew(facts, static):
     class Shouting:
         def switch(self, texts, languages, step, side):

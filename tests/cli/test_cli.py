@@ -80,7 +80,7 @@ def test_flags_say_all_that_yaml_does_but_settings_of_terms(data, tmp_path):
     flags += (
         " --gradient-checkpointing --chunk-tokens 64 --weight-decay 0.1 --max-grad-norm 0.5 --no-cache --warmup 0.5"
     )
-    flags += f" --schedule cosine --gamma 0 --code-switch {tmp_path / 'en-de.tsv'} --code-switch-rate 0.9 --seed 3"
+    flags += f" --matryoshka 32,64 --schedule cosine --gamma 0 --code-switch {tmp_path / 'en-de.tsv'} --code-switch-rate 0.9 --seed 3"
     folders = ["--data", str(data), "--out", str(tmp_path / "out")]
     assert main(["train", *folders, *flags.split(), "--steps", "2", "--batch-size", "4", "--quiet"]) == 0
     written = yaml.safe_load((tmp_path / "out" / "isoglot-training.yaml").read_text())
@@ -88,6 +88,7 @@ def test_flags_say_all_that_yaml_does_but_settings_of_terms(data, tmp_path):
         {"term": "MultiwayInfoNCE", "weight": 0.7},
         {"term": "KLAlignment", "weight": 1.0},
     ]
+    assert written["matryoshka"] == [32, 64]
     assert written["code_switch"] == {"lexicons": [str(tmp_path / "en-de.tsv")], "rate": 0.9, "side": "query"}
     assert (written["ways"], written["memory"], written["bf16"], written["cache"]) == (2, 2**31, True, False)
     assert "temperature" not in written

@@ -1,4 +1,4 @@
-"""KLAlignment against SciPy's relative entropy; its teacher is not taught."""
+"""KLAlignment against SciPy's relative entropy; its teacher is taught only if asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import torch
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from isoglot.objectives.versions import KLAlignment
+from isoglot.errors import InputError
+from isoglot.objectives.batch import Texts
+from isoglot.objectives.ranking import KLAlignment
+from isoglot.objectives.versions import draw_versions, parallel
 
 
 def term(temperature: float, english: int | None) -> KLAlignment:
@@ -48,3 +51,34 @@ def test_the_teacher_gets_no_gradient_and_the_students_theirs(make_batch, gradie
         return term(0.3, 0)(replace(batch, queries=moved))
 
     assert torch.autograd.gradcheck(loss, batch.queries[[1, 2, 4]].clone().requires_grad_())
+
+
+@pytest.mark.parametrize("kind", ["multiway", "versions"])
+def test_of_a_random_teacher_it_is_the_mean_divergence_from_what_was_drawn(make_batch, cosine, kind):
+    batch = make_batch(kind, 5)
+    queries = batch.query_versions()
+    pool = [*batch.documents, *(batch.other_documents.embeddings if batch.other_documents else ())]
+    rankings = [softmax([cosine(one, document) for document in pool]) for one in queries.embeddings]
+    own = Texts(batch.queries, batch.query_languages, batch.query_ids)  # the batch's: versions only teach
+    students, teachers = draw_versions(own, queries, parallel(queries)[: len(own)])
+    assert len(students) == {"multiway": 5, "versions": 2}[kind]
+    pairs = list(zip(students.tolist(), teachers.tolist(), strict=True))
+    for student, teacher in pairs:
+        assert queries.query_ids[student] == queries.query_ids[teacher]
+        assert queries.languages[student] != queries.languages[teacher]
+    expected = [entropy(rankings[teacher], rankings[student]) for student, teacher in pairs]
+    lakda = KLAlignment(1.0, teacher="random", train_teacher=True)
+    assert lakda(batch).item() == pytest.approx(sum(expected) / len(expected))
+    assert lakda.metrics() == {"parallel_pairs": len(pairs)}
+
+
+@pytest.mark.parametrize("teacher", ["english", "random"])
+def test_a_teacher_that_is_trained_gets_its_part_of_the_gradient(parallel_batch, check_gradients, teacher):
+    made = KLAlignment(0.3, teacher=teacher, train_teacher=True)
+    made.english = 0
+    check_gradients(made, parallel_batch)
+
+
+def test_a_teacher_that_is_none_is_refused():
+    with pytest.raises(InputError, match=r"^no teacher 'german': choose english or random$"):
+        KLAlignment(teacher="german")

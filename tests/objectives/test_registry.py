@@ -37,7 +37,11 @@ def test_settings_are_passed_on():
             {},
             r"no term 'Infonce' \(did you mean InfoNCE\?\): choose one of InfoNCE, MultiwayInfoNCE, Lang",
         ),
-        ("KLAlignment", {"temp": 1}, "^KLAlignment has no setting 'temp': choose from temperature$"),
+        (
+            "KLAlignment",
+            {"temp": 1},
+            "^KLAlignment has no setting 'temp': choose from temperature, teacher, train_teacher$",
+        ),
         ("InfoNCE", {"temperature": "warm"}, "^InfoNCE: temperature cannot be 'warm': input should be a valid num"),
         ("InfoNCE", {"temperature": -1}, "^InfoNCE: the temperature must be above 0, not -1"),
         (

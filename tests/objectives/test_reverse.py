@@ -1,14 +1,19 @@
-"""ReverseTraining against a plain loop, and on a batch that can be computed by hand."""
+"""ReverseTraining and ReverseAlignment against plain loops, and on a batch that can be computed by hand."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from scipy.special import softmax
+from scipy.stats import entropy
 
-from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.versions import ReverseTraining, bridges
+from isoglot.errors import InputError
+from isoglot.objectives.batch import EmbeddedBatch, Texts
+from isoglot.objectives.reverse import ReverseAlignment, ReverseTraining
+from isoglot.objectives.versions import bridges, draw_versions
 
 
 def plain(batch: EmbeddedBatch, english: int, temperature: float, cosine) -> float:
@@ -74,3 +79,81 @@ def test_its_temperature_can_be_learned(parallel_batch):
     assert term.temperature.logarithm.grad.abs() > 0
     assert term.learning_rate
     assert term.metrics().keys() == {"parallel_pairs", "temperature"}
+
+
+def triples(batch: EmbeddedBatch, english: int | None) -> list[tuple[int, int, list[int]]]:
+    """Of every query id in turn the document that leads, a query in its language, and its queries in others."""
+    queries, documents = batch.query_versions(), batch.document_versions()
+    found: dict[int, tuple[int, int, list[int]]] = {}
+    for d, leads in enumerate(bridges(documents, english).tolist()):
+        number, language = documents.query_ids[d].item(), documents.languages[d].item()
+        own = [q for q in range(len(queries)) if queries.query_ids[q] == number]
+        same = [q for q in own if queries.languages[q] == language]
+        other = [q for q in own if queries.languages[q] != language]
+        if leads and same and other and number not in found:
+            found[number] = (d, same[0], other)
+    return [found[number] for number in sorted(found)]
+
+
+@pytest.mark.parametrize("english", [0, 1, 2, None])
+def test_the_alignment_is_the_divergence_of_finding_documents_from_finding_queries(make_batch, cosine, english):
+    compared = 0
+    for seed in range(6):
+        rng = torch.Generator().manual_seed(seed)
+        ids = torch.arange(4).repeat_interleave(3)  # of four ids three queries and documents each
+        languages, versions = torch.randint(3, (3, 12), generator=rng)[:2], torch.randint(3, (4,), generator=rng)
+        queries, documents = torch.randn(2, 12, 4, generator=rng, dtype=torch.float64)
+        others = Texts(torch.randn(4, 4, generator=rng, dtype=torch.float64), versions, torch.arange(4))
+        batch = EmbeddedBatch(
+            queries, documents, *languages, ids, torch.arange(12), ids, paired=False, other_queries=others
+        )
+        queries, documents = batch.query_versions(), batch.document_versions()
+        rows = triples(batch, english)
+        term = ReverseAlignment(0.3)
+        assert term.wants_english
+        term.english = english
+        kept = Texts(*(one[[d for d, _, _ in rows]] for one in vars(documents).values()))
+        allowed = torch.zeros(len(rows), len(queries), dtype=torch.bool)
+        for row, (_, _, other) in enumerate(rows):
+            allowed[row, other] = True
+        drawn = draw_versions(kept, queries, allowed)[1].tolist()
+        total = 0.0
+        for d, same, _ in rows:
+            forward = [cosine(queries.embeddings[same], documents.embeddings[e]) / 0.3 for e, _, _ in rows]
+            backward = [cosine(documents.embeddings[d], queries.embeddings[v]) / 0.3 for v in drawn]
+            total += entropy(softmax(backward), softmax(forward))
+        assert term(batch).item() == pytest.approx(total / len(rows))
+        compared += len(rows)
+    assert compared >= 9
+
+
+def test_gradients_of_the_alignment_are_those_of_the_loss(make_batch, check_gradients):
+    batch = replace(make_batch("multiway", 5), document_languages=torch.tensor([0, 1, 2, 1, 0, 2, 2]))
+    term = ReverseAlignment(0.3)
+    term.english = 0
+    assert term(batch) > 0
+    check_gradients(term, batch)
+
+
+def test_the_three_parts_of_clear_on_a_bilingual_batch_of_two(cosine):
+    rng = torch.Generator().manual_seed(1)
+    english, german, documents = torch.randn(3, 2, 4, generator=rng, dtype=torch.float64)
+    ids = torch.tensor([5, 6])
+    batch = EmbeddedBatch(
+        english, documents, torch.zeros(2).long(), torch.zeros(2).long(), ids, torch.arange(2),
+        other_queries=Texts(german, torch.ones(2).long(), ids),
+    )  # fmt: skip
+    # The paper's own form: queries by documents forwards, documents by German queries backwards, row by row.
+    forward = torch.log_softmax(torch.tensor([[cosine(q, d) * 20 for d in documents] for q in english]), dim=1)
+    backward = torch.log_softmax(torch.tensor([[cosine(d, q) * 20 for q in german] for d in documents]), dim=1)
+    divergence = torch.nn.functional.kl_div(forward, backward, reduction="batchmean", log_target=True)
+    terms = [ReverseTraining(), ReverseAlignment()]
+    for term in terms:
+        term.english = 0
+    assert terms[0](batch).item() == pytest.approx(-backward.diag().mean().item())
+    assert terms[1](batch).item() == pytest.approx(divergence.item())
+
+
+def test_fewer_than_no_hard_negatives_are_refused():
+    with pytest.raises(InputError, match=r"^hard_negatives must be at least 0, not -1$"):
+        ReverseTraining(hard_negatives=-1)

@@ -19,7 +19,13 @@ from isoglot.batching import strategy
 from isoglot.batching.tokens import FlatTokenizer, flat_features
 from isoglot.cli.program import leave_processes
 from isoglot.data import load_worldfacts
-from isoglot.objectives import EmbeddingDistillation, InfoNCE, MultiwayInfoNCE, SimilarityDistillation
+from isoglot.objectives import (
+    EmbeddingDistillation,
+    InfoNCE,
+    Matryoshka,
+    MultiwayInfoNCE,
+    SimilarityDistillation,
+)
 from isoglot.training.execution.embedding import BatchEmbedder
 
 STEPS = 20
@@ -46,8 +52,8 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     collection = load_worldfacts(("en", "de", "th"))["train"]
     if name == "sets":  # hybrid batches of two data sets
         name, collection = "hybrid", join_collections([collection, load_worldfacts(("en",))["train"]])
-    learns = name == "teacher"  # from one in another number of dimensions
-    name = "multiway" if learns else name
+    nested, learns = name == "matryoshka", name == "teacher"  # learns from one in another number of dimensions
+    name = "hybrid" if nested else "multiway" if learns else name
     build = static_encoder if encoder == "static" else scratch_encoder
     model = build(collection, dimensions=64, vocabulary=400)
     for module in model.modules():
@@ -72,14 +78,14 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
         optim="sgd",  # Adam divides by the gradient's size, which magnifies rounding where it is near zero
     )
     recorder = Recorder()
-    term = MultiwayInfoNCE if name == "multiway" else InfoNCE
+    objective = (MultiwayInfoNCE if name == "multiway" else InfoNCE)(learn_temperature=True)
+    if learns:
+        objective = objective + EmbeddingDistillation() + SimilarityDistillation()
     trainer = HybridTrainer(
         model,
         collection,
         strategy=strategy(name),
-        objective=term(learn_temperature=True) + EmbeddingDistillation() + SimilarityDistillation()
-        if learns
-        else term(learn_temperature=True),
+        objective=Matryoshka(objective, [16, 64]) if nested else objective,
         teacher=static_encoder(collection, dimensions=48, vocabulary=300, seed=7) if learns else None,
         args=args,
         callbacks=[recorder],

@@ -32,6 +32,7 @@ def run(out: Path, processes: int, *arguments: str) -> dict:
         *product(["static", "scratch"], ["hybrid", "multiway"]),
         ("static", "sets"),
         *product(["static", "scratch"], ["teacher"]),
+        ("static", "matryoshka"),
     ],
 )
 def test_two_processes_train_as_one(encoder, strategy, tmp_path):

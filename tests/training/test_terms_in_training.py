@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
@@ -12,6 +13,7 @@ from transformers import TrainerCallback
 
 from isoglot.batching import Hybrid
 from isoglot.collections import collection_from_rows
+from isoglot.collections.negatives import with_hard_negatives
 from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.objectives import (
@@ -19,6 +21,9 @@ from isoglot.objectives import (
     DomainContrast,
     InfoNCE,
     LanguageAdversary,
+    ReverseAlignment,
+    ReverseTraining,
+    Role,
     SemanticContrast,
 )
 from isoglot.training import HybridTrainer
@@ -71,6 +76,21 @@ def test_the_objective_may_be_called_loss_but_not_be_given_twice(pages, tmp_path
     assert isinstance(HybridTrainer(model, pages, objective=term, args=args).loss, Objective)
     with pytest.raises(TypeError):
         HybridTrainer(model, pages, term)
+
+
+def test_hard_negative_queries_are_added_if_a_term_wants_them_and_the_collection_has_some(pages, tmp_path):
+    clear = 0.4 * InfoNCE() + 0.4 * ReverseTraining(hard_negatives=2) + 0.2 * ReverseAlignment()
+    with pytest.raises(InputError, match=r"hard_negatives of a term is 2, and .* has no hard negatives: find"):
+        make(pages, tmp_path, clear)
+    confused = np.array([[page + (n + k) % 12 for k in (3, 7)] for page in (0, 12, 24) for n in range(12)])
+    hard = with_hard_negatives(pages, np.arange(0, 73, 2), confused.ravel())
+    trainer = make(hard, tmp_path, clear, steps=4)
+    assert trainer.loss.negative_queries == 2
+    label = next(iter(trainer.get_train_dataloader()))["label"]
+    asked, others = (label[label[:, 0] == role, 2] for role in (Role.QUERY, Role.OTHER_QUERY))
+    assert not torch.isin(others, asked).all()
+    trainer.train()
+    assert math.isfinite(trainer.state.log_history[-1]["train_loss"])
 
 
 def test_every_parameter_is_trained_once_at_its_own_rate_and_temperatures_do_not_decay(pages, tmp_path):

@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from torch.utils.data import DataLoader
 
+from isoglot.batching.confusable import ConfusableQueries
 from isoglot.batching.draws import Series, generator
 from isoglot.batching.relations import Grouped, Versions, lowest
 from isoglot.batching.sampler import Batch, StepSampler
@@ -54,6 +55,7 @@ class StepCollator:
         versions: add to every text one version of it in another language, where there is one: the English one, or
             of an English text any. Where queries find their translations, never one that is also on the other side.
         negatives: hard negatives added for each query, of those that the collection has for it.
+        negative_queries: hard-negative queries added for each query: those that its hard negatives answer.
         switcher: replaces words of queries and documents by translations.
     """
 
@@ -65,6 +67,7 @@ class StepCollator:
         *,
         versions: bool = False,
         negatives: int = 0,
+        negative_queries: int = 0,
         switcher: Switcher | None = None,
     ) -> None:
         self.sampler = sampler
@@ -76,8 +79,12 @@ class StepCollator:
         self.switcher = switcher
         collection = sampler.collection
         self._negatives = negatives
-        self._hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives else None
-        self._versions = Versions(collection) if versions or negatives else None
+        hard = Grouped(*reversed(hard_negative_rows(collection))) if negatives or negative_queries else None
+        self._hard = hard if negatives else None
+        self._versions = Versions(collection) if versions or hard is not None else None
+        self._confusable = None
+        if hard is not None and self._versions is not None and negative_queries:
+            self._confusable = ConfusableQueries(collection, hard, self._versions, negative_queries)
         if self._hard is not None:
             shown = np.union1d(collection.relevance.documents, self._hard.values)
             self._texts = number_texts(collection, shown)
@@ -120,6 +127,10 @@ class StepCollator:
         parts = [(Role.QUERY, batch.queries, ids)]
         others = self._others(batch, ids) if self._adds_versions and paired else []
         parts += others[:1]
+        if self._confusable is not None:
+            rng = generator(self.sampler.seed, Series.NEGATIVE_QUERIES, batch.step)
+            rows = self._confusable.draw(batch.queries, others[0][1] if others else batch.queries, rng)
+            parts.append((Role.OTHER_QUERY, rows, collection.query_index[rows].astype(np.int64)))
         parts.append((Role.DOCUMENT if paired else Role.UNPAIRED_DOCUMENT, batch.documents, own_ids))
         if self._hard is not None:
             parts.append(self._hard_negatives(batch, ids))

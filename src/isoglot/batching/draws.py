@@ -43,6 +43,7 @@ class Series(IntEnum):
     DATA_SET = 14
     DATA_SET_SEED = 15
     SWITCH = 16  # words by their translations
+    NEGATIVE_QUERIES = 17
 
 
 def generator(seed: int, series: Series, *key: int) -> np.random.Generator:

@@ -5,17 +5,14 @@ from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, ex
 from isoglot.objectives.contrast import Temperature
 from isoglot.objectives.distillation import EmbeddingDistillation, SimilarityDistillation
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
+from isoglot.objectives.matryoshka import Matryoshka
 from isoglot.objectives.multiway import MultiwayInfoNCE
+from isoglot.objectives.ranking import KLAlignment
 from isoglot.objectives.registry import TERMS, term
+from isoglot.objectives.reverse import ReverseAlignment, ReverseTraining
 from isoglot.objectives.teacher import TeacherEmbeddings
 from isoglot.objectives.terms import Sum, Term, Terms, Weighted
-from isoglot.objectives.versions import (
-    DistributionAlignment,
-    KLAlignment,
-    LanguageContrast,
-    ReverseTraining,
-    SemanticContrast,
-)
+from isoglot.objectives.versions import DistributionAlignment, LanguageContrast, SemanticContrast
 
 __all__ = [
     "TERMS",
@@ -28,7 +25,9 @@ __all__ = [
     "KLAlignment",
     "LanguageAdversary",
     "LanguageContrast",
+    "Matryoshka",
     "MultiwayInfoNCE",
+    "ReverseAlignment",
     "ReverseTraining",
     "Role",
     "SemanticContrast",

@@ -11,14 +11,10 @@ from isoglot.objectives.adversary import LanguageAdversary
 from isoglot.objectives.distillation import EmbeddingDistillation, SimilarityDistillation
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
+from isoglot.objectives.ranking import KLAlignment
+from isoglot.objectives.reverse import ReverseAlignment, ReverseTraining
 from isoglot.objectives.terms import Term
-from isoglot.objectives.versions import (
-    DistributionAlignment,
-    KLAlignment,
-    LanguageContrast,
-    ReverseTraining,
-    SemanticContrast,
-)
+from isoglot.objectives.versions import DistributionAlignment, LanguageContrast, SemanticContrast
 
 __all__ = ["TERMS", "term"]
 
@@ -30,6 +26,7 @@ TERMS: dict[str, type[Term]] = {
         LanguageAdversary,
         DistributionAlignment,
         ReverseTraining,
+        ReverseAlignment,
         KLAlignment,
         SemanticContrast,
         LanguageContrast,

@@ -110,6 +110,7 @@ class Term(_Summand, nn.Module):
         needs_teacher: whether it compares embeddings with a teacher's.
         english: language index of English, None if the collection has none; set before training.
         teacher_dimensions: size t of the teacher's embeddings, None without a teacher; set before `prepare`.
+        negative_queries: how many hard-negative queries it wants the trainer to add for each query of a batch.
         learning_rate: of its own parameters; None for that of the encoder.
     """
 
@@ -120,6 +121,7 @@ class Term(_Summand, nn.Module):
     needs_teacher: ClassVar[bool] = False
     english: int | None = None
     teacher_dimensions: int | None = None
+    negative_queries: int = 0
     learning_rate: float | None = None
 
     def prepare(self, dimensions: int, languages: int) -> None:

@@ -16,19 +16,21 @@ from isoglot.objectives.terms import Term
 
 __all__ = [
     "DistributionAlignment",
-    "KLAlignment",
     "LanguageContrast",
     "ParallelTerm",
-    "ReverseTraining",
     "SemanticContrast",
     "Side",
     "bridges",
     "check_side",
+    "document_pool",
+    "draw_versions",
     "parallel",
 ]
 
 Side = Literal["both", "queries", "documents"]
 SIDES = ("both", "queries", "documents")
+LOWER = (1 << 31) - 1
+MIXERS = (-0x00AE502812AA7333, -0x3B314601E57A13AD)  # MurmurHash3, as signed integers
 
 
 def same_text(texts: Texts) -> Tensor:
@@ -61,6 +63,46 @@ def bridges(texts: Texts, english: int | None) -> Tensor:
     own = preference[languages]
     best = torch.where(same_text(texts), own, -1).amax(dim=1) if len(texts) else own
     return own >= best
+
+
+def _mixed(words: Tensor) -> Tensor:
+    """Return integers whose bits depend on all bits of the given ones (after the finalizer of MurmurHash3); what
+    overflows is dropped, on every device alike."""
+    for factor in MIXERS:
+        words = (words ^ ((words >> 33) & LOWER)) * factor
+    return words ^ ((words >> 33) & LOWER)
+
+
+def draw_versions(rows: Texts, columns: Texts, allowed: Tensor, progress: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Draw for every row one of the columns that it may have, all of them alike likely.
+
+    The draw is a function of who is in the batch (not of the order) and of the progress of the training, so that
+    all processes draw alike, and a run that goes on, or computes a batch again, draws what it drew.
+
+    Args:
+        rows: N texts to draw for.
+        columns: M texts to draw from.
+        allowed: (N, M) bool: which may be drawn for which; of texts with equal ids and languages either.
+        progress: share of the training that is done, in [0, 1].
+
+    Returns:
+        The rows (n,) that may have any, in order, and the column (n,) drawn for each.
+    """
+    own, others = (_mixed(_mixed(one.query_ids) + one.languages) for one in (rows, columns))
+    batch = others.sum() + round(progress * 2**32)
+    drawn = torch.nonzero(allowed.any(dim=1)).squeeze(1)
+    if not len(drawn):
+        return drawn, drawn
+    keys = _mixed(_mixed(own[drawn, None] + batch) ^ others)
+    lots = keys.masked_fill(~allowed[drawn], torch.iinfo(torch.int64).min)
+    return drawn, lots.argmax(dim=1)
+
+
+def document_pool(batch: EmbeddedBatch) -> Tensor:
+    """Return the embeddings (M, d) of a batch's documents in all languages that it has them in."""
+    if batch.other_documents is None:
+        return batch.documents
+    return torch.cat([batch.documents, batch.other_documents.embeddings])
 
 
 def check_side(side: str) -> None:
@@ -100,10 +142,7 @@ class ParallelTerm(Term):
         queries = batch.query_versions()
         losses, counts = [], []
         if self.side != "documents":
-            pool = batch.documents
-            if batch.other_documents is not None:
-                pool = torch.cat([pool, batch.other_documents.embeddings])
-            loss, count = self.compare(queries, pool)
+            loss, count = self.compare(queries, document_pool(batch))
             losses.append(loss)
             counts.append(count)
         if self.side != "queries":
@@ -175,101 +214,6 @@ class DistributionAlignment(ParallelTerm):
         middle = torch.logaddexp(p, q) - math.log(2)
         divergences = (p.exp() * (p - middle) + q.exp() * (q - middle)) / 2
         return divergences.sum() / max(len(first), 1), len(first)
-
-
-class KLAlignment(ParallelTerm):
-    r"""Kullback-Leibler divergence of the rankings that the versions of a query give from the one that its English
-    version gives, after LaKDA (Yang et al., arXiv 2509.06195).
-
-    .. math:: \frac1{|P|} \sum_{(e, v) \in P} \sum_j p_e(j) \log \frac{p_e(j)}{p_v(j)},
-        \quad p_v = softmax_j\, s(v, d_j)/T
-
-    over the pairs P of a query's English version e and each other version v, with the batch's documents d in all
-    languages it has them in, hard negatives included; cosine similarity s, temperature T. p_e is a constant: the
-    English ranking teaches and does not learn from this. Where a query has no English version, the version in the
-    batch's most frequent language takes its place.
-
-    Relations: `DistributionAlignment` compares all versions with each other and moves both. A teacher that ranks
-    badly teaches badly, so it goes with `InfoNCE`.
-
-    Args:
-        temperature: T above 0. Not learned: the divergence could be made 0 by a high temperature.
-
-    Raises:
-        InputError: the temperature is not above 0.
-
-    Example:
-        >>> from isoglot.objectives import KLAlignment, example_batch
-        >>> round(KLAlignment(temperature=1.0)(example_batch()).item(), 4)
-        0.3642
-    """
-
-    wants_english: ClassVar[bool] = True
-
-    def __init__(self, temperature: float = 0.05) -> None:
-        super().__init__(Temperature(temperature), "queries")
-
-    def compare(self, texts: Texts, opposite: Tensor) -> tuple[Tensor, int]:
-        """Return the loss and the number of pairs of a teacher and a student."""
-        logs = torch.log_softmax(cosine_similarity(texts.embeddings, opposite) / self.temperature(), dim=1)
-        leads = bridges(texts, self.english)
-        teachers, students = (parallel(texts) & leads[:, None] & ~leads).nonzero(as_tuple=True)
-        teacher, student = logs[teachers].detach(), logs[students]
-        return (teacher.exp() * (teacher - student)).sum() / max(len(teachers), 1), len(teachers)
-
-
-class ReverseTraining(ParallelTerm):
-    r"""InfoNCE with reversed roles and an English document as the bridge: it is the query, and must find the
-    queries that it answers among the queries in other languages (CLEAR; Lee et al., arXiv 2604.05821).
-
-    .. math:: \frac1N \sum_i \frac1{|V_i|} \sum_{v \in V_i}
-        -\log \frac{e^{s(e_i, q_v)/T}}{e^{s(e_i, q_v)/T} + \sum_{n \in O_i} e^{s(e_i, q_n)/T}}
-
-    over the N English versions e of the batch's documents whose query has a version in another language: V_i are
-    these versions, O_i the other queries of the batch in languages other than English; cosine similarity s,
-    temperature T. Where a document has no English version, the version in the batch's most frequent language takes
-    its place (and then V and O are the queries in languages other than that).
-
-    Relations: `InfoNCE(symmetric=True)` reverses the roles in the languages that the batch happens to have. CLEAR's
-    whole loss is the weighted sum 0.4 `InfoNCE` + 0.4 `ReverseTraining` + 0.2 of a divergence between the softmaxes
-    of the two, which is not part of this term.
-
-    Args:
-        temperature: T above 0; 0.05 as CLEAR's.
-        learn_temperature: learn T from there, at a learning rate of its own (0.001).
-        min_temperature: lower bound of a learned T.
-        max_temperature: upper bound of a learned T.
-
-    Raises:
-        InputError: a temperature makes no sense.
-
-    Example:
-        >>> from isoglot.objectives import ReverseTraining, example_batch
-        >>> round(ReverseTraining(temperature=1.0)(example_batch()).item(), 4)
-        0.5032
-    """
-
-    wants_english: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        temperature: float = 0.05,
-        learn_temperature: bool = False,
-        min_temperature: float = 0.01,
-        max_temperature: float = 1.0,
-    ) -> None:
-        super().__init__(Temperature(temperature, learn_temperature, min_temperature, max_temperature))
-
-    def forward(self, batch: EmbeddedBatch) -> Tensor:
-        """Return the loss of a batch, a scalar."""
-        queries, documents = batch.query_versions(), batch.document_versions()
-        leads = bridges(documents, self.english)
-        scores = cosine_similarity(documents.embeddings, queries.embeddings) / self.temperature()
-        allowed = leads[:, None] & (documents.languages[:, None] != queries.languages)
-        answers = (documents.query_ids[:, None] == queries.query_ids) & (queries.query_ids >= 0)
-        positives = allowed & answers
-        self.saw(int(positives.sum()))
-        return contrastive_loss(scores, positives, ~allowed)
 
 
 class SemanticContrast(ParallelTerm):

@@ -146,6 +146,9 @@ class TrainConfig(Strict):
         several=True,
         min_length=1,
     )
+    matryoshka: list[int] | None = setting(
+        None, OBJECTIVE, "Also on embeddings cut to these numbers of dimensions.", commas=True, min_length=1
+    )
     temperature: float | None = setting(
         None, OBJECTIVE, "Of the default objective; 0.05, of multiway batches 0.07 by default.", gt=0
     )

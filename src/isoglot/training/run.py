@@ -23,7 +23,7 @@ from isoglot.collections.links import link_sentences
 from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_encoder, static_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
-from isoglot.objectives import DomainContrast, LanguageAdversary
+from isoglot.objectives import DomainContrast, LanguageAdversary, Matryoshka
 from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
 from isoglot.training.checkpoints import last_checkpoint
 from isoglot.training.config import MADE_HERE, TrainConfig, check_settings
@@ -318,7 +318,7 @@ def _trainer(
         model,
         collection,
         strategy=config.make_strategy(),
-        objective=terms,
+        objective=Matryoshka(terms, config.matryoshka) if config.matryoshka else terms,
         args=_arguments(config, model, progress),
         data_weights=weights or None,
         data_power=config.data_power,

@@ -21,8 +21,9 @@ from isoglot.batching.joint import given_sampler, make_sampler
 from isoglot.batching.relations import Versions
 from isoglot.batching.tokens import FlatTokenizer, TokenCache
 from isoglot.collections import Collection
+from isoglot.collections.negatives import has_hard_negatives
 from isoglot.errors import InputError
-from isoglot.objectives import InfoNCE, MultiwayInfoNCE, Sum, Term, Terms, Weighted
+from isoglot.objectives import InfoNCE, Matryoshka, MultiwayInfoNCE, Sum, Term, Terms, Weighted
 from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
@@ -33,7 +34,7 @@ __all__ = ["HybridTrainer"]
 
 logger = logging.getLogger(__name__)
 
-TERMS = (Term, Weighted, Sum, list, tuple, Mapping)  # what is no loss of sentence-transformers yet
+TERMS = (Term, Weighted, Sum, Matryoshka, list, tuple, Mapping)  # what is no loss of sentence-transformers yet
 SIDES = ("query", "document")
 
 
@@ -51,7 +52,7 @@ class HybridTrainer(TrainerHooks):
         collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
         objective: a term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`, a list of these or of
-            terms and weights; or a ready `Objective` or other loss of sentence-transformers. By default
+            terms and weights; a `Matryoshka` of these; or a ready `Objective` or other loss of sentence-transformers. By default
             `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
         loss: the same by the name that it has in sentence-transformers.
         args: as for `SentenceTransformerTrainer`.
@@ -85,8 +86,8 @@ class HybridTrainer(TrainerHooks):
         collection: Collection | Sequence[Collection],
         *,
         strategy: Strategy | None = None,
-        objective: Terms | None = None,
-        loss: Terms | None = None,
+        objective: Terms | Matryoshka | None = None,
+        loss: Terms | Matryoshka | None = None,
         args: SentenceTransformerTrainingArguments | None = None,
         data_weights: Sequence[float] | None = None,
         data_power: float = 1.0,
@@ -152,6 +153,11 @@ class HybridTrainer(TrainerHooks):
                     f"no query or answer of {self.sampler.collection.name} is in two languages, so there is "
                     f"nothing for {' and '.join(loss.comparing)} to compare: leave the term out"
                 )
+            if loss.negative_queries and not has_hard_negatives(self.sampler.collection):
+                raise InputError(
+                    f"hard_negatives of a term is {loss.negative_queries}, and {self.sampler.collection.name} has "
+                    "no hard negatives: find them by isoglot mine, or leave hard_negatives out"
+                )
             loss.embedder.fast &= fast_ways(fast)
             args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
         super().__init__(model=model, args=args, loss=loss, **kwargs)
@@ -166,6 +172,7 @@ class HybridTrainer(TrainerHooks):
             self._tokens(),
             versions=getattr(self.loss, "needs_versions", False),
             negatives=self._negatives,
+            negative_queries=getattr(self.loss, "negative_queries", 0),
             switcher=self._switcher,
         )
         remaining = self.remaining_steps()

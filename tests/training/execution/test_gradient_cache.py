@@ -15,7 +15,13 @@ from isoglot.batching.collate import StepCollator
 from isoglot.batching.tokens import FlatTokenizer, TokenCache, flat_features
 from isoglot.data import load_worldfacts
 from isoglot.encoders import scratch_encoder, static_encoder
-from isoglot.objectives import EmbeddingDistillation, InfoNCE, MultiwayInfoNCE, SimilarityDistillation
+from isoglot.objectives import (
+    EmbeddingDistillation,
+    InfoNCE,
+    Matryoshka,
+    MultiwayInfoNCE,
+    SimilarityDistillation,
+)
 from isoglot.training.execution import Objective
 from isoglot.training.execution.embedding import BatchEmbedder, cut_chunks, padded
 from isoglot.training.execution.objective import _batch
@@ -51,6 +57,7 @@ CASES = {
     "multiway": (Multiway(), lambda: MultiwayInfoNCE(learn_temperature=True)),
     "teacher": (Multiway(), lambda: EmbeddingDistillation()),
     "ranking": (Hybrid(), lambda: SimilarityDistillation()),
+    "matryoshka": (Hybrid(), lambda: InfoNCE(0.05, learn_temperature=True)),
 }
 
 
@@ -58,6 +65,7 @@ CASES = {
 @pytest.mark.parametrize("encoder", ["static", "scratch"])
 def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
     strategy, term = CASES[case]
+    cuts = [8, 32, 64] if case == "matryoshka" else [64]
     build = static_encoder if encoder == "static" else scratch_encoder
     # No dropout: the paths draw different masks. And float64, where rounding hides no mistake.
     model = build(facts, dimensions=64, vocabulary=500).eval().double()
@@ -88,7 +96,8 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
         one.prepare(64, 3)
         one = one.double()
         model.zero_grad()
-        loss = one(_batch(torch.cat(embedded), inputs["label"], 0.0, taught))
+        whole = torch.cat(embedded)
+        loss = sum(one(_batch(whole[:, :size], inputs["label"], 0.0, taught)) for size in cuts)
         loss.backward()
         named = {f"model.{name}": p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
         return loss.item(), named | {f"terms.0.{name}": p.grad.clone() for name, p in one.named_parameters()}
@@ -97,7 +106,8 @@ def test_every_path_has_the_gradients_of_the_plain_one(facts, case, encoder):
     flat = StepCollator(sampler, plain_collate, tokens)([0])
     for settings in ({}, {"chunk_tokens": 100, "memory": 1}, {"chunk_tokens": 100, "memory": 2_000_000}):
         torch.manual_seed(1)
-        objective = Objective(model, term(), teacher=taught, **settings).double()
+        terms = Matryoshka(term(), cuts) if case == "matryoshka" else term()
+        objective = Objective(model, terms, teacher=taught, **settings).double()
         found, ours = gradients(objective, copy.copy(flat))
         assert found == pytest.approx(loss, rel=1e-7)
         close(ours, expected)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts
+from isoglot.objectives.matryoshka import Matryoshka, depends_on_dimensions
 from isoglot.objectives.teacher import TeacherEmbeddings
 from isoglot.objectives.terms import Term, Terms, weighted_parts
 from isoglot.training.execution.embedding import BatchEmbedder
@@ -24,7 +25,7 @@ class Objective(nn.Module):
 
     Args:
         model: the encoder being trained.
-        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`.
+        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`; or a `Matryoshka` of these.
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         teacher: its embeddings of the collection's texts, for terms that learn from one.
@@ -34,6 +35,7 @@ class Objective(nn.Module):
 
     Attributes:
         names: what the terms are called in logs: by their class, and the second one of a class `Name_2`.
+        cuts: numbers of dimensions that embeddings are cut to and their weights (`Matryoshka`); () for whole ones.
         progress: share of the training that is done, in [0, 1]; the trainer sets it.
         embedder: embeds, and counts texts and tokens.
 
@@ -44,7 +46,7 @@ class Objective(nn.Module):
     def __init__(
         self,
         model: SentenceTransformer,
-        terms: Terms,
+        terms: Terms | Matryoshka,
         *,
         languages: int = 1,
         english: int | None = None,
@@ -53,6 +55,10 @@ class Objective(nn.Module):
         chunk_tokens: int | None = None,
     ) -> None:
         super().__init__()
+        size = int(model.get_embedding_dimension() or 0)
+        self.cuts: tuple[tuple[int, float], ...] = ()
+        if isinstance(terms, Matryoshka):
+            self.cuts, terms = tuple(terms.of(size)), terms.objective
         parts = weighted_parts(terms)
         if not parts:
             raise InputError("an objective needs at least one term")
@@ -73,7 +79,7 @@ class Objective(nn.Module):
                 if term.needs_teacher and teacher is None:
                     raise InputError(f"{name} learns from a teacher, and there is none: {GIVE_TEACHER}")
                 term.teacher_dimensions = None if teacher is None else teacher.dimensions
-                term.prepare(int(model.get_embedding_dimension() or 0), languages)
+                term.prepare(size, languages)
 
     @property
     def last_batch(self) -> EmbeddedBatch | None:
@@ -90,6 +96,11 @@ class Objective(nn.Module):
     def needs_versions(self) -> bool:
         """Whether there is such a term."""
         return bool(self.comparing)
+
+    @property
+    def negative_queries(self) -> int:
+        """How many hard-negative queries the terms want for each query."""
+        return max(getattr(term, "negative_queries", 0) for term in self.terms)
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor] | Tensor:
         """Return the loss of a batch: a scalar, or, of several terms, each one's weighted share by name.
@@ -112,13 +123,22 @@ class Objective(nn.Module):
         shares: dict[str, Tensor] = {}
         for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
             if not isinstance(term, Term) or term.applies(batch):
-                shares[name] = weight * term(batch)
+                shares[name] = weight * self._loss(term, batch, embeddings, labels)
         self._last = (embeddings.detach(), labels, self.progress)
         if not shares:  # a kind of batch that no term looks at
             return 0.0 * embeddings.sum()
         if len(self.terms) == 1:
             return next(iter(shares.values()))
         return shares
+
+    def _loss(self, term: nn.Module, batch: EmbeddedBatch, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a term on a batch, or the weighted sum of its losses on embeddings that are cut."""
+        if not self.cuts or depends_on_dimensions(term):
+            loss: Tensor = term(batch)
+            return loss
+        return torch.stack(
+            [weight * term(_batch(embeddings[:, :size], labels, self.progress, self.teacher)) for size, weight in self.cuts]
+        ).sum()
 
     def _check_versions(self, batch: EmbeddedBatch, labels: BatchLabels) -> None:
         """Refuse batches in which a term that compares versions would silently find nothing to compare."""
