@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from isoglot.measures import BIAS, GEOMETRY, PER_QUERY_BIAS, better_of, goodness, measure_of, signed_value
+from isoglot.measures import BIAS, GEOMETRY, PER_QUERY_BIAS, better_of, goodness, measure_of, signed_value, verdict_of
 
 
 def test_every_room_reads_the_direction_of_a_measure_here() -> None:
@@ -33,3 +33,10 @@ def test_measures_with_values_per_query_are_those_a_result_has_columns_of() -> N
 def test_differences_of_ranks_are_told_in_tenths() -> None:
     assert signed_value(-3.44, "rank") == "−3.4"
     assert signed_value(0.01249, "score") == "+0.012"
+
+
+def test_of_a_measure_without_a_good_direction_no_verdict_is_given() -> None:
+    assert better_of("bias", "relevant_other@1") is None
+    assert verdict_of("relevant_other@1", 0.2, 0.6, 0.001) == "not shown"
+    assert verdict_of("irrelevant_own@1", 0.2, 0.6, 0.001) == "worse"
+    assert verdict_of("relevant_own@1", 0.2, 0.6, 0.001) == "better"

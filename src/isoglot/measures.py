@@ -14,6 +14,7 @@ __all__ = [
     "BIAS",
     "GEOMETRY",
     "OF_SEEDS",
+    "OF_VERSIONS",
     "OTHERS",
     "PER_QUERY_BIAS",
     "SETTINGS",
@@ -122,6 +123,24 @@ BIAS = (
         "beyond the language's share of the pool; 0 is no preference",
         least=-1,
     ),
+    Measure("tlr@10", "TLR@10", note="recall of the answers in other languages than the question's"),
+    Measure("tlr@20", "TLR@20", note="the same, in the top 20"),
+    Measure(
+        "relevant_own@1",
+        "first: relevant, own language",
+        "high",
+        "percent",
+        "of the questions with an answer in their own language and in another (MLAIRE)",
+    ),
+    Measure(
+        "relevant_other@1",
+        "first: relevant, other language",
+        None,
+        "percent",
+        "the same; neither good nor bad: it may take the place of any of the other three",
+    ),
+    Measure("irrelevant_own@1", "first: irrelevant, own language", "low", "percent", "the same"),
+    Measure("irrelevant_other@1", "first: irrelevant, other language", "low", "percent", "the same"),
     Measure(
         "peer@10",
         "PEER@10",
@@ -134,6 +153,12 @@ BIAS = (
         "rank_correlation",
         "rank correlation",
         note="of the rankings of one question in two languages",
+        least=-1,
+    ),
+    Measure(
+        "mrc@10",
+        "MRC@10",
+        note="the same, of what is in the top 10 in either language",
         least=-1,
     ),
     Measure(
@@ -180,6 +205,9 @@ _KNOWN = {measure.key: measure for measure in (*BIAS, *GEOMETRY)}
 
 PER_QUERY_BIAS = tuple(measure.key for measure in BIAS if measure.per_query)
 """Measures of bias that are means over queries."""
+
+OF_VERSIONS = ("rank_correlation", "mrc@10")
+"""Measures of bias that compare whole rankings, and are measured where `rank_correlation` is asked for."""
 
 OF_SEEDS = ("recall_gap@10", "recall_gap@100")
 """Measures of bias of which a run has one value, and no value per query."""
@@ -239,10 +267,11 @@ def verdict_of(measure: str, first: float, second: float, p: float) -> Literal["
 
     Returns:
         `not shown` where p is not below 0.05, and for a measure of which 0 is best where the systems lie on
-        different sides of it: the test is of their difference, not of their distance from 0.
+        different sides of it: the test is of their difference, not of their distance from 0. Of a measure of which
+        neither more nor less is better nothing can be shown.
     """
     better = _KNOWN[measure].better if measure in _KNOWN else "high"
-    if p >= LEVEL or (better == "zero" and first * second < 0):
+    if p >= LEVEL or better is None or (better == "zero" and first * second < 0):
         return "not shown"
     return "better" if goodness(second, better) > goodness(first, better) else "worse"
 

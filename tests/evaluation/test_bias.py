@@ -70,6 +70,46 @@ def test_definitions(seed):
         assert sum(shares.values()) == pytest.approx(1)
 
 
+CASES = ("relevant_own@1", "relevant_other@1", "irrelevant_own@1", "irrelevant_other@1")
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_recall_in_other_languages_and_the_four_cases_of_the_first_rank(seed):
+    collection = make_collection(seed, documents=60)
+    scores = random_scores(collection, seed)
+    judged = judge(collection)
+    scores[judged.queries[::3], judged.documents[::3]] += 10**6  # so that every case comes up
+    bias = bias_of(collection, scores)
+    recalls, cases = {10: [], 20: []}, []
+    for query, row in enumerate(judged.query_rows):
+        order, mine = ranking(scores[query]), collection.query_language[row]
+        relevant = set(judged.documents[judged.offsets[query] : judged.offsets[query + 1]].tolist())
+        other = {at for at in relevant if judged.document_language[at] != mine}
+        for k, values in recalls.items():
+            if other:
+                values.append(len(other & set(order[:k].tolist())) / len(other))
+        if other and other != relevant:
+            first = order[0]
+            answer = "relevant" if first in relevant else "irrelevant"
+            cases.append(f"{answer}_{'own' if judged.document_language[first] == mine else 'other'}@1")
+    for k, values in recalls.items():
+        assert bias.summary[f"tlr@{k}"] == (pytest.approx(np.mean(values)) if values else None)
+    for case in CASES:
+        assert bias.summary[case] == (pytest.approx(cases.count(case) / len(cases)) if cases else None)
+
+
+def test_the_first_rank_of_a_known_ranking():
+    # en asks; answers are d0 (en) and d1 (de), d2 (en) and d3 (de) are not; the query of d4 has none in de
+    texts = [(f"d{at}", tag, "", f"text {at}") for at, tag in enumerate(["en", "de", "en", "de", "en"])]
+    asked = [(f"q{at}", "en", f"query {at}") for at in range(5)]
+    qrels = [(f"q{at}", answer, 1) for at in range(4) for answer in ("d0", "d1")] + [("q4", "d4", 1)]
+    collection = collection_from_rows(texts, asked, qrels)
+    bias = bias_of(collection, np.eye(5, dtype=np.float32))
+    assert [bias.summary[case] for case in CASES] == [0.25] * 4
+    assert [np.isnan(bias.per_query[case][4]) for case in CASES] == [True] * 4
+
+
 def test_by_query_language_averages_to_the_whole():
     collection = make_collection(3, documents=100)
     bias = bias_of(collection, random_scores(collection, 3))
@@ -144,6 +184,9 @@ def test_a_perfect_ranking(languages):
     assert result.bias["complete@10"] == 1
     assert result.bias["recall_gap@10"] == 0
     assert result.bias["rank_correlation"] == pytest.approx(1)
+    assert result.bias["mrc@10"] == pytest.approx(1)
+    assert result.bias["tlr@10"] == 1
+    assert result.bias["relevant_own@1"] + result.bias["relevant_other@1"] == 1
 
 
 def test_a_model_that_only_sees_the_language():
@@ -154,6 +197,10 @@ def test_a_model_that_only_sees_the_language():
     for tag, shares in result.bias["language_share@10"].items():
         assert shares == {other: float(other == tag) for other in collection.languages}
     assert result.bias["rank_correlation"] < 0.5
+    # every language fills its own top with documents that are all equal to it: the first of them is first
+    assert result.bias["relevant_own@1"] == pytest.approx(1 / 12)
+    assert result.bias["irrelevant_own@1"] == pytest.approx(11 / 12)
+    assert result.bias["tlr@10"] == 0
 
 
 @given(seed=st.integers(0, 10**6))

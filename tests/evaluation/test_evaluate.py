@@ -51,7 +51,8 @@ def test_the_result_file(tmp_path):
     assert {
         "rank_distance", "max_rank", "max_rank_log", "complete@10", "complete@100", "own_language_share@10",
         "language_share@10", "recall_gap@10", "recall_gap@100", "peer@10", "peer@100", "rank_correlation",
-        "best_rank", "by_query_language",
+        "best_rank", "by_query_language", "tlr@10", "tlr@20", "mrc@10", "relevant_own@1", "relevant_other@1",
+        "irrelevant_own@1", "irrelevant_other@1",
     } == set(content["bias"])  # fmt: skip
     assert set(content["bias"]["language_share@10"]) == {"de", "en", "fr"}
     for setting, names in (("multilingual", DEFAULT_MEASURES), ("bias", ["rank_distance", "recall_gap@10"])):
@@ -90,6 +91,7 @@ def test_settings_that_a_collection_does_not_have_are_null():
     assert result.cross_lingual["pairs"] == 2
     assert result.bias["rank_distance"] is result.bias["own_language_share@10"] is result.bias["peer@10"] is None
     assert -1 <= result.bias["rank_correlation"] <= 1
+    assert -1 <= result.bias["mrc@10"] <= 1
     assert random_result(foreign, bootstrap=0, geometry=False).intervals is None
     assert random_result(foreign, bootstrap=0, rank_correlation=False).bias["rank_correlation"] is None
 

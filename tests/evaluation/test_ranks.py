@@ -169,3 +169,20 @@ def test_scores_that_cannot_be_ranked():
     scores[0, 0] = np.nan
     with pytest.raises(InputError, match="NaN"):
         rank_scores(scores, judged)
+
+
+@given(seed=st.integers(0, 10**6), levels=st.sampled_from([2, 10**6]), documents=st.sampled_from([2, 9, 30, 300]))
+@settings(max_examples=25, deadline=None)
+def test_correlation_on_top_equals_scipy_over_the_union(seed, levels, documents):
+    judged = judge(make_collection(seed, languages=4, documents=documents))
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, levels, (1, documents)) + rng.integers(0, levels, (len(judged.query_rows), documents))
+    found = rank_scores(base.astype(np.float32), judged, top=1).top_correlation
+    ranks = np.array([np.argsort(ranking(row)) for row in base])
+    for query, value in enumerate(found):
+        same = np.flatnonzero(judged.query_ids == judged.query_ids[query])
+        others = []
+        for other in same[same != query]:
+            union = np.flatnonzero((ranks[query] < 10) | (ranks[other] < 10))
+            others.append(spearmanr(ranks[query][union], ranks[other][union]).statistic)
+        assert value == (pytest.approx(np.mean(others), abs=1e-9) if others else pytest.approx(np.nan, nan_ok=True))

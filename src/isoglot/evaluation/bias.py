@@ -1,6 +1,6 @@
 """Language bias: how far rankings of the multilingual pool depend on the language of a document.
 
-`rank_correlation` is computed while ranking, since it needs whole rankings; the rest from the ranks.
+`rank_correlation` and `mrc@10` are computed while ranking, since they need whole rankings; the rest from the ranks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from scipy.special import chdtrc
 from isoglot.evaluation.judgments import Ranks
 from isoglot.evaluation.settings import Cells
 from isoglot.evaluation.statistics import Averages, FloatArray, IntArray
+from isoglot.evaluation.version_rankings import COMPARED
 
 __all__ = [
     "CUTOFFS",
@@ -22,15 +23,19 @@ __all__ = [
     "Bias",
     "best_rank_matrix",
     "best_rank_values",
+    "first_ranks",
     "language_shares",
     "measure_bias",
     "own_language_share",
     "peer",
     "recall_gaps",
     "share_matrix",
+    "target_recalls",
 ]
 
 CUTOFFS = (10, 100)
+TARGET_CUTOFFS = (10, 20)
+"""Of recall in other languages; its paper reports 20."""
 TOP = 10
 
 
@@ -141,6 +146,51 @@ def share_matrix(
     }
 
 
+def target_recalls(ranks: Ranks, query_language: IntArray, cutoffs: tuple[int, ...]) -> dict[str, FloatArray]:
+    """Return `tlr@k`: of a query's relevant documents in other languages than its own, the share at ranks up to k.
+
+    Target-languages recall of SHIFT (2606.18801, section 4.3), as in its code (`shift.metrics`).
+
+    Args:
+        ranks: exact ranks.
+        query_language: (q,) language index of each query.
+        cutoffs: k of each.
+
+    Returns:
+        measure -> (q,); NaN for queries without a relevant document in another language.
+    """
+    judged = ranks.judgments
+    query, queries = judged.queries, len(query_language)
+    other = judged.document_language[judged.documents] != query_language[query]
+    sizes = np.bincount(query, other, minlength=queries)
+    found = {k: np.bincount(query, other & (ranks.pool_rank <= k), minlength=queries) for k in cutoffs}
+    return {f"tlr@{k}": np.where(sizes > 0, hits / np.maximum(sizes, 1), np.nan) for k, hits in found.items()}
+
+
+def first_ranks(ranks: Ranks, cells: Cells, query_language: IntArray) -> dict[str, FloatArray]:
+    """Say of the document at rank 1 whether it is relevant, and whether it is in the query's own language.
+
+    The decomposition of MLAIRE (2605.07249), whose pools have an answer in every language: only queries with a
+    relevant document in their own language and in another count, since for others a case cannot be.
+
+    Returns:
+        `relevant_own@1`, `relevant_other@1`, `irrelevant_own@1` and `irrelevant_other@1` -> (q,), 1 for one of the
+        four and 0 for the others; NaN for queries that do not count, and where a run ranks nothing.
+    """
+    first = ranks.top[:, 0]
+    queries = len(first)
+    relevant = np.zeros(queries, bool)
+    relevant[ranks.judgments.queries[ranks.pool_rank == 1]] = True
+    own = ranks.judgments.document_language[first] == query_language
+    sides = [np.bincount(cells.query, cells.mono == mono, minlength=queries) > 0 for mono in (True, False)]
+    counts = sides[0] & sides[1] & (first >= 0)
+    return {
+        f"{answer}_{language}@1": np.where(counts, right & same, np.nan)
+        for answer, right in (("relevant", relevant), ("irrelevant", ~relevant))
+        for language, same in (("own", own), ("other", ~own))
+    }
+
+
 def peer(ranks: Ranks, cells: Cells, k: int) -> FloatArray:
     """Test whether a query's relevant documents of different languages rank alike (Kruskal-Wallis).
 
@@ -225,8 +275,8 @@ def measure_bias(
 ) -> Bias:
     """Compute every measure of language bias; None for what the collection does not allow to measure.
 
-    With documents of one language all but `rank_correlation` and `unretrieved` are None; the latter is there for
-    run files only.
+    With documents of one language all but `rank_correlation`, `mrc@10` and `unretrieved` are None; the latter is
+    there for run files only.
 
     Args:
         ranks: exact ranks.
@@ -241,12 +291,15 @@ def measure_bias(
     per_query = {
         **best_rank_values(ranks, cells, CUTOFFS),
         f"own_language_share@{TOP}": own_language_share(shares, query_language, document_language),
+        **target_recalls(ranks, query_language, TARGET_CUTOFFS),
+        **first_ranks(ranks, cells, query_language),
         **{f"peer@{k}": peer(ranks, cells, k) for k in CUTOFFS},
     }
     if not several:
         per_query = {name: np.full_like(values, np.nan) for name, values in per_query.items()}
     missing = np.full(len(query_ids), np.nan)
     per_query["rank_correlation"] = missing if ranks.correlation is None else ranks.correlation
+    per_query[f"mrc@{COMPARED}"] = missing if ranks.top_correlation is None else ranks.top_correlation
     if ranks.truncated:
         per_query["unretrieved"] = unretrieved(ranks)
 

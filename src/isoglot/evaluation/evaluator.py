@@ -57,7 +57,7 @@ class MultilingualEvaluator(SentenceEvaluator):
         collection: what to evaluate on, usually a development split.
         name: put before all names of metrics, as other evaluators do: `name_multilingual_AP`.
         measures: rank measures by ir_measures' names; must include AP, which is the primary metric.
-        rank_correlation: whether to measure it; it makes ranking up to twice as long.
+        rank_correlation: whether to measure it, and `mrc@10`; it makes ranking up to twice as long.
         geometry: whether to measure the geometry of the query embeddings.
         **encoding: how texts are encoded, as for `embed_collection`: `batch_size`, `batch_tokens`, `progress`, ...
 

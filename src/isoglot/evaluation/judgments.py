@@ -94,6 +94,7 @@ class Ranks:
         top: (q, k) int64, the document rows at ranks 1..k of the pool.
         correlation: (q,) mean Spearman correlation of a query's ranking of the pool with those of the other
             language versions of its query id, NaN where there is none; None if not asked for.
+        top_correlation: (q,) the same of the documents that are among the first ten of either of two versions.
         truncated: whether documents may be unranked, as in run files.
     """
 
@@ -102,6 +103,7 @@ class Ranks:
     language_rank: NDArray[Any]
     top: IntArray
     correlation: NDArray[np.float64] | None = None
+    top_correlation: NDArray[np.float64] | None = None
     truncated: bool = False
 
 

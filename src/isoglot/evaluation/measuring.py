@@ -202,7 +202,7 @@ def evaluate(
 
             - `measures`: rank measures by ir_measures' names; `DEFAULT_MEASURES`.
             - `bootstrap`: draws for the confidence intervals; 1,000; 0 for none. `seed`: of the bootstrap; 0.
-            - `rank_correlation`: whether to measure it; it makes ranking up to twice as long.
+            - `rank_correlation`: whether to measure it, and `mrc@10`; it makes ranking up to twice as long.
             - `ignore_identical_ids`: whether a query that is itself a document, of the same id and text, is not
               ranked against itself (`judgments_of`); True.
             - `fair`: how the ranking of the pool is merged anew (`isoglot.evaluation.fair`): `calibrate`, `fuse` or

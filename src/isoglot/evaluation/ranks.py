@@ -25,6 +25,7 @@ from isoglot.evaluation.keys import (
     first_keys,
     order_keys,
 )
+from isoglot.evaluation.version_rankings import COMPARED, top_correlations, unit_ranks, version_correlations
 
 __all__ = [
     "DEFAULT_MEMORY",
@@ -36,8 +37,6 @@ __all__ = [
     "rank_blocks",
     "rank_embeddings",
     "rank_scores",
-    "unit_ranks",
-    "version_correlations",
 ]
 
 Score = Callable[[IntArray, IntArray], NDArray[np.float32]]
@@ -50,35 +49,6 @@ MOST_ROWS = 1024
 """Rows of a block beyond which a matrix product gains nothing."""
 LAST = np.float32(-3e38)
 """Score of a document that is not in a query's pool: behind every other, and finite."""
-
-
-def unit_ranks(pool: int) -> NDArray[np.float32]:
-    """Return ranks 1..pool shifted to mean 0 and scaled to norm 1, (pool,) float32.
-
-    A ranking without ties is a permutation of them, so Spearman's correlation of two rankings is the inner
-    product of these values in document order.
-    """
-    norm = np.sqrt(max(pool * (float(pool) ** 2 - 1) / 12, 1))
-    return ((np.arange(pool) - (pool - 1) / 2) / norm).astype(np.float32)
-
-
-def version_correlations(ranks: NDArray[np.float32]) -> NDArray[Any]:
-    """Correlate each language version's ranking of the pool with those of the other versions of its query.
-
-    Args:
-        ranks: (v, D) float32, for each version the unit rank of every document.
-
-    Returns:
-        (v,) mean Spearman correlation with the other versions, so that the mean over all queries counts every
-        version once; NaN where there is one version only or one document.
-    """
-    versions, pool = ranks.shape
-    if versions < 2 or pool < 2:
-        return np.full(versions, np.nan)
-    total = ranks.sum(axis=0, dtype=np.float64)
-    # einsum and not a matrix product: BLAS would start threads of its own inside each of our threads
-    products = np.einsum("vd,d->v", ranks, total)
-    return np.clip((products - 1) / (versions - 1), -1, 1)
 
 
 def _blocks(ids: IntArray, rows: int, together: bool) -> list[tuple[int, int]]:
@@ -125,26 +95,31 @@ class _Ranker:
             np.empty(len(judged.documents), np.int64),
             np.empty((len(judged.query_rows), min(top, pool)), np.int64),
             np.full(len(judged.query_rows), np.nan) if correlation else None,
+            np.full(len(judged.query_rows), np.nan) if correlation else None,
         )
 
-    def rank_row(self, query: int, scores: NDArray[np.float32]) -> None:
-        """Rank one query by its scores (D,), columns sorted by language; unit ranks may replace them."""
+    def rank_row(self, query: int, scores: NDArray[np.float32]) -> KeyArray:
+        """Rank one query by its scores (D,), columns sorted by language.
+
+        With correlations unit ranks replace the scores. Returns the documents on top, `COMPARED` or more.
+        """
         relevant = slice(self.judged.offsets[query], self.judged.offsets[query + 1])
         keys = order_keys(scores, self.columns)
         wanted = keys[self.relevant_columns[relevant]]
         self.ranks.language_rank[relevant] = self._within_language(keys, wanted, relevant)
-        top = self.ranks.top.shape[1]
+        depth = min(max(self.ranks.top.shape[1], COMPARED), len(keys))
         if self.correlation or len(wanted) >= SORT_FROM:
             keys = self.sort(keys, scores)
             before = np.searchsorted(keys, wanted)
-            best = keys[:top]
+            best = documents_of(keys[:depth])
         else:
             before = count_before(keys, wanted)
-            best = first_keys(keys, top)
+            best = documents_of(first_keys(keys, depth))
         self.ranks.pool_rank[relevant] = before + 1
-        self.ranks.top[query] = documents_of(best)
+        self.ranks.top[query] = best[: self.ranks.top.shape[1]]
         if self.correlation:
             scores[documents_of(keys)] = self.unit_ranks
+        return best
 
     def _within_language(self, keys: KeyArray, wanted: KeyArray, relevant: slice) -> IntArray:
         """Rank the wanted keys (m,) among those (D,) of the documents of their own language."""
@@ -162,13 +137,13 @@ class _Ranker:
 
     def rank_rows(self, queries: IntArray, scores: NDArray[np.float32]) -> None:
         """Rank queries (b,), sorted by query id, by their scores (b, D), which are overwritten."""
-        for query, row in zip(queries.tolist(), scores, strict=True):
-            self.rank_row(query, row)
-        if self.ranks.correlation is not None:
-            ids = self.judged.query_ids[queries]
+        best = [self.rank_row(query, row) for query, row in zip(queries.tolist(), scores, strict=True)]
+        if self.ranks.correlation is not None and self.ranks.top_correlation is not None:
+            ids, top = self.judged.query_ids[queries], np.stack(best)[:, :COMPARED]
             edges = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]
             for start, end in pairwise(edges):
                 self.ranks.correlation[queries[start:end]] = version_correlations(scores[start:end])
+                self.ranks.top_correlation[queries[start:end]] = top_correlations(scores[start:end], top[start:end])
 
 
 def rank_blocks(

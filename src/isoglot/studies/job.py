@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isoglot.collections.fingerprint import hash_of
-from isoglot.measures import SETTINGS
+from isoglot.measures import OF_VERSIONS, SETTINGS
 from isoglot.studies.arms import ArmPlan, effective, training_sets
 from isoglot.studies.library import Library
 from isoglot.studies.recipe import Evaluation, GpuEstimate, Tuning
@@ -186,7 +186,7 @@ def trial_evaluation(tuning: Tuning) -> Evaluation:
         data=tuning.data,
         measures=[tuning.measure] if tuning.setting in SETTINGS else ["AP"],
         geometry=tuning.setting == "geometry",
-        rank_correlation=tuning.measure == "rank_correlation",
+        rank_correlation=tuning.measure in OF_VERSIONS,
     )
 
 

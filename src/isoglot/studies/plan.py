@@ -9,7 +9,7 @@ from typing import Any
 
 from isoglot.errors import InputError
 from isoglot.evaluation.measures import parse_measure
-from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of
+from isoglot.measures import OF_SEEDS, OF_VERSIONS, PER_QUERY_BIAS, SETTINGS, better_of
 from isoglot.names import did_you_mean
 from isoglot.studies.arms import ArmPlan, expand_arms, plan_arm
 from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, PublishedFigures, Recipe
@@ -217,7 +217,7 @@ def _check_decisive(one: Decisive, evaluation: Evaluation, place: str) -> None:
         raise InputError(
             f"{place}.measure: {one.measure!r} has no values per query; there is {', '.join(PER_QUERY_BIAS)}"
         )
-    elif one.setting == "bias" and one.measure == "rank_correlation" and not evaluation.rank_correlation:
+    elif one.setting == "bias" and one.measure in OF_VERSIONS and not evaluation.rank_correlation:
         raise InputError(f"{place}.measure: {evaluation.name} does not measure it: give rank_correlation: true")
     elif one.setting == "geometry" and not evaluation.geometry:
         raise InputError(f"{place}.setting: {evaluation.name} does not measure geometry: give geometry: true")

@@ -169,7 +169,7 @@ class Evaluation(Strict):
         zero_shot: whether the recipe claims that nothing of it was trained on; checked.
         measures: rank measures.
         geometry: whether to measure the geometry of query embeddings.
-        rank_correlation: whether to measure it.
+        rank_correlation: whether to measure it, and `mrc@10`.
         by_language: whether to tell values by query language too.
         along: steps at which it is measured while training too; 0 is before it.
         dtype: precision in which texts are encoded, as of `isoglot.evaluate`.

@@ -97,7 +97,7 @@ def evaluate_bm25(
     Args:
         collection: the collection.
         name: what the result calls it; None for `bm25`.
-        rank_correlation: whether to measure it.
+        rank_correlation: whether to measure it, and `mrc@10`.
         memory: bytes that a block of scores may take.
         trec_run: a folder for TREC run files and their judgments (`RunWriter`); None for none.
         trec_depth: how many documents of each query run files hold.

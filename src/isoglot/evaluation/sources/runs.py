@@ -16,11 +16,11 @@ from isoglot.errors import InputError
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of, tell_identical
 from isoglot.evaluation.merging import check_merging, fair_run_scores, tell_one_language
-from isoglot.evaluation.ranks import unit_ranks, version_correlations
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.ids import few, query_names
 from isoglot.evaluation.sources.run_reading import RunEntries, read_run
 from isoglot.evaluation.summary import Clock, Measuring, check_measuring, result_of_merged, result_of_ranks
+from isoglot.evaluation.version_rankings import COMPARED, top_correlations, unit_ranks, version_correlations
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -102,27 +102,32 @@ def ranks_of_run(entries: RunEntries, judged: Judgments, *, top: int = TOP, corr
     high = pool_place <= best.shape[1]
     best[query[high], pool_place[high] - 1] = document[high]
     whole = len(keys) == len(judged.query_rows) * pool
+    correlations, on_top = (
+        _correlations(document.reshape(-1, pool), judged) if whole and correlation else (None, None)
+    )
     return Ranks(
         judged,
         np.where(found, pool_place[at], np.inf) if len(keys) else np.full(len(wanted), np.inf),
         np.where(found, language_place[at], np.inf) if len(keys) else np.full(len(wanted), np.inf),
         best,
-        _correlations(document.reshape(-1, pool), judged) if whole and correlation else None,
+        correlations,
+        on_top,
         truncated=True,
     )
 
 
-def _correlations(rankings: IntArray, judged: Judgments) -> NDArray[np.float64]:
-    """Correlate the whole rankings (q, D) of the language versions of every query."""
+def _correlations(rankings: IntArray, judged: Judgments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlate the whole rankings (q, D) of the language versions of every query, and what is on top of them."""
     order = np.argsort(judged.query_ids, kind="stable")
     ids = judged.query_ids[order]
-    values = np.full(len(ids), np.nan)
+    values, on_top = np.full((2, len(ids)), np.nan)
     shape = unit_ranks(rankings.shape[1])
     for start, end in pairwise([0, *(np.flatnonzero(np.diff(ids)) + 1).tolist(), len(ids)]):
         units = np.empty((end - start, rankings.shape[1]), np.float32)
         np.put_along_axis(units, rankings[order[start:end]], np.broadcast_to(shape, units.shape), axis=1)
         values[order[start:end]] = version_correlations(units)
-    return values
+        on_top[order[start:end]] = top_correlations(units, rankings[order[start:end], :COMPARED])
+    return values, on_top
 
 
 def _note_what_is_missing(path: Path, entries: RunEntries, ranks: Ranks, collection: Collection) -> None:
@@ -172,7 +177,7 @@ def evaluate_run(
         path: the run file, see `read_run`.
         collection: the collection that was searched.
         name: what the result calls the system; None for the run's tag.
-        rank_correlation: whether to measure it, where the run ranks the whole pool for every query.
+        rank_correlation: whether to measure it, and `mrc@10`, where the run ranks the whole pool for every query.
         ignore_identical_ids: as for `judgments_of`.
         fair: how the ranking of what the run holds is merged anew, as for `evaluate`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
