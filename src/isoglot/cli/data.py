@@ -17,6 +17,10 @@ COLLECTION = "Collection folder, or a name that `isoglot data list` shows."
 Source = Annotated[str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False)]
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write; must not exist, or be empty.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="Language of texts that have none (BEIR folders).")]
+DocumentLang = Annotated[
+    str | None,
+    typer.Option("--lang", help="Language of texts that have none; of a table also the column of languages."),
+]
 Split = Annotated[str | None, typer.Option("--split", help="Which judgments, where there are several.")]
 KeepTags = Annotated[
     bool, typer.Option("--keep-tags", help="Leave language tags as they are: arb-Arab, which is ar, stays.")

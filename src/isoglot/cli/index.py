@@ -6,19 +6,30 @@ import json
 import re
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, listed
+from isoglot.cli.data import (
+    DocumentColumn,
+    DocumentLang,
+    IdColumn,
+    Lenient,
+    ParallelColumns,
+    Split,
+    TitleColumn,
+    listed,
+    named_columns,
+)
 from isoglot.cli.encoder import Device, DocumentPrompt, MaxLength, Pooling, QueryPrompt
 from isoglot.cli.state import console, state
 from isoglot.errors import InputError
+from isoglot.measures import plural
 
 if TYPE_CHECKING:
-    from isoglot.collections import Collection
     from isoglot.search import Hit
 
 __all__ = ["index", "search"]
@@ -36,46 +47,56 @@ ModelFolder = Annotated[
 ]
 
 
-def _documents(data: str, split: str | None, lang: str | None, lenient: bool) -> Collection:
-    """Load a collection whose documents are indexed; of several splits with documents of their own, one."""
-    from isoglot.collections.writing import share_documents
-    from isoglot.data.catalogue.loading import load_splits
-
-    splits = load_splits(data, split=split, language=lang, lenient=lenient)
-    if not share_documents(splits):
-        names = ", ".join(map(str, splits))
-        raise InputError(f"{data} has documents of several splits ({names}): choose one with --split")
-    return next(iter(splits.values()))
-
-
 def index(
-    model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
-    data: Annotated[str, typer.Argument(help=COLLECTION, show_default=False)],
     to: Annotated[
-        str, typer.Option("--to", metavar="DIR", help="Where to write: a folder, or an address such as s3://…")
+        str, typer.Option("--to", metavar="DIR", help="Where the index is: a folder, or an address such as s3://…")
     ],
+    model: Annotated[str | None, typer.Argument(help="Name or folder of a model.", show_default=False)] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="Collection folder, or a name that `isoglot data list` shows; a folder with corpus.jsonl; or a "
+            "table, with --document.",
+            show_default=False,
+        ),
+    ] = None,
     split: Split = None,
-    lang: Lang = None,
+    document: DocumentColumn = None,
+    title: TitleColumn = None,
+    id_column: IdColumn = None,
+    parallel: ParallelColumns = None,
+    lang: DocumentLang = None,
     lenient: Lenient = False,
     update: Annotated[
         bool, typer.Option("--update", help="DIR is an index: add the documents, in place of those of their ids.")
     ] = False,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--delete", metavar="ID", help="Take a document out of the index, without MODEL and DATA; once each."
+        ),
+    ] = None,
+    delete_from: Annotated[
+        Path | None, typer.Option("--delete-from", metavar="FILE", help="Take out those whose ids its lines are.")
+    ] = None,
     pooling: Pooling = None,
     max_length: MaxLength = None,
     query_prompt: QueryPrompt = None,
     document_prompt: DocumentPrompt = None,
-    batch_size: Annotated[int, typer.Option(help="Most texts encoded at a time.", min=1)] = 256,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Most texts encoded at a time; 256 if not given.", min=1)
+    ] = None,
     device: Device = None,
 ) -> None:
-    """Index the documents of a collection for `isoglot search`; killed and called again it goes on."""
+    """Index documents for `isoglot search`; killed and called again it goes on."""
+    from isoglot.data.unjudged import load_documents
     from isoglot.encoders import load_encoder
     from isoglot.evaluation.embed import check_device
     from isoglot.files import require
     from isoglot.search import build_index, open_index
 
     require("lancedb", "search", "an index")
-    if device is not None:
-        check_device(device)
+    columns = named_columns(None, document, title, id_column, parallel)
     given: dict[str, Any] = {
         "pooling": pooling,
         "max_length": max_length,
@@ -84,16 +105,38 @@ def index(
         "device": device,
     }
     loading = {key: value for key, value in given.items() if value is not None}
-    collection = _documents(data, split, lang, lenient)
+    encoding = {} if batch_size is None else {"batch_size": batch_size}
+    if delete or delete_from is not None:
+        if any((model, data, split, columns, lang, update, loading, encoding)):
+            raise InputError(
+                "--delete and --delete-from go with --to and --lenient alone: index documents by another command"
+            )
+        return _delete(to, delete or [], delete_from, lenient)
+    if model is None or data is None:
+        raise InputError("name MODEL and DATA to index documents, or --delete ID to take some out of an index")
+    if device is not None:
+        check_device(device)
+    collection = load_documents(data, columns=columns, split=split, language=lang, lenient=lenient)
     if update:
         found = open_index(to, load_encoder(model, **loading))
-        count = found.upsert(collection, progress=state.progress)
+        count = found.upsert(collection, progress=state.progress, **encoding)
         return typer.echo(f"Wrote {count:,} documents of {collection.name} to {to}, which has {len(found):,}")
-    built = build_index(model, collection, to, batch_size=batch_size, progress=state.progress, **loading)
+    built = build_index(model, collection, to, progress=state.progress, **encoding, **loading)
     counts = ", ".join(f"{tag} {count:,}" for tag, count in built.languages.items())
     typer.echo(f"Wrote {to}: {len(built):,} documents of {built.name} ({counts}), {built.dimension} dimensions")
     if not state.quiet:
         typer.echo(f'Ask it: isoglot search {to} "…"')
+
+
+def _delete(index: str, ids: list[str], file: Path | None, lenient: bool) -> None:
+    """Take documents out of an index and say how many, and how many of the ids were not there."""
+    from isoglot.search import open_index, read_ids
+
+    wanted = list(dict.fromkeys([*ids, *(read_ids(file) if file is not None else ())]))
+    found = open_index(index)
+    count = found.delete(wanted, strict=not lenient)
+    missing = f"; {plural(len(wanted) - count, 'id')} named no document" if count < len(wanted) else ""
+    typer.echo(f"Deleted {plural(count, 'document')} from {index}, which has {len(found):,}{missing}")
 
 
 def search(
@@ -118,15 +161,17 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Write what is found as JSON.")] = False,
 ) -> None:
     """Search an index: a question in any language, documents in all."""
+    from isoglot.languages.tags import read_tag
     from isoglot.search import open_index
 
+    tags = None if within is None else [read_tag(tag, "--in") for tag in listed(within) or ()]
+    if tags == []:
+        raise InputError("--in names no language: leave it out, or name some, such as --in de,sw")
+    spoken = None if lang is None else read_tag(lang, "--lang")
     found = open_index(path, model)
     if question == "-":
         question = sys.stdin.read()
-    tags = listed(within)
-    if within is not None and not tags:
-        raise InputError("--in names no language: leave it out, or name some, such as --in de,sw")
-    hits = found.search(question, k=k, language=lang, within=tags, fair=fair, hybrid=hybrid)
+    hits = found.search(question, k=k, language=spoken, within=tags, fair=fair, hybrid=hybrid)
     if as_json:
         content = {"index": found.name, "model": found.model_name, "question": question}
         typer.echo(json.dumps({**content, "hits": [asdict(hit) for hit in hits]}, ensure_ascii=False))

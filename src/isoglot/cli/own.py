@@ -8,6 +8,7 @@ import typer
 
 from isoglot.cli.data import (
     DocumentColumn,
+    DocumentLang,
     IdColumn,
     Lang,
     Lenient,
@@ -77,10 +78,7 @@ def pseudo(
     title: TitleColumn = None,
     id_column: IdColumn = None,
     parallel: ParallelColumns = None,
-    lang: Annotated[
-        str | None,
-        typer.Option("--lang", help="Language of texts that have none; of a table also the column of languages."),
-    ] = None,
+    lang: DocumentLang = None,
     seed: Annotated[int, typer.Option(help="Of crop: another one draws others.")] = 0,
     form: Form = "jsonl",
     lenient: Lenient = False,

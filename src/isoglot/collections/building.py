@@ -26,7 +26,14 @@ from isoglot.collections.collection import Collection
 from isoglot.collections.problems import Problems
 from isoglot.languages.tags import canonical_tag
 
-__all__ = ["Texts", "build_collection", "collection_from_rows", "index_texts", "number_judgments"]
+__all__ = [
+    "Texts",
+    "build_collection",
+    "collection_from_rows",
+    "documents_alone",
+    "index_texts",
+    "number_judgments",
+]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -153,6 +160,22 @@ def build_collection(
     """
     texts = index_texts(documents, queries, problems, locate)
     return texts.judged(number_judgments(texts, qrels, problems, locate), name, metadata)
+
+
+def documents_alone(
+    documents: pa.Table,
+    *,
+    name: str,
+    problems: Problems,
+    locate: Locate,
+    metadata: dict[str, Any] | None = None,
+) -> Collection:
+    """Turn a table of documents into a `Collection` without queries; arguments are as for `build_collection`."""
+    queries = pa.schema([(column, pa.string()) for column in TEXT_COLUMNS["queries"]]).empty_table()
+    qrels = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string()), ("score", pa.int32())]).empty_table()
+    return build_collection(
+        documents, queries, qrels, name=name, problems=problems, locate=locate, metadata=metadata
+    )
 
 
 def collection_from_rows(

@@ -17,13 +17,13 @@ from isoglot.collections.building import (
     TEXT_COLUMNS,
     Locate,
     Texts,
-    build_collection,
+    documents_alone,
     index_texts,
     number_judgments,
 )
 from isoglot.collections.cache import Shelf, is_large
 from isoglot.collections.collection import KEEP_TAGS, TRANSLATIONS, Collection
-from isoglot.collections.jsonl import QREL_SCHEMA, read_qrels, read_texts
+from isoglot.collections.jsonl import read_qrels, read_texts
 from isoglot.collections.layout import (
     STEMS,
     collection_folders,
@@ -82,6 +82,10 @@ def _read_metadata(folder: Path) -> dict[str, Any]:
         if not isinstance(said := metadata.get(key, False), bool):
             raise InputError(f"{path}: {key!r} is {said!r}; it must be true or false")
     return metadata
+
+
+def _name_of(folder: Path, metadata: dict[str, Any]) -> str:
+    return str(metadata.get("name") or folder_name(folder))
 
 
 def read_collection(
@@ -157,16 +161,15 @@ def read_documents(folder: str | Path, *, language: str | None = None, lenient: 
         InputError: there is no such file, or it is not as it should be.
     """
     folder = Path(folder)
-    files = {"documents": text_file(folder, "documents")}
-    tags = Tags(language, bool(_read_metadata(folder).get(KEEP_TAGS)))
+    files, metadata = {"documents": text_file(folder, "documents")}, _read_metadata(folder)
+    tags = Tags(language, bool(metadata.get(KEEP_TAGS)))
     reading = _Reading(files, tags, Problems(str(folder), lenient))
-    collection = build_collection(
+    collection = documents_alone(
         reading.read_texts("documents", keep_in_memory),
-        pa.schema([(column, pa.string()) for column in TEXT_COLUMNS["queries"]]).empty_table(),
-        QREL_SCHEMA.empty_table(),
-        name=folder_name(folder),
+        name=_name_of(folder, metadata),
         problems=reading.problems,
         locate=reading.locate(),
+        metadata=metadata,
     )
     collection.dropped.update(reading.problems.finish())
     tags.tell(str(folder))
@@ -196,7 +199,7 @@ def _read(
     qrels = {split: files[split] for split in splits}
     texts = {kind: text_file(folder, kind) for kind in STEMS}
     reading = _Reading(texts, tags, Problems(label or str(folder), lenient))
-    name = str(metadata.get("name") or folder_name(folder))
+    name = _name_of(folder, metadata)
     large = is_large(texts.values())
     with Shelf(texts["documents"], texts["queries"], qrels.values(), tags) if large else nullcontext() as shelf:
         collections = reading.read(qrels, shelf, name, metadata)

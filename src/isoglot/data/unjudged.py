@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from isoglot.collections.building import documents_alone
 from isoglot.collections.collection import KEEP_TAGS, Collection
 from isoglot.collections.folder import read_documents
 from isoglot.collections.layout import collection_folders, qrel_files
+from isoglot.collections.problems import Problems
 from isoglot.collections.writing import share_documents
 from isoglot.data.catalogue.loading import load_splits, refuse_missing
 from isoglot.data.forms.columns import Columns
-from isoglot.data.forms.rows import Reading
+from isoglot.data.forms.rows import Reading, Splits
 from isoglot.data.forms.table import documents_of_table, read_table_documents
 from isoglot.errors import InputError
 
-__all__ = ["Unjudged", "load_unjudged", "of_collections", "of_table"]
+__all__ = ["Unjudged", "load_documents", "load_unjudged", "of_collections", "of_table"]
 
 KEPT = ("licence", "license", "source", "citation", KEEP_TAGS)
 """What is still so of documents whose queries are others."""
@@ -51,25 +53,89 @@ def load_unjudged(
     Raises:
         InputError: it is none of these.
     """
-    path = Path(source)
-    refuse_missing(source)
-    whole = path.is_dir() and None in collection_folders(path)
-    if path.is_file() or (path.is_dir() and columns is not None and not whole):
-        if columns is None:
-            raise InputError(f"{source} is a table: say which column holds the documents, with --document COLUMN")
-        _refuse_queries(columns)
-        documents, linked = read_table_documents(path, Reading(language=language, lenient=lenient, columns=columns))
-        return Unjudged(path.name.split(".")[0], documents, _rows_of(documents, linked), {})
-    if columns is not None:
-        raise InputError(f"{source} is a collection, which has no columns: leave --document and the like out")
-    if whole and not qrel_files(path):
-        return of_collections([read_documents(path, language=language, lenient=lenient)])
-    splits = load_splits(source, language=language, lenient=lenient)
+    if _is_table(source, columns):
+        documents, linked = _of_tables(source, columns, language, lenient)
+        return Unjudged(_table_name(source), documents, _rows_of(documents, linked), {})
+    splits = _splits(source, None, language, lenient)
     if not share_documents(splits):
         raise InputError(
             f"{source} has a collection for each split: name one, such as {source}/{next(iter(splits))}"
         )
     return of_collections(list(splits.values()))
+
+
+def load_documents(
+    source: str | Path,
+    *,
+    columns: Columns | None = None,
+    split: str | None = None,
+    language: str | None = None,
+    lenient: bool = False,
+) -> Collection:
+    """Load a collection for its documents: it may have no queries.
+
+    Args:
+        source: as for `load_unjudged`.
+        columns: of a table, which hold what.
+        split: of splits with documents of their own, the one whose documents are wanted.
+        language: as for `load_unjudged`.
+        lenient: leave bad rows out instead of failing.
+
+    Raises:
+        InputError: it is no collection, folder of documents or table; or it has documents of several splits, or
+            documents without splits, and one is asked for.
+    """
+    if _is_table(source, columns):
+        if split is not None:
+            raise InputError(f"{source} is a table of documents, without splits: leave --split out")
+        documents, _ = _of_tables(source, columns, language, lenient)
+        name = _table_name(source)
+        return documents_alone(documents, name=name, problems=Problems(name), locate=lambda table, row: table)
+    splits = _splits(source, split, language, lenient)
+    if not share_documents(splits):
+        names = ", ".join(map(str, splits))
+        raise InputError(f"{source} has documents of several splits ({names}): choose one with --split")
+    return next(iter(splits.values()))
+
+
+def _is_table(source: str | Path, columns: Columns | None) -> bool:
+    """Tell whether a source is a table, or tables in a folder.
+
+    Raises:
+        InputError: there is no such thing; or columns are named of what is none, or not named of what is one.
+    """
+    path = Path(source)
+    refuse_missing(source)
+    if path.is_file() or (path.is_dir() and columns is not None and None not in collection_folders(path)):
+        if columns is None:
+            raise InputError(f"{source} is a table: say which column holds the documents, with --document COLUMN")
+        return True
+    if columns is not None:
+        raise InputError(f"{source} is a collection, which has no columns: leave --document and the like out")
+    return False
+
+
+def _of_tables(
+    source: str | Path, columns: Columns | None, language: str | None, lenient: bool
+) -> tuple[pa.Table, list[list[str]]]:
+    """Return the documents of tables, and the ids of those that are translations of one another."""
+    assert columns is not None
+    _refuse_queries(columns)
+    return read_table_documents(Path(source), Reading(language=language, lenient=lenient, columns=columns))
+
+
+def _table_name(source: str | Path) -> str:
+    return Path(source).name.split(".")[0]
+
+
+def _splits(source: str | Path, split: str | None, language: str | None, lenient: bool) -> Splits:
+    """Load a collection, or a folder of documents without judgments, whose one split is None."""
+    path = Path(source)
+    if path.is_dir() and None in collection_folders(path) and not qrel_files(path):
+        if split is not None:
+            raise InputError(f"{source} has documents alone, without splits: leave --split out")
+        return {None: read_documents(path, language=language, lenient=lenient)}
+    return load_splits(source, split=split, language=language, lenient=lenient)
 
 
 def _refuse_queries(columns: Columns) -> None:

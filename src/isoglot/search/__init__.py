@@ -2,5 +2,6 @@
 
 from isoglot.search.build import build_index
 from isoglot.search.index import Hit, Index, open_index
+from isoglot.search.rows import read_ids
 
-__all__ = ["Hit", "Index", "build_index", "open_index"]
+__all__ = ["Hit", "Index", "build_index", "open_index", "read_ids"]

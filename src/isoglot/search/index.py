@@ -15,9 +15,11 @@ from isoglot.collections.arrow import take_rows
 from isoglot.collections.collection import Collection
 from isoglot.encoders import load_encoder
 from isoglot.errors import InputError
+from isoglot.evaluation.batches import BATCH_SIZE
 from isoglot.evaluation.fair import check_fair, fair_ranking
 from isoglot.languages.matching import match_tag
 from isoglot.languages.tags import read_tag
+from isoglot.measures import plural
 from isoglot.names import did_you_mean
 from isoglot.search.embedding import embed_documents, embed_query, embedding_bar, vector_fingerprint
 from isoglot.search.rows import Rows, documents_of
@@ -27,6 +29,7 @@ from isoglot.search.table import (
     connect,
     count_languages,
     delete_rows,
+    missing_ids,
     nearest_rows,
     open_documents,
     rows_of,
@@ -224,7 +227,9 @@ class Index:
             raise InputError(_other_dimensions(self.path, self.dimension, len(vector)))
         return vector
 
-    def upsert(self, rows: Collection | Iterable[Rows], *, progress: bool = False) -> int:
+    def upsert(
+        self, rows: Collection | Iterable[Rows], *, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> int:
         """Add documents, or replace those of the same ids; what returned is on disk.
 
         It is written in blocks, each whole or not at all: after a kill those before are there.
@@ -232,6 +237,7 @@ class Index:
         Args:
             rows: a collection, whose documents are taken; or documents as (id, language, title, text), or as
                 mappings with the keys `_id`, `lang`, `text` and, if there is one, `title`.
+            batch_size: most texts of a forward pass.
             progress: show a bar.
 
         Returns:
@@ -247,7 +253,8 @@ class Index:
                 at = np.arange(start, min(start + BLOCK, total))
                 texts, block = documents.document_texts(at), take_rows(table, at)
                 with self._encoding:
-                    vectors = embed_documents(self._loaded(), texts, block["lang"].to_pylist())
+                    languages = block["lang"].to_pylist()
+                    vectors = embed_documents(self._loaded(), texts, languages, batch_size=batch_size)
                 if vectors.shape[1] != self.dimension:
                     raise InputError(_other_dimensions(self.path, self.dimension, vectors.shape[1]))
                 add_rows(self._table, rows_of(block, texts, vectors))
@@ -255,13 +262,27 @@ class Index:
         tidy(self._table)
         return total
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Delete documents by id; ids that are not there are passed over. What returned is on disk.
+    def delete(self, ids: Sequence[str], *, strict: bool = False) -> int:
+        """Delete documents by id. What returned is on disk.
+
+        Args:
+            ids: the documents'.
+            strict: delete nothing if an id is not there, instead of passing it over.
 
         Returns:
             How many there were.
+
+        Raises:
+            InputError: `strict`, and an id is not there.
         """
-        count = delete_rows(self._table, list(ids))
+        wanted = list(dict.fromkeys(ids))
+        if strict and (missing := missing_ids(self._table, wanted)):
+            what = f"{len(missing):,} of {plural(len(wanted), 'id')}"
+            raise InputError(
+                f"{self.path} has no document for {what}, such as {missing[0]!r}: nothing was deleted; leave them "
+                "out, or pass them over with --lenient"
+            )
+        count = delete_rows(self._table, wanted)
         tidy(self._table)
         return count
 

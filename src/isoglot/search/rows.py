@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from isoglot.collections.building import collection_from_rows
 from isoglot.collections.collection import Collection
+from isoglot.collections.lines import read_lines
+from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
 
-__all__ = ["Rows", "documents_of"]
+__all__ = ["Rows", "documents_of", "read_ids"]
 
 Rows: TypeAlias = Mapping[str, str] | tuple[str, str, str, str]
 """A document: (id, language, title, text), or a mapping with the keys of a line of `corpus.jsonl`."""
@@ -43,3 +46,17 @@ def _row(at: int, row: Rows) -> tuple[str, str, str, str]:
         if not values[key].strip():
             raise InputError(f"document {at} has an empty {key!r}")
     return values["_id"], values["lang"], values["title"], values["text"]
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """Read ids of documents, one a line; blank lines are passed over, and the file may be gzipped.
+
+    Raises:
+        InputError: the file cannot be read, a line is no UTF-8, or it names no id.
+    """
+    problems = Problems(str(path))
+    found = [line for _, line in read_lines(Path(path), problems)]
+    problems.finish()
+    if not found:
+        raise InputError(f"{path} names no id: one a line is expected")
+    return found

@@ -24,6 +24,7 @@ __all__ = [
     "count_languages",
     "delete_rows",
     "index_rows",
+    "missing_ids",
     "nearest_rows",
     "open_documents",
     "rows_of",
@@ -187,6 +188,15 @@ def delete_rows(table: Any, ids: Sequence[str]) -> int:
         table.delete(_among("id", ids[start : start + NAMED])).num_deleted_rows
         for start in range(0, len(ids), NAMED)
     )
+
+
+def missing_ids(table: Any, ids: Sequence[str]) -> list[str]:
+    """Return those of some ids that no document has, in their order."""
+    found: set[str] = set()
+    for start in range(0, len(ids), NAMED):
+        query = table.search().where(_among("id", ids[start : start + NAMED])).select(["id"]).limit(None)
+        found.update(query.to_arrow()["id"].to_pylist())
+    return [one for one in ids if one not in found]
 
 
 def tidy(table: Any) -> None:
