@@ -12,6 +12,7 @@ from typing import Any
 
 from isoglot.batching import Hybrid
 from isoglot.errors import InputError
+from isoglot.repair.maps import check_request
 from isoglot.studies.recipe import NAME, Arm, Grid, Overrides, Profile, Sample
 from isoglot.training import TrainConfig
 from isoglot.training.config import WHERE_TO, check_settings, parse_config, unused, written_key
@@ -67,6 +68,11 @@ class ArmPlan:
         """Names of the data sources that its training reads, but for those of `training_sets`."""
         found = [name for stage in self.stages for name in (stage.target, stage.validation) if name is not None]
         return list(dict.fromkeys(found))
+
+    @property
+    def repaired_on(self) -> list[str]:
+        """The name of the data source that its repair is fitted on, if it has one."""
+        return [] if self.arm.repair is None else [self.arm.repair.data]
 
     @property
     def sets(self) -> list[str]:
@@ -158,6 +164,11 @@ def plan_arm(
     own = arm.train if isinstance(arm.train, dict) else {}
     if not trained and (arm.stages or arm.sample or arm.trials):
         raise InputError(f"{place} is not trained: leave out stages, sample and trials")
+    if arm.repair is not None:
+        try:
+            check_request(arm.repair.method, arm.repair.by, arm.repair.strength, on_dev=False)
+        except InputError as error:
+            raise InputError(f"{place}.repair: {error}") from None
     if trained and arm.encoder is not None:
         raise InputError(f"{place}.encoder is for arms without training: give train.encoder")
     if not trained:
@@ -197,7 +208,7 @@ def plan_arm(
     tried = tuple(Trial(settings, read(settings)) for settings in trials)
     planned = ArmPlan(name, arm, trained, read({}, check=not trials), tried)
     for kind, named, known in (
-        ("data source", [*planned.sets, *planned.sources], profile.data),
+        ("data source", [*planned.sets, *planned.sources, *planned.repaired_on], profile.data),
         ("lexicon", planned.lexicons, profile.lexicons),
     ):
         for source in named:

@@ -12,7 +12,8 @@ from isoglot.evaluation.measures import parse_measure
 from isoglot.measures import OF_SEEDS, PER_QUERY_BIAS, SETTINGS, better_of
 from isoglot.names import did_you_mean
 from isoglot.studies.arms import ArmPlan, expand_arms, plan_arm
-from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, PublishedFigures, Recipe
+from isoglot.studies.published import PublishedFigures
+from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, Recipe, Winner
 
 __all__ = ["ENCODER_NOTE", "Plan", "make_plan"]
 
@@ -148,9 +149,9 @@ def _leave_out_repeated(plan: Plan, known: Mapping[str, Arm], place: str, encode
 def _same(planned: ArmPlan) -> str:
     """Return a text that two arms share which train alike."""
     trials = [[stage.model_dump(mode="json") for stage in trial.stages] for trial in planned.trials]
-    sample = None if planned.arm.sample is None else planned.arm.sample.model_dump()
+    own = planned.arm.model_dump(include={"sample", "repair"})
     stages = [stage.model_dump(mode="json") for stage in planned.stages]
-    return json.dumps([planned.trained, stages, trials, sample], sort_keys=True)
+    return json.dumps([planned.trained, stages, trials, own], sort_keys=True)
 
 
 def _check_names(profile: Profile, arms: Mapping[str, Any], place: str) -> None:
@@ -194,6 +195,22 @@ def _check_names(profile: Profile, arms: Mapping[str, Any], place: str) -> None:
         known("arm", pair.second, arms, f"decisive[{at}].second")
         known("evaluation", pair.on, evaluations, f"decisive[{at}].on")
         _check_decisive(pair, evaluations[pair.on], f"{place}.decisive[{at}]")
+    if profile.winner is not None:
+        _check_winner(profile, profile.winner, f"{place}.winner")
+        known("evaluation", profile.winner.on, evaluations, "winner.on")
+        for name in profile.winner.among or ():
+            known("arm", name, arms, "winner.among")
+
+
+def _check_winner(profile: Profile, winner: Winner, place: str) -> None:
+    """See that there is something to choose the best arm by, and that it is measured where they are compared."""
+    if profile.tuning is None:
+        raise InputError(f"{place}: the best arm is chosen by tuning, and the profile has none: give tuning")
+    measured = next((one.measures for one in profile.evaluate if one.name == winner.on), [winner.measure])
+    if winner.measure not in measured:
+        raise InputError(
+            f"{place}.measure: {winner.on} does not measure {winner.measure!r}; it has {', '.join(measured)}"
+        )
 
 
 def _check_rank_measure(measure: str, place: str) -> None:
