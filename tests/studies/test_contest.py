@@ -12,7 +12,7 @@ from isoglot.reporting.study.result import StudyResult, Trial, Tuned
 from isoglot.studies.analysis.contest import Contest
 from isoglot.studies.recipe import Decisive, Winner
 
-from .study_helpers import outline_of, run
+from study_helpers import outline_of, run
 
 ASKED = Winner(on="test")
 WHAT = " by multilingual AP on test."

@@ -33,6 +33,9 @@ ENCODING = (
 """Keys of `TrainConfig` that say something of an encoder that is not trained; `data` does, since the embedded
 encoders take their sub-words from it."""
 
+GIVEN = "given"
+"""The teacher of an arm that learns from the one the study is given."""
+
 DEFAULT_STEPS = TrainConfig.model_fields["steps"].default
 
 
@@ -89,6 +92,23 @@ class ArmPlan:
     def steps(self) -> int:
         """Optimiser steps of all its stages."""
         return sum(stage.steps for stage in self.stages)
+
+    @property
+    def wants_teacher(self) -> bool:
+        """Whether it learns from the teacher that the study is given."""
+        return any(stage.teacher == [GIVEN] for stage in self.stages)
+
+    def with_teacher(self, teacher: str) -> ArmPlan:
+        """Return the arm with a teacher in the place of the one to be given."""
+
+        def taught(stages: tuple[TrainConfig, ...]) -> tuple[TrainConfig, ...]:
+            return tuple(
+                stage.model_copy(update={"teacher": [teacher]}) if stage.teacher == [GIVEN] else stage
+                for stage in stages
+            )
+
+        trials = tuple(replace(trial, stages=taught(trial.stages)) for trial in self.trials)
+        return replace(self, stages=taught(self.stages), trials=trials)
 
     def without_sets(self, absent: Container[str]) -> ArmPlan:
         """Return the arm without some of the sets that it trains on; of each stage one is left."""

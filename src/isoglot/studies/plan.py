@@ -62,6 +62,7 @@ def make_plan(
     where: str,
     *,
     encoder: str | None = None,
+    teacher: str | None = None,
     seeds: Sequence[int] | None = None,
     arms: Sequence[str] | None = None,
 ) -> Plan:
@@ -72,6 +73,7 @@ def make_plan(
         profile_name: which of its profiles.
         where: what messages call the recipe.
         encoder: for all arms, in place of the recipe's.
+        teacher: of the arms that learn from one that is given; without it they are left out.
         seeds: in place of the recipe's.
         arms: only these.
 
@@ -111,6 +113,7 @@ def make_plan(
         dropped |= idle
         if arms is None or name in arms:
             plan.arms[name] = planned
+    _give_teacher(plan, where, teacher)
     if arms is not None:
         kept = ", ".join(plan.arms)
         plan.notes.append(f"only the arms {kept} were asked for, of {len(known)}")
@@ -121,6 +124,22 @@ def make_plan(
     _check_published(recipe, profile, known, where, place)
     _check_along(plan, place)
     return plan
+
+
+def _give_teacher(plan: Plan, where: str, teacher: str | None) -> None:
+    """Give arms their teacher, or leave those out that want one.
+
+    Raises:
+        InputError: a teacher is given, and no arm wants one.
+    """
+    wanting = [name for name, planned in plan.arms.items() if planned.wants_teacher]
+    if teacher is not None and not wanting:
+        raise InputError(f"{where}: no arm that is run learns from a teacher: leave out --teacher {teacher}")
+    for name in wanting:
+        if teacher is None:
+            plan.leave_out("arm", name, "it learns from a teacher: give --teacher MODEL")
+        else:
+            plan.arms[name] = plan.arms[name].with_teacher(teacher)
 
 
 def _encoder_note(encoder: str, dropped: set[str]) -> str:
