@@ -21,7 +21,7 @@ from isoglot.data.quality.findings import quality_findings
 from isoglot.data.stats import collection_stats, length_histograms
 from isoglot.reporting.quality import write_quality_page
 from isoglot.reporting.study import write_study_page
-from isoglot.reporting.study.result import Comparison
+from isoglot.reporting.study.comparison import Comparison
 from isoglot.reporting.study.verdicts import answer_of, sentence_of
 
 NEVER = re.compile(

@@ -20,7 +20,7 @@ from isoglot.errors import InputError
 from isoglot.files import read_yaml
 from isoglot.reporting.study.result import StudyArm
 from isoglot.studies.library import first_articles
-from isoglot.studies.recipe import Beside, Published
+from isoglot.studies.published import Beside, Published
 from isoglot.studies.recipe_files import RECIPES
 from isoglot.studies.result import published_beside
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from isoglot.batching import Hybrid
 from isoglot.errors import InputError
+from isoglot.repair.maps import check_request
 from isoglot.studies.recipe import NAME, Arm, Grid, Overrides, Profile, Sample
 from isoglot.training import TrainConfig
 from isoglot.training.config import WHERE_TO, check_settings, parse_config, unused, written_key
@@ -31,6 +32,9 @@ ENCODING = (
 )
 """Keys of `TrainConfig` that say something of an encoder that is not trained; `data` does, since the embedded
 encoders take their sub-words from it."""
+
+GIVEN = "given"
+"""The teacher of an arm that learns from the one the study is given."""
 
 DEFAULT_STEPS = TrainConfig.model_fields["steps"].default
 
@@ -69,6 +73,11 @@ class ArmPlan:
         return list(dict.fromkeys(found))
 
     @property
+    def repaired_on(self) -> list[str]:
+        """The name of the data source that its repair is fitted on, if it has one."""
+        return [] if self.arm.repair is None else [self.arm.repair.data]
+
+    @property
     def sets(self) -> list[str]:
         """Names of the data sources that it trains on."""
         return list(dict.fromkeys(name for stage in self.stages for name in training_sets(stage)))
@@ -83,6 +92,23 @@ class ArmPlan:
     def steps(self) -> int:
         """Optimiser steps of all its stages."""
         return sum(stage.steps for stage in self.stages)
+
+    @property
+    def wants_teacher(self) -> bool:
+        """Whether it learns from the teacher that the study is given."""
+        return any(stage.teacher == [GIVEN] for stage in self.stages)
+
+    def with_teacher(self, teacher: str) -> ArmPlan:
+        """Return the arm with a teacher in the place of the one to be given."""
+
+        def taught(stages: tuple[TrainConfig, ...]) -> tuple[TrainConfig, ...]:
+            return tuple(
+                stage.model_copy(update={"teacher": [teacher]}) if stage.teacher == [GIVEN] else stage
+                for stage in stages
+            )
+
+        trials = tuple(replace(trial, stages=taught(trial.stages)) for trial in self.trials)
+        return replace(self, stages=taught(self.stages), trials=trials)
 
     def without_sets(self, absent: Container[str]) -> ArmPlan:
         """Return the arm without some of the sets that it trains on; of each stage one is left."""
@@ -158,6 +184,11 @@ def plan_arm(
     own = arm.train if isinstance(arm.train, dict) else {}
     if not trained and (arm.stages or arm.sample or arm.trials):
         raise InputError(f"{place} is not trained: leave out stages, sample and trials")
+    if arm.repair is not None:
+        try:
+            check_request(arm.repair.method, arm.repair.by, arm.repair.strength, on_dev=False)
+        except InputError as error:
+            raise InputError(f"{place}.repair: {error}") from None
     if trained and arm.encoder is not None:
         raise InputError(f"{place}.encoder is for arms without training: give train.encoder")
     if not trained:
@@ -197,7 +228,7 @@ def plan_arm(
     tried = tuple(Trial(settings, read(settings)) for settings in trials)
     planned = ArmPlan(name, arm, trained, read({}, check=not trials), tried)
     for kind, named, known in (
-        ("data source", [*planned.sets, *planned.sources], profile.data),
+        ("data source", [*planned.sets, *planned.sources, *planned.repaired_on], profile.data),
         ("lexicon", planned.lexicons, profile.lexicons),
     ):
         for source in named:

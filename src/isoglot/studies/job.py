@@ -14,7 +14,7 @@ from isoglot.collections.fingerprint import hash_of
 from isoglot.measures import OF_VERSIONS, SETTINGS
 from isoglot.studies.arms import ArmPlan, effective, training_sets
 from isoglot.studies.library import Library
-from isoglot.studies.recipe import Evaluation, GpuEstimate, Tuning
+from isoglot.studies.recipe import ArmRepair, Evaluation, GpuEstimate, Tuning
 from isoglot.training import TrainConfig
 
 __all__ = [
@@ -81,6 +81,7 @@ class Job:
         stages: settings of each stage, the seed's included, with names of sources (`ArmPlan.stages`).
         sample: which part of the training data; None for all.
         evaluations: what is measured.
+        repair: of the model, after all training.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Job:
     stages: tuple[TrainConfig, ...]
     sample: dict[str, Any] | None
     evaluations: tuple[Evaluation, ...]
+    repair: ArmRepair | None = None
 
     @property
     def label(self) -> str:
@@ -160,9 +162,12 @@ def make_job(
             for one in evaluations
         ],
     }
+    repair = planned.arm.repair
+    if repair is not None:
+        identity["repair"] = repair.model_dump() | {"data": fingerprints[repair.data]}
     run = f"{planned.name}-{seed}" if trial is None else f"{planned.name}-trial{trial + 1}"
     name = f"{run}-{hash_of(identity)[:12]}"
-    return Job(name, planned.name, seed, trial, planned.trained, stages, sample, tuple(evaluations))
+    return Job(name, planned.name, seed, trial, planned.trained, stages, sample, tuple(evaluations), repair)
 
 
 def _identity(stage: TrainConfig, fingerprints: Mapping[str, str]) -> dict[str, Any]:

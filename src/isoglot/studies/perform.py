@@ -22,6 +22,7 @@ from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.files import default_cache, new_file, new_folder, versions
 from isoglot.measures import OTHERS, PER_QUERY_BIAS, SETTINGS
+from isoglot.repair import repair_model
 from isoglot.studies.arms import effective, training_sets
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
 from isoglot.studies.library import Library
@@ -125,10 +126,11 @@ def perform(job: Job, bench: Bench) -> None:
             "seed": job.seed,
             "trial": job.trial,
             "trained": job.trained,
-            "config": [effective(stage) for stage in job.stages],
+            "config": settings_told(job),
             "sample": job.sample,
         }
         model, seconds = _fit(job, bench, work, record)
+        model = _repaired(model, job, bench)
         lap = time.perf_counter()
         results = {one.name: _measure(model, job, one, bench.library.load(one.data)) for one in job.evaluations}
         seconds["evaluate"] = round(time.perf_counter() - lap, 3)
@@ -143,10 +145,35 @@ def perform(job: Job, bench: Bench) -> None:
         for name, result in results.items():
             result.save(folder / f"{name}.json")
         if bench.workshop.keep_models and job.trained:
-            (work / f"stage-{len(job.stages) - 1}").rename(folder / "model")
+            _keep_model(model, job, work, folder / "model")
         text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
         (folder / RUN_FILE).write_text(text, encoding="utf-8")
     shutil.rmtree(work, ignore_errors=True)
+
+
+def settings_told(job: Job) -> list[dict[str, Any]]:
+    """Return the settings in effect of each stage; a repair is the last thing that is done to a model."""
+    told = [effective(stage) for stage in job.stages]
+    if job.repair is not None:
+        told[-1]["repair"] = job.repair.model_dump(exclude_none=True)
+    return told
+
+
+def _repaired(model: SentenceTransformer, job: Job, bench: Bench) -> SentenceTransformer:
+    """Return the model with the arm's repair, if it has one."""
+    if job.repair is None:
+        return model
+    return repair_model(
+        model, bench.library.load(job.repair.data), job.repair.method, job.repair.strength, by=job.repair.by
+    )
+
+
+def _keep_model(model: SentenceTransformer, job: Job, work: Path, folder: Path) -> None:
+    """Keep a trained model, as training wrote it unless it was repaired since."""
+    if job.repair is None:
+        (work / f"stage-{len(job.stages) - 1}").rename(folder)
+    else:
+        model.save(str(folder))
 
 
 def _fit(job: Job, bench: Bench, work: Path, record: dict[str, Any]) -> tuple[SentenceTransformer, dict[str, Any]]:

@@ -12,7 +12,8 @@ from isoglot.evaluation.measures import parse_measure
 from isoglot.measures import OF_SEEDS, OF_VERSIONS, PER_QUERY_BIAS, SETTINGS, better_of
 from isoglot.names import did_you_mean
 from isoglot.studies.arms import ArmPlan, expand_arms, plan_arm
-from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, PublishedFigures, Recipe
+from isoglot.studies.published import PublishedFigures
+from isoglot.studies.recipe import Arm, Decisive, Evaluation, Profile, Recipe, Winner
 
 __all__ = ["ENCODER_NOTE", "Plan", "make_plan"]
 
@@ -61,6 +62,7 @@ def make_plan(
     where: str,
     *,
     encoder: str | None = None,
+    teacher: str | None = None,
     seeds: Sequence[int] | None = None,
     arms: Sequence[str] | None = None,
 ) -> Plan:
@@ -71,6 +73,7 @@ def make_plan(
         profile_name: which of its profiles.
         where: what messages call the recipe.
         encoder: for all arms, in place of the recipe's.
+        teacher: of the arms that learn from one that is given; without it they are left out.
         seeds: in place of the recipe's.
         arms: only these.
 
@@ -110,6 +113,7 @@ def make_plan(
         dropped |= idle
         if arms is None or name in arms:
             plan.arms[name] = planned
+    _give_teacher(plan, where, teacher)
     if arms is not None:
         kept = ", ".join(plan.arms)
         plan.notes.append(f"only the arms {kept} were asked for, of {len(known)}")
@@ -120,6 +124,22 @@ def make_plan(
     _check_published(recipe, profile, known, where, place)
     _check_along(plan, place)
     return plan
+
+
+def _give_teacher(plan: Plan, where: str, teacher: str | None) -> None:
+    """Give arms their teacher, or leave those out that want one.
+
+    Raises:
+        InputError: a teacher is given, and no arm wants one.
+    """
+    wanting = [name for name, planned in plan.arms.items() if planned.wants_teacher]
+    if teacher is not None and not wanting:
+        raise InputError(f"{where}: no arm that is run learns from a teacher: leave out --teacher {teacher}")
+    for name in wanting:
+        if teacher is None:
+            plan.leave_out("arm", name, "it learns from a teacher: give --teacher MODEL")
+        else:
+            plan.arms[name] = plan.arms[name].with_teacher(teacher)
 
 
 def _encoder_note(encoder: str, dropped: set[str]) -> str:
@@ -148,9 +168,9 @@ def _leave_out_repeated(plan: Plan, known: Mapping[str, Arm], place: str, encode
 def _same(planned: ArmPlan) -> str:
     """Return a text that two arms share which train alike."""
     trials = [[stage.model_dump(mode="json") for stage in trial.stages] for trial in planned.trials]
-    sample = None if planned.arm.sample is None else planned.arm.sample.model_dump()
+    own = planned.arm.model_dump(include={"sample", "repair"})
     stages = [stage.model_dump(mode="json") for stage in planned.stages]
-    return json.dumps([planned.trained, stages, trials, sample], sort_keys=True)
+    return json.dumps([planned.trained, stages, trials, own], sort_keys=True)
 
 
 def _check_names(profile: Profile, arms: Mapping[str, Any], place: str) -> None:
@@ -194,6 +214,22 @@ def _check_names(profile: Profile, arms: Mapping[str, Any], place: str) -> None:
         known("arm", pair.second, arms, f"decisive[{at}].second")
         known("evaluation", pair.on, evaluations, f"decisive[{at}].on")
         _check_decisive(pair, evaluations[pair.on], f"{place}.decisive[{at}]")
+    if profile.winner is not None:
+        _check_winner(profile, profile.winner, f"{place}.winner")
+        known("evaluation", profile.winner.on, evaluations, "winner.on")
+        for name in profile.winner.among or ():
+            known("arm", name, arms, "winner.among")
+
+
+def _check_winner(profile: Profile, winner: Winner, place: str) -> None:
+    """See that there is something to choose the best arm by, and that it is measured where they are compared."""
+    if profile.tuning is None:
+        raise InputError(f"{place}: the best arm is chosen by tuning, and the profile has none: give tuning")
+    measured = next((one.measures for one in profile.evaluate if one.name == winner.on), [winner.measure])
+    if winner.measure not in measured:
+        raise InputError(
+            f"{place}.measure: {winner.on} does not measure {winner.measure!r}; it has {', '.join(measured)}"
+        )
 
 
 def _check_rank_measure(measure: str, place: str) -> None:

@@ -58,7 +58,7 @@ def resolve_data(plan: Plan, folders: list[Path], *, by_name: bool = True) -> Da
         raise InputError(f"the study tunes on {plan.profile.tuning.data}, which is absent: {reason}")
     for name, planned in list(plan.arms.items()):
         absent = {source: reason for source in planned.sets if (reason := _need(plan, data, source)) is not None}
-        needs = [_need(plan, data, source) for source in planned.sources]
+        needs = [_need(plan, data, source) for source in (*planned.sources, *planned.repaired_on)]
         if any(absent.keys() >= training_sets(stage).keys() for stage in planned.stages):  # nothing to train on
             needs += absent.values()
         elif absent:

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from isoglot.studies.published import Beside, Published
 from isoglot.training.fields import Strict
 
 __all__ = [
     "Arm",
-    "Beside",
+    "ArmRepair",
     "Choice",
     "Comparable",
     "DataSource",
@@ -20,18 +21,18 @@ __all__ = [
     "Grid",
     "LexiconSource",
     "Profile",
-    "Published",
-    "PublishedFigures",
     "Recipe",
     "Sample",
     "Stage",
     "Switched",
     "Tuning",
+    "Winner",
 ]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$"
 
 Setting = Literal["monolingual", "cross_lingual", "multilingual", "bias", "geometry"]
+RankSetting = Literal["monolingual", "cross_lingual", "multilingual"]
 Overrides = dict[str, Any]
 """Keys of `TrainConfig` -> values."""
 
@@ -120,6 +121,22 @@ class Stage(Strict):
     train: Overrides = Field(default_factory=dict)
 
 
+class ArmRepair(Strict):
+    """A repair of an arm's model once it is trained: see `isoglot.repair_model`.
+
+    Attributes:
+        method: how.
+        data: a data source that it is fitted on.
+        strength: of the repair.
+        by: how to erase.
+    """
+
+    method: str
+    data: str
+    strength: float = 1.0
+    by: str | None = None
+
+
 class Arm(Strict):
     """One configuration.
 
@@ -129,6 +146,7 @@ class Arm(Strict):
         stages: sequential training.
         sample: a part of the training data.
         trials: settings to try where there is tuning, in place of the common trials; as many.
+        repair: of the model, after all training.
         note: what the arm is, in words.
     """
 
@@ -137,6 +155,7 @@ class Arm(Strict):
     stages: list[Stage] | None = Field(default=None, min_length=2)
     sample: Sample | None = None
     trials: list[Overrides] | None = None
+    repair: ArmRepair | None = None
     note: str | None = None
 
 
@@ -244,6 +263,23 @@ class Decisive(Strict):
     expect: Literal["first", "second", "within margin", "no difference"] | None = None
 
 
+class Winner(Strict):
+    """Which arm is to be called the best, if any: the one that tuning found best on its data is compared with every
+    other tuned arm. The comparisons are decisive ones, and corrected with them.
+
+    Attributes:
+        on: an evaluation.
+        setting: of the measure.
+        measure: the measure.
+        among: the arms that may win; all that are tuned if not given.
+    """
+
+    on: str
+    setting: RankSetting = "multilingual"
+    measure: str = "AP"
+    among: list[str] | None = Field(default=None, min_length=2)
+
+
 class GpuEstimate(Strict):
     """What the estimate of GPU hours is made of: see docs/studies.md.
 
@@ -258,52 +294,6 @@ class GpuEstimate(Strict):
     document_tokens: int = Field(default=128, ge=1)
     evaluated: int = Field(default=0, ge=0)
     teraflops: float = Field(default=100, gt=0)
-
-
-class PublishedFigures(Strict):
-    """Figures of one measure on one evaluation, as a source has them.
-
-    Attributes:
-        on: what the source measured on: the name of an evaluation.
-        setting: of the measure; `macro_multilingual` and `macro_bias` are averages over query languages.
-        measure: the measure.
-        averaged: how the source averages it.
-        arms: arm -> figure.
-    """
-
-    on: str
-    setting: Literal["monolingual", "cross_lingual", "multilingual", "bias", "macro_multilingual", "macro_bias"]
-    measure: str
-    averaged: str
-    arms: dict[str, float] = Field(min_length=1)
-
-
-class Published(Strict):
-    """What a source has found, to be set beside what is found here.
-
-    Attributes:
-        source: where the figures are from.
-        note: what to know of them.
-        figures: the figures.
-    """
-
-    source: str
-    note: str | None = None
-    figures: list[PublishedFigures] = Field(min_length=1)
-
-
-class Beside(Strict):
-    """How published figures are set beside those of a profile.
-
-    Attributes:
-        comparable: whether they can be compared.
-        differs: what differs from the published set-up.
-        arms: arm here -> arm of the source; by equal names if not given.
-    """
-
-    comparable: bool = True
-    differs: str = Field(min_length=1)
-    arms: dict[str, str] | None = Field(default=None, min_length=1)
 
 
 class Profile(Strict):
@@ -323,6 +313,7 @@ class Profile(Strict):
         tuning: how settings are chosen, if they are.
         comparable: what is the same for all trained arms.
         decisive: the comparisons that the answer rests on.
+        winner: how the best arm is found, if one is to be named.
         limits: what this profile cannot show.
         published: how published figures are set beside its own; they are left out if not given.
     """
@@ -339,6 +330,7 @@ class Profile(Strict):
     tuning: Tuning | None = None
     comparable: Comparable = Field(default_factory=Comparable)
     decisive: list[Decisive] = Field(default_factory=list)
+    winner: Winner | None = None
     limits: list[str] = Field(default_factory=list)
     published: Beside | None = None
 

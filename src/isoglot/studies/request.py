@@ -24,6 +24,7 @@ class StudyRequest:
         out: folder of the study; runs that are finished there are not run again.
         profile: `embedded`, `pretrained` or `benchmark`.
         encoder: for all arms, in place of the recipe's; `pretrained` needs one.
+        teacher: of the arms that learn from one that is given.
         seeds: in place of the recipe's.
         arms: only these.
         keep_models: keep the trained models, in the folders of the runs.
@@ -33,6 +34,7 @@ class StudyRequest:
     out: str | Path
     profile: str = "embedded"
     encoder: str | None = None
+    teacher: str | None = None
     seeds: Sequence[int] | None = None
     arms: Sequence[str] | None = None
     keep_models: bool = False
@@ -48,6 +50,8 @@ class StudyRequest:
         words = ["--profile", self.profile]
         if self.encoder is not None:
             words += ["--encoder", self.encoder]
+        if self.teacher is not None:
+            words += ["--teacher", self.teacher]
         if self.seeds is not None:
             words += ["--seeds", ",".join(map(str, self.seeds))]
         if self.arms is not None:
@@ -85,6 +89,7 @@ def check_keeps(plan: Plan, request: StudyRequest, kept: Path) -> None:
     ]
     missing = sorted(seeds - set(plan.seeds))
     unasked = [name for name in encoders if request.arms is not None and name not in request.arms]
+    left = [one["name"] for one in plan.left_out if one["name"] in encoders]
     said = None
     if profile != plan.profile_name:
         said = f"of the profile {profile}, not {plan.profile_name}"
@@ -94,6 +99,8 @@ def check_keeps(plan: Plan, request: StudyRequest, kept: Path) -> None:
         said = f"of seeds {', '.join(map(str, sorted(seeds)))}, and {', '.join(map(str, missing))} not asked for"
     elif unasked:
         said = f"of the arms {', '.join(encoders)}, and {', '.join(unasked)} not asked for"
+    elif left:
+        said = f"of the arms {', '.join(encoders)}, and {', '.join(left)} would be left out"
     if said is not None:
         raise InputError(
             f"{kept.parent} holds a result {said}: it would be replaced; ask for all that it has, choose another "

@@ -27,12 +27,14 @@ from isoglot.reporting.study.result import (
     Tuned,
 )
 from isoglot.reporting.study.verdicts import SHARED, answer_of, lead_sentence
+from isoglot.studies.analysis.contest import Contest
 from isoglot.studies.analysis.decisive import weigh_all
 from isoglot.studies.analysis.estimates import ArmResults, Frame, along_figures, estimates_of
 from isoglot.studies.arms import ArmPlan, defaults_of, training_sets
 from isoglot.studies.plan import Plan
 from isoglot.studies.prepare import Data
-from isoglot.studies.recipe import Beside, Comparable, Evaluation, Published
+from isoglot.studies.published import Beside, Published
+from isoglot.studies.recipe import Comparable, Evaluation
 from isoglot.studies.request import StudyRequest
 
 __all__ = ["check_comparable", "published_beside", "study_result"]
@@ -68,10 +70,10 @@ def study_result(
         if any(arm.results.get(one.name) for arm in arms.values())
     }
     left_out = {one["name"]: one["reason"] for one in plan.left_out}
-    absent = [name for one in profile.decisive for name in (one.first, one.second) if name not in plan.arms]
-    weighed = weigh_all(
-        profile.decisive, arms, frames, {**dict.fromkeys(absent, "it was not asked for"), **left_out}
-    )
+    contest = None if profile.winner is None else Contest.of(profile.winner, plan, tuned)
+    compared = [*profile.decisive, *(contest.comparisons(profile.decisive) if contest else ())]
+    absent = [name for one in compared for name in (one.first, one.second) if name not in plan.arms]
+    weighed = weigh_all(compared, arms, frames, {**dict.fromkeys(absent, "it was not asked for"), **left_out})
     trained = {name: arms[name].runs for name, planned in plan.arms.items() if planned.trained}
     told = [
         _arm(planned, arms[name], failures.get(name, ()), tuned.get(name), plan.evaluations, frames)
@@ -79,6 +81,9 @@ def study_result(
     ]
     whole = plan.profile_name == "benchmark" or "benchmark" not in recipe.profiles
     answer = answer_of(weighed)
+    won = None if contest is None else contest.end(weighed)
+    if won is not None:
+        answer.insert(0, won.sentence)
     result = StudyResult(
         study=recipe.name,
         title=recipe.title,
@@ -89,6 +94,7 @@ def study_result(
         choices=tuple(one.model_dump() for one in recipe.choices),
         answer=tuple(answer),
         decisive=tuple(weighed),
+        winner=won,
         arms=tuple(told),
         published=published_beside(recipe.published, profile.published, told),
         evaluations=tuple(_evaluated(one, data) for one in plan.evaluations),
@@ -187,6 +193,8 @@ def _claims(plan: Plan, data: Data, prepared: Path) -> tuple[Claim, ...]:
     sources are looked at once. Text without them, for domain batches, is named beside."""
     stages = [stage for planned in plan.arms.values() if planned.trained for stage in planned.stages]
     trained = {data.fingerprints[name]: name for stage in stages for name in training_sets(stage)}
+    fitted = [name for planned in plan.arms.values() for name in planned.repaired_on]
+    trained |= {data.fingerprints[name]: name for name in fitted if data.fingerprints[name] not in trained}
     unlabelled = sorted({stage.target for stage in stages if stage.target is not None})
     claimed = [one for one in plan.evaluations if one.zero_shot]
     return tuple(_claim(one, data, sorted(trained.values()), unlabelled, prepared) for one in claimed)

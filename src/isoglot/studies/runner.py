@@ -127,12 +127,20 @@ class _Made:
         recipe = given if isinstance(given, Recipe) else read_recipe(given)
         where = recipe.name if isinstance(given, Recipe) else str(given)
         self.plan = make_plan(
-            recipe, request.profile, where, encoder=request.encoder, seeds=request.seeds, arms=request.arms
+            recipe,
+            request.profile,
+            where,
+            encoder=request.encoder,
+            teacher=request.teacher,
+            seeds=request.seeds,
+            arms=request.arms,
         )
         check_keeps(self.plan, request, self.out / STUDY_FILE)
         encoder = request.encoder
         if encoder is not None and encoder not in ("static", "scratch"):  # before the data, which may take long
             check_encoder(encoder, hub=by_name)
+        if request.teacher is not None:
+            check_encoder(request.teacher, hub=by_name)
         beside = None
         if not isinstance(given, Recipe) and given not in recipe_names():
             beside = recipe_path(given).resolve().parent

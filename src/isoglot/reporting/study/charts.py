@@ -13,8 +13,9 @@ from isoglot.reporting.figures.dots import language_dots, probe_dots
 from isoglot.reporting.figures.lines import interval_lines, ratio_curve
 from isoglot.reporting.figures.points import language_gains, pareto_front
 from isoglot.reporting.figures.style import score_format
+from isoglot.reporting.study.comparison import Comparison
 from isoglot.reporting.study.method import alpha_of, same_but, tuned_keys
-from isoglot.reporting.study.result import NOTHING, Comparison, Estimates, StudyArm, StudyResult, key_of
+from isoglot.reporting.study.result import NOTHING, Estimates, StudyArm, StudyResult, key_of
 from isoglot.reporting.tables import Row
 from isoglot.reporting.words import listed, name_of, order_of
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, Better, measure_of
+from isoglot.reporting.study.comparison import Comparison, Part, Winner
 
 __all__ = [
     "NOTHING",
     "Claim",
     "Comparability",
-    "Comparison",
     "DataUsed",
     "Estimates",
     "Evaluated",
@@ -26,22 +26,13 @@ __all__ = [
     "StudyResult",
     "Trial",
     "Tuned",
-    "Verdict",
     "key_of",
 ]
-
-Verdict = Literal["first better", "second better", "no difference shown", "within margin", "not measured"]
 
 
 def key_of(setting: str, measure: str) -> str:
     """Return how the pages name a figure: `monolingual.AP`, `rank_distance`."""
     return f"{setting}.{measure}" if setting in SETTINGS else measure
-
-
-class Part(BaseModel):
-    """A part of a result: it does not change, and passes over what it does not know."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class Figure(Part):
@@ -101,7 +92,7 @@ class Estimates(Part):
 class SampleUsed(Part):
     """A part of the training data: queries by language, of other languages (None: all), and languages left out."""
 
-    budgets: dict[str, int] = {}
+    budgets: dict[str, int] = Field(default={})
     default: int | None = None
     hold_out: tuple[str, ...] = ()
 
@@ -158,11 +149,11 @@ class StudyArm(Part):
     sample: SampleUsed | None = None
     tuning: Tuned | None = None
     seeds: tuple[int, ...] = ()
-    runs: dict[str, str] = {}
-    steps: dict[str, int] = {}
-    tokens: dict[str, int | None] = {}
-    estimates: dict[str, Estimates] = {}
-    along: dict[str, tuple[Estimates, ...]] = {}
+    runs: dict[str, str] = Field(default={})
+    steps: dict[str, int] = Field(default={})
+    tokens: dict[str, int | None] = Field(default={})
+    estimates: dict[str, Estimates] = Field(default={})
+    along: dict[str, tuple[Estimates, ...]] = Field(default={})
     failures: tuple[Failure, ...] = ()
     training_queries: dict[str, int] = Field(default={}, exclude=True)
 
@@ -176,64 +167,6 @@ class StudyArm(Part):
     def row(self, evaluation: str, setting: str, measure: str, language: str | None = None) -> dict[str, Any]:
         """Return `mean`, `low`, `high` and `seeds` of a figure, as charts take them."""
         return dict(self.figure(evaluation, setting, measure, language))
-
-
-class Comparison(Part):
-    """A decisive comparison and what came of it.
-
-    Attributes:
-        first: an arm.
-        second: another.
-        evaluation: what they were measured on.
-        setting: of the measure.
-        measure: the measure.
-        language: only queries of it; None for all.
-        better: which values are good.
-        margin: differences up to this do not matter.
-        expect: what the hypothesis says.
-        first_mean: mean of the first arm over the seeds that both have.
-        second_mean: of the second.
-        difference: first minus second.
-        low: lower end of its 95 % interval.
-        high: upper end.
-        p: of the test.
-        p_holm: the same, corrected for all decisive comparisons of the study.
-        test: `randomisation over queries` or `t over seeds`.
-        query_ids: how many queries, a query with all its language versions counting once.
-        seeds: how many seeds.
-        verdict: what came of it.
-        as_expected: whether the hypothesis said so; None where it says nothing, or nothing was measured.
-        reason: why nothing was measured.
-        sentence: all of it in words.
-    """
-
-    first: str
-    second: str
-    evaluation: str
-    setting: str
-    measure: str
-    language: str | None = None
-    better: Better
-    margin: float | None = None
-    expect: str | None = None
-    first_mean: float | None = None
-    second_mean: float | None = None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    p_holm: float | None = None
-    test: str | None = None
-    query_ids: int | None = None
-    seeds: int = 0
-    verdict: Verdict = "not measured"
-    as_expected: bool | None = None
-    reason: str | None = None
-    sentence: str = ""
-
-    def is_of(self, evaluation: str, setting: str, measure: str) -> bool:
-        """Tell whether it is about this measure."""
-        return (self.evaluation, self.setting, self.measure) == (evaluation, setting, measure)
 
 
 class PublishedFigure(Part):
@@ -333,6 +266,7 @@ class StudyResult(Part):
     choices: tuple[dict[str, str], ...] = ()
     answer: tuple[str, ...]
     decisive: tuple[Comparison, ...]
+    winner: Winner | None = None
     arms: tuple[StudyArm, ...]
     published: PublishedBeside | None = None
     evaluations: tuple[Evaluated, ...]
@@ -344,7 +278,7 @@ class StudyResult(Part):
     limits: tuple[str, ...] = ()
     command: str | None = None
     full_command: str | None = None
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default={})
 
     @classmethod
     def read(cls, content: Any) -> StudyResult:

@@ -16,10 +16,20 @@ from isoglot.measures import (
     setting_name,
     signed_value,
 )
-from isoglot.reporting.study.result import Comparison, StudyResult, key_of
+from isoglot.reporting.study.comparison import Comparison, Winner
+from isoglot.reporting.study.result import StudyResult, key_of
 from isoglot.reporting.words import listed
 
-__all__ = ["SHARED", "answer_of", "best_by_tests", "columns_of", "lead_sentence", "sentence_of", "verdict_card"]
+__all__ = [
+    "SHARED",
+    "answer_of",
+    "best_by_tests",
+    "columns_of",
+    "lead_sentence",
+    "sentence_of",
+    "verdict_card",
+    "winner_sentence",
+]
 
 NAMES = {
     "max_rank_log": "log-normalised max rank",
@@ -74,6 +84,25 @@ def sentence_of(one: Comparison) -> str:
         margin = _number(one.margin or 0.0, one.measure)
         return f"{one.first} and {one.second} differ by less than {margin} in {what}{expected}: {numbers}."
     return f"No difference between {one.first} and {one.second} is shown by {what}{expected}: {numbers}."
+
+
+def winner_sentence(won: Winner) -> str:
+    """Say which arm is the best, or why none can be called so."""
+    name = NAMES.get(won.measure) or measure_of(won.measure).label
+    what = f"{setting_name(won.setting)} {name} on {won.on}"
+    if won.chosen is None:
+        return f"No winner can be named by {what}: no arm has a value on the development data."
+    others = (*won.better_than, *won.not_shown, *won.worse_than)
+    missing = f" It could not be compared with {listed(won.not_measured)}." if won.not_measured else ""
+    if not others:
+        return f"No winner can be named by {what}: {won.chosen} could be compared with no other arm.{missing}"
+    best = f"{won.chosen}, of {len(others) + len(won.not_measured) + 1} arms the best on {won.chosen_on},"
+    if won.name is not None:
+        rest = "the other one" if len(others) == 1 else f"each of {len(others)} others"
+        return f"The winner is {best} and better than {rest} by {what}.{missing}"
+    against = [f"is not shown to be better than {listed(won.not_shown)}"] if won.not_shown else []
+    against += [f"is worse than {listed(won.worse_than)}"] if won.worse_than else []
+    return f"There is no winner: {best} {' and '.join(against)} by {what}.{missing}"
 
 
 def answer_of(weighed: Sequence[Comparison]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoglot.evaluation.statistics import holm
 from isoglot.measures import better_of, column_of
-from isoglot.reporting.study.result import Comparison, Verdict
+from isoglot.reporting.study.comparison import Comparison, Verdict
 from isoglot.reporting.study.verdicts import sentence_of
 from isoglot.studies.analysis.estimates import ArmResults, Frame, figure_of_seeds, paired_p_of_seeds, possible
 from isoglot.studies.recipe import Decisive
