@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from study_helpers import outline_of, run
 
 from isoglot.errors import InputError
 from isoglot.reporting.study.comparison import Comparison
 from isoglot.reporting.study.result import StudyResult, Trial, Tuned
 from isoglot.studies.analysis.contest import Contest
 from isoglot.studies.recipe import Decisive, Winner
-
-from study_helpers import outline_of, run
 
 ASKED = Winner(on="test")
 WHAT = " by multilingual AP on test."

@@ -152,7 +152,8 @@ def run(
         str | None, typer.Option(help="For all arms: static, scratch, or a model's name or folder.")
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="Model that arms with `teacher: given` learn from; they are left out without.")
+        str | None,
+        typer.Option(help="Model that arms with `teacher: given` learn from; they are left out without."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="In place of the recipe's, such as 0,1,2.")] = None,
     arms: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,

@@ -149,9 +149,7 @@ class TrainConfig(Strict):
     matryoshka: list[int] | None = setting(
         None, OBJECTIVE, "Also on embeddings cut to these numbers of dimensions.", commas=True, min_length=1
     )
-    temperature: float | None = setting(
-        None, OBJECTIVE, "Of the default objective; 0.05, of multiway batches 0.07 by default.", gt=0
-    )
+    temperature: float | None = setting(None, OBJECTIVE, "Of the default objective: 0.05, multiway 0.07.", gt=0)
     symmetric: bool = setting(False, OBJECTIVE, "The default objective in both directions.")
     teacher: Teachers | None = setting(
         None, OBJECTIVE, "Model that a term learns from, or embeddings:QUERIES,DOCUMENTS.", several=True

@@ -25,6 +25,7 @@ from isoglot.evaluation.cache import model_fingerprint
 from isoglot.evaluation.embed import Spoken, text_encoder, unit_rows
 from isoglot.evaluation.sources import read_embeddings
 from isoglot.objectives import TERMS, TeacherEmbeddings, Terms
+from isoglot.objectives.matryoshka import Matryoshka
 from isoglot.objectives.terms import weighted_parts
 from isoglot.training.execution.objective import GIVE_TEACHER
 
@@ -57,7 +58,7 @@ Taught: TypeAlias = Teacher | TeacherEmbeddings | SentenceTransformer | str | Pa
 """A teacher, in whatever form it is given."""
 
 
-def check_teacher(objective: Terms, teacher: Any) -> None:
+def check_teacher(objective: Terms | Matryoshka, teacher: Any) -> None:
     """Refuse terms without the teacher that they need, and a teacher that no term learns from.
 
     Args:
@@ -67,7 +68,8 @@ def check_teacher(objective: Terms, teacher: Any) -> None:
     Raises:
         InputError: one is there without the other.
     """
-    learning = [type(one).__name__ for one, _ in weighted_parts(objective) if getattr(one, "needs_teacher", False)]
+    terms = objective.objective if isinstance(objective, Matryoshka) else objective
+    learning = [type(one).__name__ for one, _ in weighted_parts(terms) if getattr(one, "needs_teacher", False)]
     if learning and teacher is None:
         raise InputError(f"{learning[0]} learns from a teacher, and there is none: {GIVE_TEACHER}")
     if teacher is not None and not learning:

@@ -25,7 +25,7 @@ class Objective(nn.Module):
 
     Args:
         model: the encoder being trained.
-        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`; or a `Matryoshka` of these.
+        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`; a `Matryoshka` of these.
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         teacher: its embeddings of the collection's texts, for terms that learn from one.
@@ -137,7 +137,10 @@ class Objective(nn.Module):
             loss: Tensor = term(batch)
             return loss
         return torch.stack(
-            [weight * term(_batch(embeddings[:, :size], labels, self.progress, self.teacher)) for size, weight in self.cuts]
+            [
+                weight * term(_batch(embeddings[:, :size], labels, self.progress, self.teacher))
+                for size, weight in self.cuts
+            ]
         ).sum()
 
     def _check_versions(self, batch: EmbeddedBatch, labels: BatchLabels) -> None:
