@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -119,6 +122,28 @@ def test_damaged_files_and_folders_that_cannot_be_written_cost_time_only(tmp_pat
     (tmp_path / "file").touch()
     np.testing.assert_array_equal(EmbeddingCache(tmp_path / "file").get(["a"], [], lambda: kept[:1]), kept[:1])
     assert "cannot be written" in caplog.text
+
+
+def test_what_several_want_at_once_is_encoded_once(tmp_path):
+    cache, begun, encoded = EmbeddingCache(tmp_path), Event(), []
+
+    def slowly():
+        begun.set()
+        time.sleep(0.3)
+        encoded.append("first")
+        return np.ones((2, 3))
+
+    def not_again():
+        encoded.append("second")
+        return np.zeros((2, 3))
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(cache.get, ["a", "b"], ["how"], slowly)
+        assert begun.wait(10)
+        second = EmbeddingCache(tmp_path).get(["a", "b"], ["how"], not_again)
+    assert encoded == ["first"]
+    np.testing.assert_array_equal(first.result(), second)
+    assert [path.suffix for path in cache.folder.iterdir()] == [".npy"]
 
 
 def test_embeddings_of_a_model_that_has_diverged_are_not_kept(static, tmp_path):

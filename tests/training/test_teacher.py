@@ -167,6 +167,16 @@ def test_files_of_embeddings_teach_as_the_model_does(words, teacher, tmp_path, w
     assert read_teacher(source).fingerprint != found.fingerprint
 
 
+def test_a_term_that_asks_for_english_versions_has_these_embedded_alone(words, teacher, tmp_path):
+    for of, count in (("english", 24), ("own", 48)):
+        trainer = make(words, tmp_path, InfoNCE() + EmbeddingDistillation(of), teacher)
+        _, known = trainer.loss.teacher.look_up(torch.arange(48), "own")
+        assert known.sum() == count
+        assert trainer.loss.teacher.look_up(torch.arange(48), of)[1].all()
+    both = EmbeddingDistillation("english") + SimilarityDistillation("own")
+    assert make(words, tmp_path, both, teacher).loss.teacher.look_up(torch.arange(48), "own")[1].all()
+
+
 # -- batches --
 
 

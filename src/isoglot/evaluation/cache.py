@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from isoglot.evaluation.batches import Texts
@@ -111,6 +113,8 @@ class EmbeddingCache:
     def get(self, texts: Sequence[str] | Texts, how: Sequence[Any], encode: Callable[[], FloatArray]) -> FloatArray:
         """Return the embeddings (n, d) of texts (n,): those kept, or else what `encode` gives, then kept.
 
+        Where several processes want the same, one encodes, and the others wait for it.
+
         Args:
             texts: the texts.
             how: what else decides the embeddings, such as the model's fingerprint and a prompt.
@@ -122,10 +126,31 @@ class EmbeddingCache:
         if kept is not None:
             logger.info("%d embeddings are read from %s; nothing is encoded", len(texts), path)
             return kept
-        embeddings = np.asarray(encode(), dtype=np.float32)
-        if np.isfinite(embeddings).all():  # else it is refused, and a repaired model should be asked again
-            self._write(path, embeddings)
+        with self._alone(path):
+            kept = self._read(path, len(texts))
+            if kept is not None:
+                return kept
+            embeddings = np.asarray(encode(), dtype=np.float32)
+            if np.isfinite(embeddings).all():  # else it is refused, and a repaired model should be asked again
+                self._write(path, embeddings)
         return embeddings
+
+    @contextmanager
+    def _alone(self, path: Path) -> Iterator[None]:
+        """Wait until no other process makes a file; without waiting where none can be written."""
+        held = path.with_name(f".{path.name}.lock")
+        lock = FileLock(held)
+        try:
+            held.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except OSError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            held.unlink(missing_ok=True)  # who waits for it, finds what was made
+            lock.release()
 
     def _read(self, path: Path, rows: int) -> FloatArray | None:
         try:

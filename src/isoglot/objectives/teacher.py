@@ -14,7 +14,7 @@ from isoglot.errors import InputError
 __all__ = ["OF", "Of", "TeacherEmbeddings", "check_of"]
 
 Of = Literal["english", "own"]
-OF = ("english", "own")
+OF: tuple[Of, ...] = ("english", "own")
 """Whose embeddings a teacher's are: those of a text's English version, or of the text itself."""
 
 IntArray = NDArray[np.integer[Any]]

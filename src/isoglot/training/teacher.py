@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,10 +26,11 @@ from isoglot.evaluation.embed import Spoken, text_encoder, unit_rows
 from isoglot.evaluation.sources import read_embeddings
 from isoglot.objectives import TERMS, TeacherEmbeddings, Terms
 from isoglot.objectives.matryoshka import Matryoshka
+from isoglot.objectives.teacher import OF, Of
 from isoglot.objectives.terms import weighted_parts
 from isoglot.training.execution.objective import GIVE_TEACHER
 
-__all__ = ["Taught", "Teacher", "check_teacher", "read_teacher", "teacher_embeddings"]
+__all__ = ["Taught", "Teacher", "asked_of_teacher", "check_teacher", "read_teacher", "teacher_embeddings"]
 
 FILES = "embeddings:"
 logger = logging.getLogger(__name__)
@@ -80,6 +81,13 @@ def check_teacher(objective: Terms | Matryoshka, teacher: Any) -> None:
         )
 
 
+def asked_of_teacher(objective: Terms) -> set[Of]:
+    """Return whose embeddings the terms of an objective ask a teacher for: all, where one does not say."""
+    terms = [one for one, _ in weighted_parts(objective) if getattr(one, "needs_teacher", False)]
+    asked: list[Any] = [getattr(one, "of", None) for one in terms]
+    return set(OF) if None in asked else set(asked)
+
+
 def read_teacher(given: SentenceTransformer | str | Path | Sequence[str]) -> Teacher:
     """Load a teacher.
 
@@ -119,17 +127,20 @@ def teacher_embeddings(
     teacher: Taught | None,
     collection: Collection,
     *,
+    of: Iterable[Of] = OF,
     cache: str | Path | None = None,
     progress: bool = False,
 ) -> TeacherEmbeddings | None:
     """Return a teacher's embeddings of the texts that training on a collection may show.
 
-    These are the queries with a relevant document, relevant documents and hard negatives. They lie in one file, of
-    unit length, which the operating system pages in as it is read, and which is gone when they are.
+    These are the queries with a relevant document, relevant documents and hard negatives, or their English
+    versions. They lie in one file, of unit length, which the operating system pages in as it is read, and which is
+    gone when they are.
 
     Args:
         teacher: who embeds them; None gives None.
         collection: the texts; of a joined one each set is embedded by itself.
+        of: whose embeddings are asked for: a model embeds nothing that nobody asks for.
         cache: folder that keeps a model's embeddings (`EmbeddingCache`); None for none.
         progress: show progress bars.
 
@@ -156,11 +167,14 @@ def teacher_embeddings(
     with tempfile.TemporaryDirectory(prefix="isoglot-teacher-", ignore_cleanup_errors=True) as folder:
         for number, part in enumerate(parts):
             if teacher.model is not None:
-                found = _encoded(teacher.model, part.collection, cache, progress)
+                found = _encoded(teacher.model, part.collection, set(of), cache, progress)
             else:
                 found = _read(*teacher.files[number], part.unjoined() if joined else part.collection)
-            starts = part.first_query, first_document + part.first_document
-            for rows, embeddings, start in zip(*found, starts, strict=True):
+            for (rows, embeddings), start in zip(
+                found, (part.first_query, first_document + part.first_document), strict=True
+            ):
+                if not len(rows):
+                    continue
                 if matrix is None:
                     shape = size, embeddings.shape[1]
                     matrix = np.memmap(Path(folder) / "embeddings", np.float32, "w+", shape=shape)
@@ -177,29 +191,37 @@ def teacher_embeddings(
     return TeacherEmbeddings(matrix, leads, known, name=teacher.name, fingerprint=teacher.fingerprint)
 
 
-Found = tuple[tuple[IntArray, IntArray], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Rows of queries and of documents, and their embeddings."""
+Found = list[tuple[IntArray, NDArray[np.float32]]]
+"""Rows of queries and their embeddings, then those of documents."""
 
 
-def _shown(collection: Collection) -> tuple[IntArray, IntArray]:
-    """Return the query rows and document rows that batches may hold."""
+def _asked_for(collection: Collection, of: set[Of]) -> list[IntArray]:
+    """Return the query rows and document rows that are asked for, of texts that batches may hold."""
+    first = collection.queries.num_rows
     documents = np.union1d(collection.relevance.documents, hard_negative_rows(collection)[1])
-    return np.flatnonzero(collection.relevant_counts > 0), documents.astype(np.int64)
+    shown = np.concatenate([np.flatnonzero(collection.relevant_counts > 0), first + documents]).astype(np.int64)
+    rows = np.unique(np.concatenate([shown if one == "own" else english_versions(collection)[shown] for one in of]))
+    return [rows[rows < first], rows[rows >= first] - first]
 
 
-def _encoded(model: SentenceTransformer, collection: Collection, cache: str | Path | None, progress: bool) -> Found:
-    """Embed the texts that batches may hold with a model, by its own prompts."""
-    rows = _shown(collection)
-    reads = (collection.query_column, collection.document_column)
-    languages = (collection.query_language, collection.document_language)
+def _encoded(
+    model: SentenceTransformer, collection: Collection, of: set[Of], cache: str | Path | None, progress: bool
+) -> Found:
+    """Embed what is asked for with a model, by its own prompts."""
+    sides = (
+        ("encode_query", "queries", collection.query_column, collection.query_language),
+        ("encode_document", "documents", collection.document_column, collection.document_language),
+    )
     found = []
     with text_encoder(model, cache=cache, progress=progress) as encode:
-        for kind, own, read, language in zip(("query", "document"), rows, reads, languages, strict=True):
-            texts = Texts(len(own), lambda at, own=own, read=read: read(own[at]).to_pylist())  # type: ignore[misc]
-            embeddings = encode(f"encode_{kind}", texts, Spoken(language[own], collection.languages))
-            what = f"the {'queries' if kind == 'query' else 'documents'} of {collection.name}"
-            found.append(unit_rows(embeddings, what, len(own)))
-    return rows, (found[0], found[1])
+        for rows, (method, what, read, language) in zip(_asked_for(collection, of), sides, strict=True):
+            embeddings = np.empty((0, 0), np.float32)
+            if len(rows):
+                texts = Texts(len(rows), lambda at, rows=rows, read=read: read(rows[at]).to_pylist())  # type: ignore[misc]
+                embeddings = encode(method, texts, Spoken(language[rows], collection.languages))
+                embeddings = unit_rows(embeddings, f"the {what} of {collection.name}", len(rows))
+            found.append((rows, embeddings))
+    return found
 
 
 def _read(queries: Path, documents: Path, collection: Collection) -> Found:
@@ -207,8 +229,7 @@ def _read(queries: Path, documents: Path, collection: Collection) -> Found:
     asked, answers = read_embeddings(queries, documents, collection, sample=True)
     judged = collection.judged_query_rows()
     rows = judged if len(asked) == len(judged) else np.arange(len(asked))
-    found = (
-        unit_rows(asked, f"the queries in {queries}", len(asked)),
-        unit_rows(answers, f"the documents in {documents}", len(answers)),
-    )
-    return (rows, np.arange(len(answers))), found
+    return [
+        (rows, unit_rows(asked, f"the queries in {queries}", len(asked))),
+        (np.arange(len(answers)), unit_rows(answers, f"the documents in {documents}", len(answers))),
+    ]

@@ -28,7 +28,7 @@ from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
-from isoglot.training.teacher import Taught, check_teacher, teacher_embeddings
+from isoglot.training.teacher import Taught, asked_of_teacher, check_teacher, teacher_embeddings
 
 __all__ = ["HybridTrainer"]
 
@@ -61,7 +61,7 @@ class HybridTrainer(TrainerHooks):
         target: unlabelled target-domain text for domain batches (strategies with gamma above 0).
         teacher: whom terms such as `EmbeddingDistillation` learn from: a model, its name or folder, or
             `embeddings:QUERIES,DOCUMENTS`, files that `read_embeddings` reads, of several collections one for each.
-            Every text is embedded once, before training.
+            Every text that they ask for is embedded once, before training.
         embedding_cache: folder that keeps the teacher's embeddings for later runs; None for none.
         negatives: hard negatives added for each query, of those that the collection has.
         switcher: replaces words by translations, such as `CodeSwitcher`.
@@ -133,7 +133,11 @@ class HybridTrainer(TrainerHooks):
         if isinstance(loss, TERMS):
             with args.main_process_first(desc="embedding"):  # the others then find it done
                 taught = teacher_embeddings(
-                    teacher, self.sampler.collection, cache=embedding_cache, progress=not args.disable_tqdm
+                    teacher,
+                    self.sampler.collection,
+                    of=asked_of_teacher(loss),
+                    cache=embedding_cache,
+                    progress=not args.disable_tqdm,
                 )
             english = [tag.split("-")[0] == "en" for tag in self.sampler.collection.languages]
             with torch.random.fork_rng(devices=[]):  # the terms' first weights are the same in every process
