@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from torch import nn
 
 from isoglot.batching.relations import english_versions
 from isoglot.collections import Collection, JoinedCollection
@@ -69,8 +70,7 @@ def check_teacher(objective: Terms | Matryoshka, teacher: Any) -> None:
     Raises:
         InputError: one is there without the other.
     """
-    terms = objective.objective if isinstance(objective, Matryoshka) else objective
-    learning = [type(one).__name__ for one, _ in weighted_parts(terms) if getattr(one, "needs_teacher", False)]
+    learning = [type(one).__name__ for one in _learning(objective)]
     if learning and teacher is None:
         raise InputError(f"{learning[0]} learns from a teacher, and there is none: {GIVE_TEACHER}")
     if teacher is not None and not learning:
@@ -81,10 +81,15 @@ def check_teacher(objective: Terms | Matryoshka, teacher: Any) -> None:
         )
 
 
-def asked_of_teacher(objective: Terms) -> set[Of]:
+def _learning(objective: Terms | Matryoshka) -> list[nn.Module]:
+    """Return the terms that learn from a teacher."""
+    terms = objective.objective if isinstance(objective, Matryoshka) else objective
+    return [one for one, _ in weighted_parts(terms) if getattr(one, "needs_teacher", False)]
+
+
+def asked_of_teacher(objective: Terms | Matryoshka) -> set[Of]:
     """Return whose embeddings the terms of an objective ask a teacher for: all, where one does not say."""
-    terms = [one for one, _ in weighted_parts(objective) if getattr(one, "needs_teacher", False)]
-    asked: list[Any] = [getattr(one, "of", None) for one in terms]
+    asked: list[Any] = [getattr(one, "of", None) for one in _learning(objective)]
     return set(OF) if None in asked else set(asked)
 
 
