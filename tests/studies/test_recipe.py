@@ -34,7 +34,7 @@ def test_our_own_recipes_are_whole_in_all_profiles(name):
         assert plan.profile.limits
     embedded = recipe.profiles["embedded"]
     assert embedded.minutes
-    assert embedded.minutes <= 20
+    assert embedded.minutes <= (45 if name == "methods" else 20)
     if "benchmark" in recipe.profiles:
         assert recipe.profiles["benchmark"].gpu
     if "pretrained" in recipe.profiles:
