@@ -134,6 +134,8 @@ def _tell(study: Study) -> int:
         typer.echo(claim.sentence)
     if study.result.comparable is not None:
         typer.echo(study.result.comparable.sentence)
+    for sentence in study.result.cautions:
+        typer.echo(f"note: {sentence}")
     return 1 if study.failures else 0
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, Better, measure_of
 
@@ -265,7 +266,8 @@ class PublishedBeside(Part):
 
 
 class Evaluated(Part):
-    """What was measured, as in the recipe, and the sizes of its collection."""
+    """What was measured, as in the recipe, the sizes of its collection, and what its queries are made of if nobody
+    asked them."""
 
     name: str
     data: str
@@ -282,6 +284,7 @@ class Evaluated(Part):
     queries: int
     query_ids: int
     languages: tuple[str, ...]
+    pseudo_queries: str | None = None
 
 
 class DataUsed(Part):
@@ -366,6 +369,15 @@ class StudyResult(Part):
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the result file."""
         return self.model_dump(mode="json")
+
+    @property
+    def cautions(self) -> list[str]:
+        """What figures on queries that nobody asked mean: a sentence, without full stop, for each kind."""
+        of: dict[str, list[str]] = {}
+        for one in self.evaluations:
+            if sentence := pseudo_sentence(one.pseudo_queries):
+                of.setdefault(sentence, []).append(one.name)
+        return [f"{', '.join(names)}: {sentence}" for sentence, names in of.items()]
 
     def arm(self, name: str) -> StudyArm | None:
         """Return an arm; None if it was not run."""
