@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, Better, measure_of
 
@@ -266,8 +265,7 @@ class PublishedBeside(Part):
 
 
 class Evaluated(Part):
-    """What was measured, as in the recipe, the sizes of its collection, and what its queries are made of if nobody
-    asked them."""
+    """What was measured, as in the recipe, the sizes of its collection, and what pseudo queries are made of."""
 
     name: str
     data: str
@@ -370,15 +368,6 @@ class StudyResult(Part):
         """Return the content of the result file."""
         return self.model_dump(mode="json")
 
-    @property
-    def cautions(self) -> list[str]:
-        """What figures on queries that nobody asked mean: a sentence, without full stop, for each kind."""
-        of: dict[str, list[str]] = {}
-        for one in self.evaluations:
-            if sentence := pseudo_sentence(one.pseudo_queries):
-                of.setdefault(sentence, []).append(one.name)
-        return [f"{', '.join(names)}: {sentence}" for sentence, names in of.items()]
-
     def arm(self, name: str) -> StudyArm | None:
         """Return an arm; None if it was not run."""
         return next((arm for arm in self.arms if arm.name == name), None)
@@ -391,8 +380,7 @@ class StudyResult(Part):
         return sorted(found, key=lambda measure: order.index(measure) if measure in order else -1)
 
     def retrieval_settings(self, evaluation: str) -> tuple[str, ...]:
-        """Return the settings of retrieval that say different things: in one language, the pool of all languages is
-        that language's."""
+        """Return the settings of retrieval that say different things: in one language all are the same."""
         one = next(one for one in self.evaluations if one.name == evaluation)
         alone = len(one.languages) == 1 and self.measures(evaluation, "monolingual")
         return ("monolingual",) if alone else tuple(SETTINGS)
