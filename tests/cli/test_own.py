@@ -81,6 +81,17 @@ def test_figures_on_pseudo_queries_say_what_they_are(faq: Path, capsys: pytest.C
     assert html.escape(sentence) in result._repr_html_()
 
 
+def test_a_validation_on_pseudo_queries_says_what_it_is(faq: Path, capsys: pytest.CaptureFixture[str]):
+    columns = ("--document", "answer", "--lang", "language", "--id", "entry")
+    run("data", "pseudo", "faq.csv", *columns, "--to", "pseudo")
+    capsys.readouterr()
+    small = ("--dimensions", "8", "--vocabulary", "150", "--batch-size", "4", "--steps", "2", "--out", "model")
+    run("train", "--data", "pseudo", "--encoder", "static", "--validation", "pseudo", "--eval-steps", "1", *small)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count(f"note: faq: {pseudo_sentence('first-sentence')}") == 1
+    assert said.index("note: faq:") < said.index("step 1 of 2: multilingual_AP is")
+
+
 @pytest.mark.parametrize("how", MADE_OF)
 def test_what_pseudo_queries_are_is_said(how: str):
     sentence = pseudo_sentence(how)

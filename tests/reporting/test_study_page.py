@@ -6,6 +6,7 @@ import pytest
 from reporting_helpers import ATTACK, Page
 from study_example import arm, arms_of, as_read, decisive, make_study, of_tldr
 
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.errors import InputError
 from isoglot.reporting.page import coded
 from isoglot.reporting.study import StudyResult, write_study_figures, write_study_page
@@ -326,6 +327,16 @@ def test_tokens_are_means_over_seeds_and_unknown_where_a_seed_has_none():
     rows = {name: cells for name, _, cells in arms_table(as_read(study)).rows}
     assert rows["alpha-0.0"][-1] == "150"
     assert rows["alpha-0.25"][-1] == "–"
+
+
+def test_figures_on_queries_that_nobody_asked_say_so_once(tmp_path):
+    study = make_study()
+    sentence = pseudo_sentence("title")
+    assert "Mind:" not in read(write_study_page(study, tmp_path / "real.html")).text
+    for one in study["evaluations"][:2]:
+        one["pseudo_queries"] = "title"
+    text = " ".join(read(write_study_page(study, tmp_path / "pseudo.html")).text.split())
+    assert text.count(f"Mind: tldr, xquad-r: {sentence}.") == text.count("Mind:") == 1
 
 
 def test_what_nothing_was_stated_of_is_not_said_to_be_held(tmp_path):

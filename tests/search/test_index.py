@@ -208,6 +208,27 @@ def test_bad_rows_are_refused_before_anything_is_written(index: ig.Index, row: A
     assert len(index) == 6
 
 
+def test_of_large_languages_calibration_alone_differs_from_that_of_the_whole_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ranks and sizes are those of the pool; means and deviations those of candidates, as docs/fair.md says."""
+    monkeypatch.setattr("isoglot.search.index.CANDIDATES", 5)
+    rng = np.random.default_rng(5)
+    codes = rng.choice(4, 120, p=[0.6, 0.2, 0.1, 0.1])
+    vectors = rng.normal(size=(120, 26)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts = [(TAGS[code], f"x{at}") for at, code in enumerate(codes.tolist())]
+    made = ig.build_index(Letters(), documents(texts), tmp_path / "index", embeddings=vectors)
+    same = dict.fromkeys(FAIR, True)
+    for query in ("abba cage", "hide", "a face", "bad idea", "chief", "jade"):
+        scores = vectors @ Letters().encode_query([query])[0]
+        for method in FAIR:
+            order, _ = fair_ranking(scores, codes, method, sizes=np.bincount(codes))
+            found = [hit.id for hit in made.search(query, k=5, fair=method)]
+            same[method] &= found == [f"d{at}" for at in order[:5]]
+    assert same == {"calibrate": False, "fuse": True, "quota": True}
+
+
 @pytest.mark.parametrize("method", FAIR)
 @pytest.mark.parametrize("hybrid", [False, True])
 def test_fair_rankings_are_those_of_the_whole_index(tmp_path: Path, method: str, hybrid: bool) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
+import shutil
 
 import huggingface_hub.constants
 import pytest
 import yaml
 
 from isoglot.cli import main
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.studies import runner
 
 
@@ -36,6 +39,20 @@ def test_a_study_ends_with_its_answer_and_its_file(write_recipe, tmp_path, capsy
     for path in (out / "runs").iterdir():
         assert path.name in dry
     assert json.loads((out / "study.json").read_text())["answer"][0] in shown
+
+
+def test_a_study_on_queries_that_nobody_asked_says_so(write_recipe, tiny_data, tmp_path, monkeypatch, capsys):
+    for part in ("train", "test"):
+        shutil.copytree(tiny_data / part, tmp_path / "data" / part)
+    with (tmp_path / "data" / "test" / "collection.yaml").open("a") as file:
+        file.write("pseudo_queries: crop\n")
+    recipe, out = write_recipe(), tmp_path / "out"
+    monkeypatch.setenv("ISOGLOT_DATA", str(tmp_path / "data"))
+    assert main(["study", "run", recipe, "--out", str(out), "--jobs", "1"]) == 0
+    sentence = pseudo_sentence("crop")
+    assert f"note: test: {sentence}" in capsys.readouterr().out
+    text = html.unescape((out / "study.html").read_text(encoding="utf-8"))
+    assert f"</strong> test: {sentence}." in text
 
 
 def test_a_failed_arm_is_told_and_ends_with_status_1(write_recipe, tmp_path, capsys):

@@ -125,6 +125,8 @@ def _verdicts_table(result: StudyResult) -> Table:
 
 def _tell(study: Study) -> int:
     """Say what failed and what came out; return the exit status."""
+    from isoglot.reporting.study import cautions_of
+
     for label, sentence in study.failures:
         typer.echo(f"failed: {label}: {sentence}", err=True)
     console().print(_verdicts_table(study.result))
@@ -134,6 +136,8 @@ def _tell(study: Study) -> int:
         typer.echo(claim.sentence)
     if study.result.comparable is not None:
         typer.echo(study.result.comparable.sentence)
+    for sentence in cautions_of(study.result):
+        typer.echo(f"note: {sentence}")
     return 1 if study.failures else 0
 
 

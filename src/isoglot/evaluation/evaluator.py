@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentence_transformers.base.evaluation import SentenceEvaluator
 
-from isoglot.collections.collection import Collection
+from isoglot.collections.collection import PSEUDO_QUERIES, Collection
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.evaluation.embed import Encoding
 from isoglot.evaluation.measuring import evaluate
 from isoglot.evaluation.result import Result
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["MultilingualEvaluator", "flat_metrics"]
+
+logger = logging.getLogger(__name__)
 
 
 def flat_metrics(result: Result) -> dict[str, float]:
@@ -85,6 +89,8 @@ class MultilingualEvaluator(SentenceEvaluator):
         **encoding: Unpack[Encoding],
     ) -> None:
         super().__init__()
+        if sentence := pseudo_sentence(collection.metadata.get(PSEUDO_QUERIES)):
+            logger.info("note: %s: %s", collection.name, sentence)
         self.collection = collection
         self.name = name
         self.measures = tuple(dict.fromkeys(("AP", *measures)))

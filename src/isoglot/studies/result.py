@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isoglot.collections import Collection
+from isoglot.collections.collection import PSEUDO_QUERIES, Collection
 from isoglot.data.catalogue import entry_names, find_entry
 from isoglot.files import new_file, versions
 from isoglot.measures import plural
@@ -159,7 +159,12 @@ def _config(found: ArmResults, seed: int) -> tuple[dict[str, Any], ...]:
 
 def _evaluated(one: Evaluation, data: Data) -> Evaluated:
     collection = data.library.load(one.data)
-    return Evaluated(**one.model_dump(), **_sizes(collection), query_ids=len(collection.query_ids))
+    return Evaluated(
+        **one.model_dump(),
+        **_sizes(collection),
+        query_ids=len(collection.query_ids),
+        pseudo_queries=str(collection.metadata.get(PSEUDO_QUERIES) or "") or None,
+    )
 
 
 def _sizes(collection: Collection) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.measures import format_value, measure_of, plural
 from isoglot.reporting.study.result import SampleUsed, StudyArm, StudyResult, key_of
 from isoglot.reporting.words import listed, name_of
@@ -16,6 +17,7 @@ __all__ = [
     "Words",
     "alpha_of",
     "arms_table",
+    "cautions_of",
     "claims_of",
     "common_settings",
     "data_table",
@@ -250,6 +252,15 @@ def data_table(result: StudyResult) -> Words:
         cells = ["; ".join(_uses(result, one.name)), f"{one.queries:,}", f"{one.documents:,}", tags]
         rows.append((one.collection, note, [*cells, one.licence or "not stated"]))
     return Words("Data", ["collection", "used for", "queries", "documents", "languages", "licence"], rows)
+
+
+def cautions_of(result: StudyResult) -> list[str]:
+    """Say what figures on queries that nobody asked mean: a sentence, without full stop, for each kind of them."""
+    of: dict[str, list[str]] = {}
+    for one in result.evaluations:
+        if sentence := pseudo_sentence(one.pseudo_queries):
+            of.setdefault(sentence, []).append(one.name)
+    return [f"{', '.join(names)}: {sentence}" for sentence, names in of.items()]
 
 
 def failures_of(result: StudyResult) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ from isoglot.reporting.study.charts import study_figures
 from isoglot.reporting.study.method import (
     Words,
     arms_table,
+    cautions_of,
     claims_of,
     common_settings,
     data_table,
@@ -65,6 +66,7 @@ def write_study_page(
         "lead": _lead(study),
         "study": study,
         "answer": [sentence for sentence in study.answer if sentence not in sentences],
+        "cautions": cautions_of(study),
         "cards": [verdict_card(one) for one in study.decisive],
         "arms": arms_table(study),
         "common": common_settings(study.arms),

@@ -198,7 +198,7 @@ class PublishedBeside(Part):
 
 
 class Evaluated(Part):
-    """What was measured, as in the recipe, and the sizes of its collection."""
+    """What was measured, as in the recipe, the sizes of its collection, and what pseudo queries are made of."""
 
     name: str
     data: str
@@ -215,6 +215,7 @@ class Evaluated(Part):
     queries: int
     query_ids: int
     languages: tuple[str, ...]
+    pseudo_queries: str | None = None
 
 
 class DataUsed(Part):
@@ -313,8 +314,7 @@ class StudyResult(Part):
         return sorted(found, key=lambda measure: order.index(measure) if measure in order else -1)
 
     def retrieval_settings(self, evaluation: str) -> tuple[str, ...]:
-        """Return the settings of retrieval that say different things: in one language, the pool of all languages is
-        that language's."""
+        """Return the settings of retrieval that say different things: in one language all are the same."""
         one = next(one for one in self.evaluations if one.name == evaluation)
         alone = len(one.languages) == 1 and self.measures(evaluation, "monolingual")
         return ("monolingual",) if alone else tuple(SETTINGS)
