@@ -80,7 +80,8 @@ def test_flags_say_all_that_yaml_does_but_settings_of_terms(data, tmp_path):
     flags += (
         " --gradient-checkpointing --chunk-tokens 64 --weight-decay 0.1 --max-grad-norm 0.5 --no-cache --warmup 0.5"
     )
-    flags += f" --matryoshka 32,64 --schedule cosine --gamma 0 --code-switch {tmp_path / 'en-de.tsv'} --code-switch-rate 0.9 --seed 3"
+    flags += " --matryoshka 32,64"
+    flags += f" --schedule cosine --gamma 0 --code-switch {tmp_path / 'en-de.tsv'} --code-switch-rate 0.9 --seed 3"
     folders = ["--data", str(data), "--out", str(tmp_path / "out")]
     assert main(["train", *folders, *flags.split(), "--steps", "2", "--batch-size", "4", "--quiet"]) == 0
     written = yaml.safe_load((tmp_path / "out" / "isoglot-training.yaml").read_text())

@@ -28,6 +28,7 @@ from isoglot.evaluation.keys import (
 
 __all__ = [
     "DEFAULT_MEMORY",
+    "LAST",
     "Observer",
     "Score",
     "block_rows",

@@ -22,7 +22,7 @@ class Objective(nn.Module):
 
     Args:
         model: the encoder being trained.
-        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`; or a `Matryoshka` of these.
+        terms: one term, or several with weights, `InfoNCE() + 0.3 * KLAlignment()`; or a `Matryoshka` of them.
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         memory: bytes that activations may take before they are computed again in the backward pass; half of what
