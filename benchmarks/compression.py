@@ -3,8 +3,8 @@
 A model is measured whole, cut to its first dimensions, and with documents stored in 8 bits or 1 bit a dimension.
 Beside each value is the paired difference from the whole model and its p-value, Holm-corrected over all of them.
 
-    python benchmarks/compression.py MODEL --data ../shared/data/tldr/test --dimensions 64,128
-    python benchmarks/compression.py .cache/e5 --prompts --dimensions 96,192  # a quarter of XQuAD-R
+    python benchmarks/compression.py MODEL --data ../shared/data/tldr/test --quarter --dimensions 64,128
+    python benchmarks/compression.py .cache/e5 --prompts --quarter --dimensions 96,192  # XQuAD-R
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fair import quarter_of_articles
+from isoglot.collections import Collection, select
 from isoglot.data import load_collection
 from isoglot.encoders import load_encoder
-from isoglot.evaluation import Result, compare_all, embed_collection, measure_compressed
+from isoglot.evaluation import Result, compare_all, measure_compressed
+from isoglot.files import default_cache
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = {"monolingual": ("AP",), "cross_lingual": ("AP",), "multilingual": ("AP",)} | {
@@ -52,6 +56,15 @@ def _column(setting: str, name: str) -> str:
     return name if setting == "bias" else f"{setting}_{name}"
 
 
+def quarter_of_queries(collection: Collection) -> Collection:
+    """Keep every fourth query id, from the first on, and the documents that answer these."""
+    kept = np.arange(len(collection.query_ids)) % 4 == 0
+    documents = np.zeros(collection.documents.num_rows, bool)
+    judgments = collection.judgments
+    documents[judgments["document"].to_numpy()[kept[judgments["query"].to_numpy()]]] = True
+    return select.only_judged(select.take_part(collection, documents, kept[collection.query_index]))
+
+
 def main() -> None:
     """Measure, and print a table and the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,22 +72,18 @@ def main() -> None:
     parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data" / "xquad-r"))
     parser.add_argument("--dimensions", required=True)
     parser.add_argument("--prompts", action="store_true", help="those of E5")
+    parser.add_argument("--quarter", action="store_true", help="of the articles (XQuAD-R), or of the query ids")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     collection = load_collection(given.data)
-    if collection.documents["_id"][0].as_py().count("/") > 2:
-        collection = quarter_of_articles(collection)
-    prompts = {"query_prompt": "query: ", "document_prompt": "passage: "} if given.prompts else {}
+    if given.quarter:
+        articles = collection.documents["_id"][0].as_py().count("/") > 2
+        collection = quarter_of_articles(collection) if articles else quarter_of_queries(collection)
     model = load_encoder(given.encoder)
-    embed_collection(
-        model, collection, cache=ROOT / ".cache" / "embeddings", **prompts
-    )  # once for all that follows
-    options: dict[str, Any] = {
-        "cache": ROOT / ".cache" / "embeddings",
-        "measures": ["AP"],
-        "name": "model",
-        **prompts,
-    }
+    options: dict[str, Any] = {"cache": default_cache(), "measures": ["AP"], "name": "model", "bootstrap": 300}
+    options |= {"rank_correlation": False, "geometry": False}
+    if given.prompts:
+        options |= {"query_prompt": "query: ", "document_prompt": "passage: "}
     cuts = [int(one) for one in given.dimensions.split(",")]
     results = measure_compressed(model, collection, **options)
     for quantize in (None, "int8", "binary"):
