@@ -11,6 +11,7 @@ import pytest
 from isoglot.cli import main
 from isoglot.collections import Collection, collection_from_rows, write_collection
 from isoglot.errors import InputError
+from isoglot.evaluation import Result
 
 TAGS = ("de", "en", "fr")
 
@@ -149,6 +150,22 @@ def test_options_of_models(data, model, cache, tmp_path):
         assert again["bias"][name] == pytest.approx(first["bias"][name])
 
 
+def test_several_dimensions_have_a_result_file_each_and_one_table_and_page(data, model, tmp_path, capsys):
+    page, file = tmp_path / "r.html", tmp_path / "r.json"
+    given = ("--truncate-dim", "4,16", "--quantize", "binary", "--bootstrap", 10, "--json", file, "--html", page)
+    assert run("evaluate", model, data, *given) == 0
+    said = capsys.readouterr().out
+    assert "4 dimensions, binary" in " ".join(said.split())
+    assert not file.exists()
+    found = [Result.from_json(tmp_path / f"r-{size}.json") for size in (4, 16)]
+    assert [result.made["truncate_dim"] for result in found] == [4, 16]
+    assert {result.made["quantize"] for result in found} == {"binary"}
+    assert all(len(result.per_query["row"]) for result in found)
+    assert "16 dimensions, binary" in page.read_text()
+    assert run("evaluate", model, data, "--quantize", "int8", "--bootstrap", 0, "--json", file) == 0
+    assert Result.from_json(file).made["quantize"] == "int8"
+
+
 def test_a_result_without_geometry_has_a_report(data, tmp_path):
     assert run("evaluate", "bm25", data, "--bootstrap", 0, "--html", tmp_path / "r.html") == 0
     assert "bm25" in (tmp_path / "r.html").read_text()
@@ -180,7 +197,14 @@ def test_what_evaluate_refuses(data, model, embeddings, tmp_path, capsys):
         (model, data, "--device", "gpu"): "no device 'gpu'",
         (model, data, "--dtype", "int4"): "no precision 'int4': choose one of float32,",
         (model, data, "--truncate-dim", "17"): "the model has 16 dimensions",
-        (model, data, "--truncate-dim", "0"): "greater than or equal to 1",
+        (model, data, "--truncate-dim", "0"): "different numbers of dimensions, at least 1 each, not [0]",
+        (model, data, "--truncate-dim", "4,4"): "different numbers of dimensions, at least 1 each, not [4, 4]",
+        (model, data, "--truncate-dim", "4,17"): "the model has 16 dimensions",
+        (model, data, "--truncate-dim", "4,half"): "--truncate-dim '4,half' is no number of dimensions",
+        (model, data, "--quantize", "int4"): "no precision 'int4' to quantize to: choose int8 or binary",
+        ("bm25", data, "--quantize", "int8"): "are of models, and 'bm25' is none",
+        (model, data, "--truncate-dim", "2,4", "--trec-run", tmp_path / "t"): "give one --truncate-dim",
+        (model, "mteb:NFCorpus", "--quantize", "int8"): "do not apply to mteb's own measures",
         (model, data, "--batch-tokens", "0"): "greater than or equal to 1",
         ("bm25", data, "--batch-tokens", "8"): "--batch-tokens does not apply to bm25",
         (model, data, "--cache", tmp_path, "--no-cache"): "exclude each other",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoglot.amounts import read_size
+from isoglot.cli.compressed import evaluate_compressed, parse_dimensions
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import console, own_command, state
@@ -100,7 +101,7 @@ PREFERENCE = 0.01  # of the top 10: a percentage point
 def _next(model: str, data: str, result: Result, page: Path | None, json_file: Path | None) -> list[str]:
     """Say what to try next, with the command."""
     mono, cross = ((part or {}).get("AP") for part in (result.monolingual, result.cross_lingual))
-    given = model.partition(":")[0] in ("run", "embeddings", "bm25")
+    given = model.partition(":")[0] in ("run", "embeddings", "bm25", "rerank")
     told = []
     if mono is not None and cross is not None and cross < mono:
         encoder = "intfloat/multilingual-e5-small" if given else model
@@ -129,7 +130,7 @@ def evaluate(
         str,
         typer.Argument(
             help="Name or folder of a model; or embeddings:QUERIES,DOCUMENTS (.npy or .parquet files); "
-            "or run:FILE (a TREC run); or bm25.",
+            "or run:FILE (a TREC run); or bm25; or rerank:MODEL (a cross-encoder, with --first).",
             show_default=False,
         ),
     ],
@@ -162,6 +163,16 @@ def evaluate(
         typer.Option(
             "--keep-identical-ids", help="Rank a query that is itself a document (same id and text) against itself."
         ),
+    ] = False,
+    first: Annotated[
+        str | None,
+        typer.Option(metavar="FIRST", help="First stage of rerank:MODEL: run:FILE, or a model's name or folder."),
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(help="How many of its documents are ordered anew; 100 by default.", min=1)
+    ] = None,
+    rerank_per_language: Annotated[
+        bool, typer.Option("--rerank-per-language", help="So many of each language, merged by score.")
     ] = False,
     fair: Annotated[
         str | None,
@@ -198,7 +209,14 @@ def evaluate(
     device: Device = None,
     dtype: Dtype = None,
     truncate_dim: Annotated[
-        int | None, typer.Option(help="Only the first dimensions, for Matryoshka models.", min=1)
+        str | None,
+        typer.Option(
+            metavar="N[,N…]",
+            help="Only the first dimensions, for Matryoshka models; of several (64,128) each is measured.",
+        ),
+    ] = None,
+    quantize: Annotated[
+        str | None, typer.Option(metavar="int8|binary", help="Documents stored in 8 bits or 1 bit a dimension.")
     ] = None,
     memory: Annotated[
         str | None, typer.Option(help="For a block of scores, such as 8GiB; 512MiB by default.")
@@ -211,7 +229,8 @@ def evaluate(
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
     from isoglot.collections.links import link_sentences
-    from isoglot.evaluation import compare_before, measure
+    from isoglot.evaluation import compare_before, measure, measure_reranked
+    from isoglot.evaluation.compressed import check_compression
     from isoglot.evaluation.losers import who_loses
     from isoglot.evaluation.measures import parse_measure
     from isoglot.evaluation.merging import check_merging
@@ -230,6 +249,22 @@ def evaluate(
         raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
     if mteb_results is not None and (task is None or pool):
         raise InputError("--mteb-results goes with mteb:TASK, without --pool: our own measures are not mteb's")
+    dimensions = parse_dimensions(truncate_dim)
+    check_compression(dimensions, quantize)
+    compressed = len(dimensions) > 1 or quantize is not None
+    if compressed and task is not None and not pool:
+        raise InputError("--quantize and several --truncate-dim do not apply to mteb's own measures: use --pool")
+    reranker = model.removeprefix("rerank:") if model.startswith("rerank:") else None
+    stages: dict[str, Any] = {"depth": depth, "per_language": rerank_per_language or None}
+    stages = {key: value for key, value in stages.items() if value is not None}
+    if reranker is None and (first is not None or stages):
+        raise InputError("--first, --depth and --rerank-per-language go with rerank:MODEL, a cross-encoder")
+    if reranker is not None and (first is None or (task is not None and not pool)):
+        raise InputError(
+            "rerank:MODEL orders what a first stage finds: give --first run:FILE or --first MODEL"
+            if first is None
+            else "rerank:MODEL does not apply to mteb's own measures: use --pool"
+        )
     given: dict[str, Any] = {
         "html": html_file if task is not None and not pool else None,
         "figures": figures if task is not None and not pool else None,
@@ -247,7 +282,7 @@ def evaluate(
         "batch_tokens": batch_tokens,
         "device": device,
         "dtype": dtype,
-        "truncate_dim": truncate_dim,
+        "truncate_dim": dimensions[0] if dimensions else None,
         "memory": None if memory is None else parse_memory(memory),
         "cache": cache,
     }
@@ -279,10 +314,19 @@ def evaluate(
                 collection = _with_all_queries(collection, data, split, lang, lenient)
     for sentence in link_sentences(collection):
         typer.echo(f"note: {sentence}", err=True)
+    if compressed:
+        options.pop("truncate_dim", None)
+        files: dict[str, Any] = {"json_file": json_file, "html_file": html_file, "figures": figures}
+        return evaluate_compressed(model, collection, dimensions, quantize, bootstrap=bootstrap, **files, **options)
     shown = html_file is not None or figures is not None
-    result = measure(
-        model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options
-    )
+    if reranker is not None:
+        result = measure_reranked(
+            reranker, collection, first, progress=state.progress, bootstrap=bootstrap, **stages, **options
+        )
+    else:
+        result = measure(
+            model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options
+        )
     if json_file is not None:
         result.save(json_file)
     tests = compare_before(result) if result.before is not None else []

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from isoglot.evaluation.mteb import BenchmarkResult
     from isoglot.reporting.study import StudyResult
 
-__all__ = ["benchmark_table", "comparison_table", "estimates_table", "losers_table", "result_table"]
+__all__ = [
+    "benchmark_table",
+    "comparison_table",
+    "compressed_table",
+    "estimates_table",
+    "losers_table",
+    "result_table",
+]
 
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
 
@@ -96,6 +103,23 @@ def result_table(result: Result) -> Table:
                     table.add_row(f"{measure}, macro", "", "", own)
                     told.append(macro)
     table.caption = "\n".join(dict.fromkeys(told)) or None
+    return table
+
+
+def compressed_table(results: Sequence[Result]) -> Table:
+    """Return one row a result of one model, whose embeddings are compressed in one way or another."""
+    table = Table(title=f"on {results[0].collection} [95 % interval]", title_justify="left")
+    table.add_column("model", overflow="fold")
+    for head in (
+        *(f"{setting_name(setting)} AP" for setting in SETTINGS),
+        "rank distance",
+        "own language share@10",
+    ):
+        table.add_column(head, justify="right")
+    for result in results:
+        cells = [_cell(result, setting, "AP") for setting in SETTINGS]
+        cells += [_cell(result, "bias", name) for name in ("rank_distance", "own_language_share@10")]
+        table.add_row(result.model, *cells)
     return table
 
 

@@ -17,7 +17,7 @@ from isoglot.encoders.tuning import Attention, add_lora, check_attention, checkp
 from isoglot.errors import InputError
 from isoglot.names import did_you_mean
 
-__all__ = ["POOLINGS", "check_encoder", "load_encoder", "model_name"]
+__all__ = ["POOLINGS", "check_encoder", "check_local", "load_encoder", "model_name"]
 
 POOLINGS = ("mean", "cls", "max")
 GIVE = (
@@ -39,7 +39,7 @@ def check_encoder(name: str, *, hub: bool = True) -> None:
     Raises:
         InputError: there is none.
     """
-    _check_local(name)
+    check_local(name)
     if not hub or Path(name).exists():
         return
     names = [name] if "/" in name else [name, f"{ORGANISATION}/{name}"]
@@ -65,7 +65,7 @@ def check_encoder(name: str, *, hub: bool = True) -> None:
     )
 
 
-def _check_local(source: str) -> None:
+def check_local(source: str) -> None:
     """See that what can only be a folder is there, and that a folder holds a model."""
     folder = Path(source)
     looks_local = folder.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1
@@ -141,7 +141,7 @@ def load_encoder(
     if attention is not None:
         check_attention(attention)
     source = str(name)
-    _check_local(source)
+    check_local(source)
     kwargs: dict[str, Any] = {"device": device, "trust_remote_code": trust_remote_code}
     loading: dict[str, Any] = {"use_safetensors": True}
     if attention is not None:

@@ -1,6 +1,7 @@
 """Evaluation: monolingual, cross-lingual and multilingual retrieval, language bias and geometry."""
 
 from isoglot.evaluation.compare import Compared, Comparison, compare_all, compare_before, compare_results
+from isoglot.evaluation.compressed import measure_compressed
 from isoglot.evaluation.embed import embed_collection
 from isoglot.evaluation.evaluator import MultilingualEvaluator
 from isoglot.evaluation.fair import FAIR, Calibration, fair_ranking, fit_calibration
@@ -9,6 +10,7 @@ from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES
 from isoglot.evaluation.measuring import evaluate, evaluate_embeddings, measure
 from isoglot.evaluation.ranks import rank_embeddings, rank_scores
+from isoglot.evaluation.reranking import measure_reranked
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources import RunWriter, evaluate_bm25, evaluate_run, read_embeddings
 from isoglot.evaluation.summary import result_of_ranks
@@ -37,6 +39,8 @@ __all__ = [
     "fit_calibration",
     "judgments_of",
     "measure",
+    "measure_compressed",
+    "measure_reranked",
     "mine_embeddings",
     "mine_hard_negatives",
     "rank_embeddings",

@@ -28,6 +28,7 @@ __all__ = [
     "DTYPES",
     "Encoding",
     "Spoken",
+    "check_cut",
     "check_device",
     "check_dtype",
     "embed_collection",
@@ -312,6 +313,16 @@ def text_encoder(
         yield encode
 
 
+def check_cut(size: int, truncate_dim: int) -> None:
+    """Refuse to cut embeddings to more dimensions than they have.
+
+    Raises:
+        InputError: they have fewer.
+    """
+    if size < truncate_dim:
+        raise InputError(f"the model has {size} dimensions: they cannot be cut to {truncate_dim}; ask for fewer")
+
+
 def embed_collection(
     model: SentenceTransformer, collection: Collection, **encoding: Unpack[Encoding]
 ) -> tuple[IntArray, FloatArray, FloatArray]:
@@ -350,10 +361,8 @@ def embed_collection(
         queries = encode("encode_query", asked, Spoken(collection.query_language[rows], collection.languages))
         documents = encode("encode_document", pool, Spoken(collection.document_language, collection.languages))
     truncate_dim = encoding.get("truncate_dim")
-    if truncate_dim is not None and queries.shape[1] < truncate_dim:
-        raise InputError(
-            f"the model has {queries.shape[1]} dimensions: they cannot be cut to {truncate_dim}; ask for fewer"
-        )
+    if truncate_dim is not None:
+        check_cut(queries.shape[1], truncate_dim)
     return (
         rows,
         unit_rows(queries, f"the queries of {collection.name}", len(rows)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,11 @@ from isoglot.evaluation.embed import (
     unit_rows,
 )
 from isoglot.evaluation.geometry import measure_geometry
-from isoglot.evaluation.judgments import judgments_of, tell_identical
+from isoglot.evaluation.judgments import Judgments, judgments_of, tell_identical
 from isoglot.evaluation.made import model_settings
 from isoglot.evaluation.merging import check_merging, fair_name, fair_score, tell_one_language
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
-from isoglot.evaluation.ranks import DEFAULT_MEMORY, language_order, rank_embeddings
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources import evaluate_bm25, evaluate_run, read_embeddings
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
 
-__all__ = ["evaluate", "evaluate_embeddings", "measure"]
+__all__ = ["evaluate", "evaluate_embeddings", "load_source", "measure", "result_of_vectors"]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float32]
@@ -73,7 +73,7 @@ class Evaluating(Embedded, Encoding, total=False):
     """The keywords of `evaluate`."""
 
 
-def _result(
+def result_of_vectors(
     rows: IntArray,
     queries: FloatArray,
     documents: FloatArray,
@@ -92,11 +92,13 @@ def _result(
     trec_depth: int = DEPTH,
     keep_embeddings: bool = False,
     made: dict[str, Any] | None = None,
+    rerank: Callable[[Judgments], Callable[[Score], Score]] | None = None,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Measure embeddings of unit length, of query rows (q,) and of all documents; keywords are those of `evaluate`.
 
-    Documents that are `arranged` are in the order of `language_order`.
+    Documents that are `arranged` are in the order of `language_order`. `rerank` gives, of what is judged, what
+    turns the scores of embeddings into others.
     """
     if queries.shape[1] != documents.shape[1]:
         raise InputError(
@@ -127,7 +129,7 @@ def _result(
     with ExitStack() as opened:
         for writer in filter(None, writers):
             opened.enter_context(writer)
-        ranks = rank(observe=writers[0])
+        ranks = rank(observe=writers[0], merge=None if rerank is None else rerank(judged))
         if fair is not None:
             tell_one_language(judged, collection.name)
             merged = rank(observe=writers[1], merge=partial(fair_score, judged=judged, method=fair))
@@ -186,7 +188,9 @@ def evaluate_embeddings(
     arranged = not options.get("keep_embeddings")
     order = language_order(collection.document_language) if arranged else None
     documents = unit_rows(document_embeddings, "documents", collection.documents.num_rows, order)
-    return _result(rows, queries, documents, collection, clock, name=name, device=at, arranged=arranged, **options)
+    return result_of_vectors(
+        rows, queries, documents, collection, clock, name=name, device=at, arranged=arranged, **options
+    )
 
 
 def evaluate(
@@ -234,7 +238,9 @@ def evaluate(
     clock.lap("encode")
     name = name or model_name(model)
     made = model_settings(model, encoding, device)
-    return _result(rows, queries, documents, collection, clock, name=name, device=device, made=made, **measured)
+    return result_of_vectors(
+        rows, queries, documents, collection, clock, name=name, device=device, made=made, **measured
+    )
 
 
 @overload
@@ -295,16 +301,29 @@ def measure(
         options = {"name": Path(files[0]).stem, "keep_embeddings": keep_embeddings, **options}
         return evaluate_embeddings(*read_embeddings(files[0], files[1], data), data, **options)
     options |= {"progress": progress, "keep_embeddings": keep_embeddings}
-    if is_model:
+    encoder, options = load_source(source, options)
+    return evaluate(encoder, data, **options)
+
+
+def load_source(source: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return a model, given as itself or by its name or folder, and the options that are left to evaluate it with.
+
+    Raises:
+        InputError: there is no such model, device or precision, or an option is of models given by name.
+    """
+    if not isinstance(source, str | Path):
         _refuse_idle({key: options[key] for key in options if key in ("pooling", "max_length")}, (), LOADED)
-        return evaluate(source, data, **options)
+        return source, options
     check_device(options.get("device") or "cpu")
     if options.get("dtype") is not None:
         check_dtype(options["dtype"])
-    loading = {key: options.pop(key) for key in LOADING if key in options}
-    options = {"name": str(source), "cache": default_cache(), **options}
-    encoder = load_encoder(source, device=options.get("device"), **loading)
-    return evaluate(encoder, data, **options)
+    loading = {key: options[key] for key in LOADING if key in options}
+    rest = {key: value for key, value in options.items() if key not in loading}
+    return load_encoder(source, device=options.get("device"), **loading), {
+        "name": str(source),
+        "cache": default_cache(),
+        **rest,
+    }
 
 
 def _measure_by_mteb(source: Any, task: str, progress: bool, options: dict[str, Any]) -> BenchmarkResult:

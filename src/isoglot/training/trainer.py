@@ -52,7 +52,7 @@ class HybridTrainer(TrainerHooks):
         collection: what to train on; several of them, each batch coming from one, as `JointSampler` draws them.
         strategy: how batches are composed.
         objective: a term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`, a list of these or of
-            terms and weights; a `Matryoshka` of these; or a ready `Objective` or other loss.
+            terms and weights; a `Matryoshka` of them; or a ready `Objective` or a loss of sentence-transformers.
             By default `MultiwayInfoNCE` for multiway batches, `InfoNCE` for others.
         loss: the same by the name that it has in sentence-transformers.
         args: as for `SentenceTransformerTrainer`.

@@ -25,7 +25,7 @@ from isoglot.evaluation.version_rankings import COMPARED, top_correlations, unit
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["evaluate_run", "merge_run", "ranks_of_run"]
+__all__ = ["evaluate_run", "merge_run", "note_what_is_missing", "ranks_of_run"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -130,7 +130,12 @@ def _correlations(rankings: IntArray, judged: Judgments) -> tuple[NDArray[np.flo
     return values, on_top
 
 
-def _note_what_is_missing(path: Path, entries: RunEntries, ranks: Ranks, collection: Collection) -> None:
+def note_what_is_missing(path: Path, entries: RunEntries, ranks: Ranks, collection: Collection) -> None:
+    """Say which queries and how many of the relevant documents a run does not have.
+
+    Raises:
+        InputError: it has no judged query.
+    """
     judged = ranks.judgments
     absent = judged.query_rows[~np.isin(judged.query_rows, entries.queries)]
     if len(absent) == len(judged.query_rows):
@@ -194,7 +199,7 @@ def evaluate_run(
     clock.lap("read")
     correlation = rank_correlation and judged.has_versions
     ranks = ranks_of_run(entries, judged, correlation=correlation)
-    _note_what_is_missing(Path(path), entries, ranks, collection)
+    note_what_is_missing(Path(path), entries, ranks, collection)
     name = name or entries.tag
     if fair is None:
         clock.lap("rank")

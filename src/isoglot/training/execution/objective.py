@@ -25,7 +25,7 @@ class Objective(nn.Module):
 
     Args:
         model: the encoder being trained.
-        terms: one term, or several with their weights: `InfoNCE() + 0.3 * KLAlignment()`; a `Matryoshka` of these.
+        terms: one term, or several with weights, `InfoNCE() + 0.3 * KLAlignment()`; or a `Matryoshka` of them.
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         teacher: its embeddings of the collection's texts, for terms that learn from one.
