@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import LanguageContrast as LanguageContrast
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
     from isoglot.objectives import ReverseTraining as ReverseTraining
+    from isoglot.objectives import ScoreDistillation as ScoreDistillation
     from isoglot.objectives import SemanticContrast as SemanticContrast
     from isoglot.objectives import SimilarityDistillation as SimilarityDistillation
     from isoglot.objectives import Sum as Sum
@@ -106,7 +107,8 @@ _ROOMS = {
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "EmbeddingDistillation", "InfoNCE"),
         *("KLAlignment", "LanguageAdversary", "LanguageContrast", "MultiwayInfoNCE"),
-        *("ReverseTraining", "SemanticContrast", "SimilarityDistillation", "Sum", "Term", "Weighted"),
+        *("ReverseTraining", "ScoreDistillation", "SemanticContrast", "SimilarityDistillation"),
+        *("Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),
     "reporting": ("write_report",),

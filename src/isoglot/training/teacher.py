@@ -18,18 +18,27 @@ from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.fingerprint import files_fingerprint, hash_of
 from isoglot.collections.joining import Part
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.scores import has_teacher_scores, teacher_score_rows
 from isoglot.encoders import load_encoder, model_name
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import Texts
 from isoglot.evaluation.cache import model_fingerprint
 from isoglot.evaluation.embed import Spoken, text_encoder, unit_rows
 from isoglot.evaluation.sources import read_embeddings
-from isoglot.objectives import TERMS, TeacherEmbeddings, Terms
+from isoglot.objectives import TERMS, TeacherEmbeddings, TeacherScores, Terms
 from isoglot.objectives.teacher import OF, Of
 from isoglot.objectives.terms import weighted_parts
-from isoglot.training.execution.objective import GIVE_TEACHER
+from isoglot.training.execution.objective import GIVE_SCORES, GIVE_TEACHER
 
-__all__ = ["Taught", "Teacher", "asked_of_teacher", "check_teacher", "read_teacher", "teacher_embeddings"]
+__all__ = [
+    "Taught",
+    "Teacher",
+    "asked_of_teacher",
+    "check_teacher",
+    "read_teacher",
+    "scores_to_learn",
+    "teacher_embeddings",
+]
 
 FILES = "embeddings:"
 logger = logging.getLogger(__name__)
@@ -84,6 +93,27 @@ def asked_of_teacher(objective: Terms) -> set[Of]:
     terms = [one for one, _ in weighted_parts(objective) if getattr(one, "needs_teacher", False)]
     asked: list[Any] = [getattr(one, "of", None) for one in terms]
     return set(OF) if None in asked else set(asked)
+
+
+def scores_to_learn(objective: Terms, collection: Collection, negatives: int) -> TeacherScores | None:
+    """Return the cross-encoder's scores that lie with a collection, where a term learns from them.
+
+    Args:
+        objective: terms, in whatever form they are given.
+        collection: what is trained on.
+        negatives: hard negatives of each query in batches.
+
+    Raises:
+        InputError: a term does, and the collection has no scores, or batches no hard negatives.
+    """
+    learning = [type(one).__name__ for one, _ in weighted_parts(objective) if getattr(one, "needs_scores", False)]
+    if not learning:
+        return None
+    if not negatives or not has_teacher_scores(collection):
+        lacking = f"{collection.name} has none" if negatives else "batches have no hard negatives to be scored"
+        raise InputError(f"{learning[0]} learns from a cross-encoder's scores, and {lacking}: {GIVE_SCORES}")
+    offsets, documents, scores = teacher_score_rows(collection)
+    return TeacherScores(offsets, documents + collection.queries.num_rows, scores, collection.query_index)
 
 
 def read_teacher(given: SentenceTransformer | str | Path | Sequence[str]) -> Teacher:

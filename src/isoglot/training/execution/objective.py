@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -10,12 +11,13 @@ from torch import Tensor, nn
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts
-from isoglot.objectives.teacher import TeacherEmbeddings
+from isoglot.objectives.teacher import TeacherEmbeddings, TeacherScores
 from isoglot.objectives.terms import Term, Terms, weighted_parts
 from isoglot.training.execution.embedding import BatchEmbedder
 
-__all__ = ["GIVE_TEACHER", "Objective"]
+__all__ = ["GIVE_SCORES", "GIVE_TEACHER", "Objective"]
 
+GIVE_SCORES = "find hard negatives by isoglot mine with --teacher, and give negatives"
 GIVE_TEACHER = "give teacher, the name of a model or embeddings:QUERIES,DOCUMENTS"
 
 
@@ -28,6 +30,7 @@ class Objective(nn.Module):
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         teacher: its embeddings of the collection's texts, for terms that learn from one.
+        scores: a cross-encoder's, for terms that learn from these.
         memory: bytes that activations may take before they are computed again in the backward pass; half of what
             is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
@@ -38,7 +41,8 @@ class Objective(nn.Module):
         embedder: embeds, and counts texts and tokens.
 
     Raises:
-        InputError: no term is given, a weight is not a finite number, or a term needs a teacher and there is none.
+        InputError: no term is given, a weight is not a finite number, or a term needs a teacher or scores
+            and there are none.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Objective(nn.Module):
         languages: int = 1,
         english: int | None = None,
         teacher: TeacherEmbeddings | None = None,
+        scores: TeacherScores | None = None,
         memory: int | None = None,
         chunk_tokens: int | None = None,
     ) -> None:
@@ -64,6 +69,7 @@ class Objective(nn.Module):
         self.names = tuple(f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, earlier, strict=True))
         self.progress = 0.0
         self.teacher = teacher
+        self.scores = scores
         self.embedder = BatchEmbedder(memory, chunk_tokens)
         self._last: tuple[Tensor, Tensor, float] | None = None
         for name, term in zip(self.names, self.terms, strict=True):
@@ -72,6 +78,10 @@ class Objective(nn.Module):
                     term.english = english
                 if term.needs_teacher and teacher is None:
                     raise InputError(f"{name} learns from a teacher, and there is none: {GIVE_TEACHER}")
+                if term.needs_scores and scores is None:
+                    raise InputError(
+                        f"{name} learns from a cross-encoder's scores, and there are none: {GIVE_SCORES}"
+                    )
                 term.teacher_dimensions = None if teacher is None else teacher.dimensions
                 term.prepare(int(model.get_embedding_dimension() or 0), languages)
 
@@ -107,6 +117,10 @@ class Objective(nn.Module):
         else:
             embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
         batch = _batch(embeddings, labels, self.progress, self.teacher)
+        if self.scores is not None and not batch.domain:
+            assert batch.query_rows is not None
+            assert batch.document_rows is not None
+            batch = replace(batch, teacher_scores=self.scores.look_up(batch.query_rows, batch.document_rows))
         if self.training and self.needs_versions:
             self._check_versions(batch, BatchLabels.unpack(labels))
         shares: dict[str, Tensor] = {}
