@@ -12,6 +12,7 @@ told apart. Before it stands what composing a batch costs us, kind by kind.
     python benchmarks/training.py                                   # static encoder, 12 languages, B = 512
     python benchmarks/training.py --pairing batch                   # the same with one language pair a batch
     python benchmarks/training.py --composing                       # composing alone, 39 languages
+    python benchmarks/training.py --teacher EmbeddingDistillation   # what learning from a teacher costs; no peer
     python benchmarks/training.py --encoder transformer             # 6-layer 384-wide XLM-R, B = 256, 39 languages
     python benchmarks/training.py --setup                           # set-up and memory alone, 39 languages
     python benchmarks/training.py --encoder base --batch-size 1024 --bf16    # XLM-R-base-sized, on a GPU
@@ -46,7 +47,7 @@ from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Multiway
 from isoglot.collections import Collection, read_collection
 from isoglot.collections.select import keep_languages
 from isoglot.encoders import scratch_encoder, static_encoder, train_tokenizer
-from isoglot.objectives import InfoNCE
+from isoglot.objectives import InfoNCE, term
 from isoglot.training import HybridTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,11 +120,21 @@ def arguments(options: argparse.Namespace, folder: str, **more: Any) -> Sentence
 
 
 def ours(options: argparse.Namespace, collection: Collection, model: SentenceTransformer, folder: str) -> Any:
+    objective, teacher = InfoNCE(TEMPERATURE) * 1.0, None
+    if options.side == "taught":  # by a model that embeds in no time, for its embeddings are not what is timed
+        size = options.teacher_dimensions or model.get_embedding_dimension()
+        teacher = static_encoder(collection, dimensions=size, vocabulary=4000, seed=1)
+        objective = objective + term(options.teacher)
     counts = collection.pair_counts
     by_row = options.pairing == "row"
     strategy = CrossLingual() if by_row else Hybrid(alpha=float(counts.trace() / counts.sum()), pairing="batch")
     trainer = HybridTrainer(
-        model, collection, strategy=strategy, objective=InfoNCE(TEMPERATURE), args=arguments(options, folder)
+        model,
+        collection,
+        strategy=strategy,
+        objective=objective,
+        teacher=teacher,
+        args=arguments(options, folder),
     )
     loader = trainer.get_train_dataloader()  # tokenises
     trainer.get_train_dataloader = lambda: loader  # type: ignore[method-assign]
@@ -189,7 +200,7 @@ def one_side(options: argparse.Namespace) -> dict[str, Any]:
     before = memory()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        trainer, pairs = (ours if options.side == "ours" else peer)(options, collection, model, folder)
+        trainer, pairs = (peer if options.side == "peer" else ours)(options, collection, model, folder)
         setup = time.perf_counter() - start
         found: dict[str, Any] = {
             "setup_seconds": setup,
@@ -259,6 +270,25 @@ def run_side(side: str, options: argparse.Namespace, given: Sequence[str]) -> di
     return found
 
 
+def tell_teacher(options: argparse.Namespace, given: Sequence[str]) -> int:
+    """Time steps without and with a teacher, in turn, twice each, and tell the ratio of the quicker ones."""
+    runs = [{side: run_side(side, options, given) for side in ("ours", "taught")} for _ in range(2)]
+    timed = options.steps - options.warmup
+    details = {}
+    for measure in ("seconds", "cpu_seconds"):
+        best = {side: min(one[side][measure] for one in runs) / timed * 1e3 for side in ("ours", "taught")}
+        best["ratio"] = best["taught"] / best["ours"]
+        details[measure] = best
+        print(
+            f"{measure:12} a step: {best['ours']:7.1f} ms, with {options.teacher} {best['taught']:7.1f} ms, ×",
+            end="",
+        )
+        print(f"{best['ratio']:.2f}")
+    size = options.teacher_dimensions or "the student's"
+    print(json.dumps({"benchmark": "teacher", "term": options.teacher, "dimensions": size, "details": details}))
+    return 0
+
+
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", choices=tuple(SHAPES), default="static")
@@ -274,7 +304,9 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairing", choices=("row", "batch"), default="row", help="of language pairs")
     parser.add_argument("--setup", action="store_true", help="compare set-up time and memory alone")
     parser.add_argument("--composing", action="store_true", help="time composing batches alone; there is no peer")
-    parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)
+    parser.add_argument("--teacher", metavar="TERM", help="time steps with and without this term of distillation")
+    parser.add_argument("--teacher-dimensions", type=int, help="of the teacher; the student's if not given")
+    parser.add_argument("--side", choices=("ours", "peer", "taught"), help=argparse.SUPPRESS)
     given = list(sys.argv[1:] if given is None else given)
     options = parser.parse_args(given)
     static = options.encoder == "static"
@@ -289,6 +321,8 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.side:
         print(json.dumps(one_side(options)))
         return 0
+    if options.teacher:
+        return tell_teacher(options, given)
     composed = composing(options)
     print(f"{'composing a batch':36}{'ms':>8}{'rows':>8}")
     for name, figures in composed.items():

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import MultiwayInfoNCE as MultiwayInfoNCE
     from isoglot.objectives import ReverseAlignment as ReverseAlignment
     from isoglot.objectives import ReverseTraining as ReverseTraining
+    from isoglot.objectives import ScoreDistillation as ScoreDistillation
     from isoglot.objectives import SemanticContrast as SemanticContrast
     from isoglot.objectives import SimilarityDistillation as SimilarityDistillation
     from isoglot.objectives import Sum as Sum
@@ -108,7 +109,7 @@ _ROOMS = {
     "objectives": (
         *("DistributionAlignment", "DomainContrast", "EmbeddedBatch", "EmbeddingDistillation", "InfoNCE"),
         *("KLAlignment", "LanguageAdversary", "LanguageContrast", "Matryoshka", "MultiwayInfoNCE"),
-        *("ReverseAlignment", "ReverseTraining", "SemanticContrast", "SimilarityDistillation"),
+        *("ReverseAlignment", "ReverseTraining", "ScoreDistillation", "SemanticContrast", "SimilarityDistillation"),
         *("Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),

@@ -41,7 +41,7 @@ def compared(first: str, second: str, verdict: str, setting: str = "multilingual
             f"There is no winner: a, of 3 arms the best on dev, is not shown to be better than c{WHAT}",
         ),
         (
-            [compared("a", "b", "second better"), compared("a", "c", "within margin")],
+            [compared("a", "b", "second better"), compared("a", "c", "no difference shown")],
             None,
             "There is no winner: a, of 3 arms the best on dev, is not shown to be better than c and is worse than b"
             f"{WHAT}",
@@ -79,7 +79,11 @@ def test_without_a_value_on_development_data_there_is_none():
 
 
 def test_the_chosen_arm_meets_every_other_once():
-    given = [Decisive(first="b", second="a", on="test"), Decisive(first="a", second="c", on="test", language="de")]
+    given = [
+        Decisive(first="b", second="a", on="test"),
+        Decisive(first="a", second="c", on="test", language="de"),
+        Decisive(first="a", second="c", on="test", margin=0.02),
+    ]
     more = contest().comparisons(given)
     assert [(one.first, one.second, one.on, one.setting, one.measure) for one in more] == [
         ("a", "c", "test", "multilingual", "AP")

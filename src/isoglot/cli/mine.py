@@ -48,6 +48,12 @@ def mine(
             help="language: in each language of its relevant documents; own: in the query's; any: in all."
         ),
     ] = "language",
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CROSS_ENCODER", help="Have this model score what is found, and relevant documents beside it."
+        ),
+    ] = None,
     margin: Annotated[
         float, typer.Option(help="Leave out what scores above (1 - margin) of a relevant document.", min=0)
     ] = 0.05,
@@ -73,9 +79,11 @@ def mine(
     """
     from isoglot.collections import write_collection
     from isoglot.collections.negatives import with_hard_negatives
+    from isoglot.collections.scores import with_teacher_scores
     from isoglot.encoders import load_encoder
     from isoglot.evaluation.embed import check_device
     from isoglot.evaluation.hard_negatives import Mining, mine_hard_negatives
+    from isoglot.evaluation.scoring import load_cross_encoder, score_candidates
     from isoglot.files import default_cache, refuse_taken
 
     if form not in ("jsonl", "parquet"):
@@ -90,6 +98,7 @@ def mine(
     refuse_taken(out)
     if device is not None:
         check_device(device)
+    scorer = None if teacher is None else load_cross_encoder(teacher, device=device)
     splits = _splits(data, split, lang, lenient)
     mined, collection = next(iter(splits.items()))
     encoder = load_encoder(
@@ -110,6 +119,11 @@ def mine(
         cache=None if no_cache else default_cache(),
     )
     splits[mined] = with_hard_negatives(collection, found.offsets, found.documents)
+    if scorer is not None:
+        scored = score_candidates(
+            scorer, collection, found.offsets, found.documents, batch_size=batch_size, progress=state.progress
+        )
+        splits[mined] = with_teacher_scores(splits[mined], *scored)
     write_collection(splits, out, form)  # type: ignore[arg-type]
     counts = found.offsets[1:] - found.offsets[:-1]
     typer.echo(

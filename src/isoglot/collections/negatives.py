@@ -7,6 +7,7 @@ forms of a collection; readers of BEIR folders pass over the key.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,11 +20,21 @@ from isoglot.collections.arrow import IdIndex, take_from
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 
-__all__ = ["KEY", "hard_negative_rows", "has_hard_negatives", "prefix_hard_negatives", "with_hard_negatives"]
+__all__ = [
+    "KEY",
+    "SCORES",
+    "hard_negative_rows",
+    "has_hard_negatives",
+    "prefix_hard_negatives",
+    "read_extras",
+    "row_name",
+    "with_hard_negatives",
+    "write_key",
+]
 
 IntArray = NDArray[np.integer[Any]]
 
-KEY = "hard_negatives"
+KEY, SCORES = "hard_negatives", "teacher_scores"
 SHOWN = 3
 STEP = 8_192  # query rows whose ids are Python strings at a time: large sets list hundreds of millions
 
@@ -39,6 +50,28 @@ def with_hard_negatives(collection: Collection, offsets: IntArray, documents: In
     Raises:
         InputError: the offsets are not those of the collection's query rows.
     """
+    return write_key(collection, KEY, offsets, documents, lambda ids, _: ids)
+
+
+def write_key(
+    collection: Collection,
+    key: str,
+    offsets: IntArray,
+    documents: IntArray,
+    content: Callable[[list[str], slice], Any],
+) -> Collection:
+    """Return a collection whose queries say something of documents under a key.
+
+    Args:
+        collection: the collection.
+        key: of a query's line; what it held is replaced.
+        offsets: (Q + 1,) query row i has the documents `documents[offsets[i]:offsets[i + 1]]`.
+        documents: (n,) document rows.
+        content: makes what is written of the ids of a query's documents and their places in `documents`.
+
+    Raises:
+        InputError: the offsets are not those of the collection's query rows.
+    """
     queries = collection.queries
     if len(offsets) != queries.num_rows + 1 or offsets[-1] != len(documents):
         raise InputError(
@@ -48,15 +81,15 @@ def with_hard_negatives(collection: Collection, offsets: IntArray, documents: In
     extra: list[pa.Array] = []
     for start in range(0, queries.num_rows, STEP):
         rows = range(start, min(start + STEP, queries.num_rows))
-        texts = _extras(queries, rows)
+        texts = read_extras(queries, rows)
         at = offsets[rows.start : rows.stop + 1]
         ids = take_from(collection.documents["_id"], documents[at[0] : at[-1]]).to_pylist()
         written = []
-        for text, first, end in zip(texts, at[:-1] - at[0], at[1:] - at[0], strict=True):
+        for text, first, end in zip(texts, at[:-1], at[1:], strict=True):
             record = json.loads(text) if text else {}
-            record.pop(KEY, None)
+            record.pop(key, None)
             if first < end:
-                record[KEY] = ids[first:end]
+                record[key] = content(ids[first - at[0] : end - at[0]], slice(first, end))
             written.append(json.dumps(record, ensure_ascii=True, sort_keys=True) if record else None)
         extra.append(pa.array(written, pa.string()))
     if "extra" in queries.column_names:
@@ -87,7 +120,7 @@ def hard_negative_rows(collection: Collection) -> tuple[IntArray, IntArray]:
         rows = range(start, min(start + STEP, len(counts)))
         lists = [
             _listed(collection, row, text)
-            for row, text in zip(rows, _extras(collection.queries, rows), strict=True)
+            for row, text in zip(rows, read_extras(collection.queries, rows), strict=True)
         ]
         counts[rows.start : rows.stop] = [len(listed) for listed in lists]
         ids = [one for listed in lists for one in listed]
@@ -108,7 +141,7 @@ def has_hard_negatives(collection: Collection) -> bool:
     return bool(pc.any(pc.match_substring(collection.queries["extra"], f'"{KEY}"')).as_py())
 
 
-def _extras(queries: pa.Table, rows: range) -> list[str | None]:
+def read_extras(queries: pa.Table, rows: range) -> list[str | None]:
     """Return the other keys of query rows, as JSON."""
     if "extra" not in queries.column_names:
         return [None] * len(rows)
@@ -124,12 +157,13 @@ def _listed(collection: Collection, row: int, text: str | None) -> list[str]:
     """
     listed: list[str] = json.loads(text).get(KEY, []) if text and f'"{KEY}"' in text else []
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-        raise InputError(f"{collection.name}: {KEY!r} of {_name(collection, row)} is not a list of document ids")
+        raise InputError(f"{collection.name}: {KEY!r} of {row_name(collection, row)} is not a list of document ids")
     return listed
 
 
 def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
-    """Return a table of queries whose hard negatives have a prefix before their ids.
+    """Return a table of queries whose hard negatives, and documents with a teacher's scores, have a prefix before
+    their ids.
 
     What is no list of ids is left as it is, for `hard_negative_rows` to refuse.
     """
@@ -145,7 +179,9 @@ def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
                 record = json.loads(texts[row])
                 if isinstance(listed := record.get(KEY), list):
                     record[KEY] = [prefix + one if isinstance(one, str) else one for one in listed]
-                    texts[row] = json.dumps(record, ensure_ascii=True, sort_keys=True)
+                if isinstance(scored := record.get(SCORES), dict):
+                    record[SCORES] = {prefix + one: score for one, score in scored.items()}
+                texts[row] = json.dumps(record, ensure_ascii=True, sort_keys=True)
             block = pa.chunked_array([pa.array(texts, pa.string())])
         blocks += block.chunks
     extra = pa.chunked_array(blocks, pa.string())
@@ -154,11 +190,13 @@ def prefix_hard_negatives(queries: pa.Table, prefix: str) -> pa.Table:
 
 def _rows_with_some(column: pa.ChunkedArray) -> IntArray:
     """Return the query rows that may have hard negatives, from the column `extra`."""
-    found: IntArray = np.flatnonzero(pc.fill_null(pc.match_substring(column, f'"{KEY}"'), False).to_numpy())
+    some = pc.match_substring_regex(column, f'"({KEY}|{SCORES})"')
+    found: IntArray = np.flatnonzero(pc.fill_null(some, False).to_numpy())
     return found
 
 
-def _name(collection: Collection, row: int) -> str:
+def row_name(collection: Collection, row: int) -> str:
+    """Return what messages call a query row."""
     query = collection.queries.slice(row, 1).to_pylist()[0]
     return f"the query {query['_id']!r} ({query['lang']})"
 
@@ -176,7 +214,7 @@ class _Bad:
         cases = np.flatnonzero(bad)
         self.count += len(cases)
         for case in cases[: SHOWN - len(self.shown)]:
-            self.shown.append(f"{ids[case]!r} of {_name(self.collection, int(rows[case]))}")
+            self.shown.append(f"{ids[case]!r} of {row_name(self.collection, int(rows[case]))}")
 
     def refuse(self, what: str) -> None:
         """Raise `InputError` if there are any."""

@@ -3,14 +3,14 @@
 from isoglot.objectives.adversary import LanguageAdversary
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts, example_batch
 from isoglot.objectives.contrast import Temperature
-from isoglot.objectives.distillation import EmbeddingDistillation, SimilarityDistillation
+from isoglot.objectives.distillation import EmbeddingDistillation, ScoreDistillation, SimilarityDistillation
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.matryoshka import Matryoshka
 from isoglot.objectives.multiway import MultiwayInfoNCE
 from isoglot.objectives.ranking import KLAlignment
 from isoglot.objectives.registry import TERMS, term
 from isoglot.objectives.reverse import ReverseAlignment, ReverseTraining
-from isoglot.objectives.teacher import TeacherEmbeddings
+from isoglot.objectives.teacher import TeacherEmbeddings, TeacherScores
 from isoglot.objectives.terms import Sum, Term, Terms, Weighted
 from isoglot.objectives.versions import DistributionAlignment, LanguageContrast, SemanticContrast
 
@@ -30,10 +30,12 @@ __all__ = [
     "ReverseAlignment",
     "ReverseTraining",
     "Role",
+    "ScoreDistillation",
     "SemanticContrast",
     "SimilarityDistillation",
     "Sum",
     "TeacherEmbeddings",
+    "TeacherScores",
     "Temperature",
     "Term",
     "Terms",

@@ -138,6 +138,8 @@ class EmbeddedBatch:
         query_rows: (Q,) integers, what the teacher's embeddings of the queries are looked up by.
         document_rows: (M,) the same of the documents.
         teacher: its embeddings of all texts of the collection; None without a teacher.
+        teacher_scores: (Q, M) what a cross-encoder scores each document for each query, NaN where it has not; None
+            where nobody asks.
 
     Example:
         >>> batch = example_batch()
@@ -160,6 +162,7 @@ class EmbeddedBatch:
     query_rows: Tensor | None = None
     document_rows: Tensor | None = None
     teacher: TeacherEmbeddings | None = None
+    teacher_scores: Tensor | None = None
 
     def __post_init__(self) -> None:
         for name in ("documents", "document_languages", "document_ids", "document_query_ids", "document_rows"):

@@ -16,10 +16,12 @@ from isoglot.objectives.teacher import Of, check_of
 from isoglot.objectives.terms import Term
 from isoglot.objectives.versions import Side, check_side
 
-__all__ = ["EmbeddingDistillation", "SimilarityDistillation"]
+__all__ = ["EmbeddingDistillation", "ScoreDistillation", "SimilarityDistillation"]
 
 Distance = Literal["cosine", "squared"]
 DISTANCES = ("cosine", "squared")
+Form = Literal["margin_mse", "kl"]
+FORMS = ("margin_mse", "kl")
 
 
 class TeacherTerm(Term):
@@ -215,3 +217,108 @@ class SimilarityDistillation(TeacherTerm):
             target = torch.log_softmax((asked / self.teacher_temperature()) @ answers.T, dim=1)
             student = torch.log_softmax(scores, dim=1)
             return functional.kl_div(student, target, reduction="batchmean", log_target=True)
+
+
+class ScoreDistillation(Term):
+    r"""A cross-encoder's scores of a query's candidates, its relevant documents and hard negatives, are what the
+    student's similarities approach: their margins (MarginMSE; Hofstätter et al., arXiv 2010.02666), or their
+    softmax, as in Multilingual Translate-Distill (Yang et al., arXiv 2405.00977).
+
+    .. math:: \frac1{|M|} \sum_{(i, p, n) \in M}
+        \Big[\frac{s(q_i, d_p) - s(q_i, d_n)}T - \frac{t_{ip} - t_{in}}{T_t}\Big]^2
+        \quad\text{or}\quad \frac1{|R|} \sum_{i \in R} KL\Big(softmax_j \frac{t_{ij}}{T_t} \Big\|
+        softmax_j \frac{s(q_i, d_j)}T\Big)
+
+    with the cross-encoder's score t, cosine similarity s, all triples M of a query, a document that it is to find
+    and one that is not known to answer it, and the queries R that have two candidates; over those documents of the
+    batch that have a score for the query. Known positives that the query is not to find (another query's document
+    that answers it too) are no candidates. A version of a query without a score of its own has the mean of its
+    other versions': what answers a question does so in any language. 0 where no query has two candidates. It does
+    not apply to domain batches.
+
+    Relations: equal to sentence-transformers' `MarginMSELoss`, and to `DistillKLDivLoss` divided by T², where every
+    query has its own candidates alone and all of them are scored, with similarities s/T. `SimilarityDistillation`
+    has an embedding model for a teacher, which scores all documents of the batch.
+
+    Args:
+        form: `margin_mse` or `kl`.
+        temperature: T above 0: cosines divided by it are compared with scores, so that 0.05 gives them the range
+            of a cross-encoder's logits, from -20 to 20.
+        teacher_temperature: T_t above 0.
+
+    Raises:
+        InputError: a setting makes no sense.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from isoglot.objectives import ScoreDistillation, example_batch
+        >>> scores = torch.tensor([[20.0, 0, 0], [0, 18, 0], [0, 0, 20]])
+        >>> batch = replace(example_batch(), teacher_scores=scores)
+        >>> round(ScoreDistillation()(batch).item(), 4)  # one of four margins is 2 off
+        1.0
+    """
+
+    needs_scores: ClassVar[bool] = True
+
+    def __init__(
+        self, form: Form = "margin_mse", temperature: float = 0.05, teacher_temperature: float = 1.0
+    ) -> None:
+        super().__init__()
+        if form not in FORMS:
+            raise InputError(f"no form {form!r} of ScoreDistillation: choose {' or '.join(FORMS)}")
+        self.form = form
+        self.temperature = Temperature(temperature)
+        self.teacher_temperature = Temperature(teacher_temperature)
+        self._scored = 0
+        self._batches = 0
+
+    def extra_repr(self) -> str:
+        """Show the settings."""
+        return f"form={self.form}"
+
+    def metrics(self) -> dict[str, float]:
+        """Return the mean number of scored candidates per training batch since the last call."""
+        gathered = {"candidates": self._scored / self._batches} if self._batches else {}
+        self._scored = self._batches = 0
+        return gathered
+
+    def forward(self, batch: EmbeddedBatch) -> Tensor:
+        """Return the loss of a batch, a scalar.
+
+        Raises:
+            InputError: the batch has no scores.
+        """
+        if batch.teacher_scores is None:
+            raise InputError(
+                "ScoreDistillation learns from scores of a cross-encoder, and the batch has none: find hard "
+                "negatives by isoglot mine with --teacher"
+            )
+        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
+        known = ~batch.teacher_scores.isnan()
+        teacher = (batch.teacher_scores / self.teacher_temperature()).to(scores.dtype)
+        positives, negatives = batch.positives() & known, known & ~batch.relevant() & ~batch.positives()
+        if self.training:
+            self._scored += int((positives | negatives).sum())
+            self._batches += 1
+        compare = self._margins if self.form == "margin_mse" else self._divergence
+        return compare(scores, teacher, positives, negatives)
+
+    @staticmethod
+    def _margins(scores: Tensor, teacher: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+        row, column = positives.nonzero(as_tuple=True)
+        pair, other = negatives[row].nonzero(as_tuple=True)
+        query, own = row[pair], column[pair]
+        difference = scores - teacher
+        margins = difference[query, own] - difference[query, other]
+        return margins.square().sum() / max(len(margins), 1)
+
+    @staticmethod
+    def _divergence(scores: Tensor, teacher: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+        candidates = positives | negatives
+        rows = (candidates.sum(dim=1) > 1).nonzero()[:, 0]
+        candidates = candidates[rows]
+        student, target = (
+            torch.log_softmax(one[rows].masked_fill(~candidates, -torch.inf), dim=1)[candidates]
+            for one in (scores, teacher)
+        )
+        return (target.exp() * (target - student)).sum() / max(len(rows), 1)

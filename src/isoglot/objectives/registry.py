@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from isoglot.errors import InputError
 from isoglot.names import checked_settings, did_you_mean, is_path, own_class
 from isoglot.objectives.adversary import LanguageAdversary
-from isoglot.objectives.distillation import EmbeddingDistillation, SimilarityDistillation
+from isoglot.objectives.distillation import EmbeddingDistillation, ScoreDistillation, SimilarityDistillation
 from isoglot.objectives.infonce import DomainContrast, InfoNCE
 from isoglot.objectives.multiway import MultiwayInfoNCE
 from isoglot.objectives.ranking import KLAlignment
@@ -33,6 +33,7 @@ TERMS: dict[str, type[Term]] = {
         DomainContrast,
         EmbeddingDistillation,
         SimilarityDistillation,
+        ScoreDistillation,
     )
 }
 

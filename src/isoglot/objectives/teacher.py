@@ -1,4 +1,4 @@
-"""`TeacherEmbeddings`: what a teacher makes of the texts of a collection, looked up by row."""
+"""`TeacherEmbeddings`, `TeacherScores`: what teachers make of the texts of a collection, looked up by row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isoglot.errors import InputError
 
-__all__ = ["OF", "Of", "TeacherEmbeddings", "check_of"]
+__all__ = ["OF", "Of", "TeacherEmbeddings", "TeacherScores", "check_of"]
 
 Of = Literal["english", "own"]
 OF: tuple[Of, ...] = ("english", "own")
@@ -88,3 +88,57 @@ class TeacherEmbeddings:
         if not known.all():
             vectors[~known] = 0
         return torch.from_numpy(vectors).to(rows.device), torch.from_numpy(known).to(rows.device)
+
+
+class TeacherScores:
+    """A cross-encoder's scores of documents for queries, as they lie with a collection.
+
+    Args:
+        offsets: (Q + 1,) query row i has scores of the documents `documents[offsets[i]:offsets[i + 1]]`.
+        documents: (n,) rows, after all query rows.
+        scores: (n,) float32.
+        query_ids: (Q,) integers, the same for the versions of a query.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> scores = TeacherScores(np.array([0, 2, 3]), np.array([2, 3, 3]), np.array([5, 1, 2]), np.array([7, 7]))
+        >>> scores.look_up(torch.tensor([0, 1]), torch.tensor([2, 3])).tolist()
+        [[5.0, 1.0], [5.0, 2.0]]
+    """
+
+    def __init__(
+        self, offsets: IntArray, documents: IntArray, scores: NDArray[np.floating[Any]], query_ids: IntArray
+    ) -> None:
+        self._own = np.asarray(offsets), np.asarray(documents), np.asarray(scores, np.float32)
+        self._ids = np.asarray(query_ids)
+        # those of all versions of a query together: of a document with several scores their mean
+        width = int(self._own[1].max(initial=0)) + 1
+        owner = np.repeat(self._ids, np.diff(self._own[0])).astype(np.int64)
+        keys, place, counts = np.unique(owner * width + self._own[1], return_inverse=True, return_counts=True)
+        means = np.bincount(place.reshape(-1), self._own[2], minlength=len(keys)) / counts
+        starts = np.searchsorted(keys // width, np.arange(int(self._ids.max(initial=-1)) + 2))
+        self._shared = starts, keys % width, means.astype(np.float32)
+
+    def look_up(self, queries: Tensor, documents: Tensor) -> Tensor:
+        """Return the scores of queries and documents.
+
+        Args:
+            queries: (q,) query rows.
+            documents: (m,) document rows, after all query rows; each once.
+
+        Returns:
+            (q, m) the score that the version of a query has with a document; where it has none, the mean of those
+            of its other versions; NaN where nobody has one.
+        """
+        asked, shown = queries.cpu().numpy(), documents.cpu().numpy()
+        found = np.full((len(asked), len(shown)), np.nan, np.float32)
+        order = np.argsort(shown, kind="stable")
+        for (starts, rows, scores), groups in ((self._shared, self._ids[asked]), (self._own, asked)):
+            counts = starts[groups + 1] - starts[groups]
+            at = np.arange(counts.sum()) + np.repeat(starts[groups] - (np.cumsum(counts) - counts), counts)
+            owner = np.repeat(np.arange(len(groups)), counts)
+            place = np.searchsorted(shown, rows[at], sorter=order)
+            column = order[np.minimum(place, len(order) - 1)] if len(order) else place
+            here = shown[column] == rows[at] if len(order) else np.zeros(len(at), bool)
+            found[owner[here], column[here]] = scores[at[here]]
+        return torch.from_numpy(found).to(queries.device)

@@ -108,6 +108,7 @@ class Term(_Summand, nn.Module):
         on_domain: whether it applies to batches of crops of unlabelled target-domain text.
         wants_english: whether it asks which language is English.
         needs_teacher: whether it compares embeddings with a teacher's.
+        needs_scores: whether it compares similarities with a cross-encoder's scores.
         english: language index of English, None if the collection has none; set before training.
         teacher_dimensions: size t of the teacher's embeddings, None without a teacher; set before `prepare`.
         negative_queries: how many hard-negative queries it wants the trainer to add for each query of a batch.
@@ -119,6 +120,7 @@ class Term(_Summand, nn.Module):
     on_domain: ClassVar[bool] = False
     wants_english: ClassVar[bool] = False
     needs_teacher: ClassVar[bool] = False
+    needs_scores: ClassVar[bool] = False
     english: int | None = None
     teacher_dimensions: int | None = None
     negative_queries: int = 0

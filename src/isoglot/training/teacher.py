@@ -19,19 +19,28 @@ from isoglot.collections import Collection, JoinedCollection
 from isoglot.collections.fingerprint import files_fingerprint, hash_of
 from isoglot.collections.joining import Part
 from isoglot.collections.negatives import hard_negative_rows
+from isoglot.collections.scores import has_teacher_scores, teacher_score_rows
 from isoglot.encoders import load_encoder, model_name
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import Texts
 from isoglot.evaluation.cache import model_fingerprint
 from isoglot.evaluation.embed import Spoken, text_encoder, unit_rows
 from isoglot.evaluation.sources import read_embeddings
-from isoglot.objectives import TERMS, TeacherEmbeddings, Terms
+from isoglot.objectives import TERMS, TeacherEmbeddings, TeacherScores, Terms
 from isoglot.objectives.matryoshka import Matryoshka
 from isoglot.objectives.teacher import OF, Of
 from isoglot.objectives.terms import weighted_parts
-from isoglot.training.execution.objective import GIVE_TEACHER
+from isoglot.training.execution.objective import GIVE_SCORES, GIVE_TEACHER
 
-__all__ = ["Taught", "Teacher", "asked_of_teacher", "check_teacher", "read_teacher", "teacher_embeddings"]
+__all__ = [
+    "Taught",
+    "Teacher",
+    "asked_of_teacher",
+    "check_teacher",
+    "read_teacher",
+    "scores_to_learn",
+    "teacher_embeddings",
+]
 
 FILES = "embeddings:"
 logger = logging.getLogger(__name__)
@@ -81,16 +90,37 @@ def check_teacher(objective: Terms | Matryoshka, teacher: Any) -> None:
         )
 
 
-def _learning(objective: Terms | Matryoshka) -> list[nn.Module]:
-    """Return the terms that learn from a teacher."""
+def _learning(objective: Terms | Matryoshka, what: str = "needs_teacher") -> list[nn.Module]:
+    """Return the terms that learn from a teacher, or from scores."""
     terms = objective.objective if isinstance(objective, Matryoshka) else objective
-    return [one for one, _ in weighted_parts(terms) if getattr(one, "needs_teacher", False)]
+    return [one for one, _ in weighted_parts(terms) if getattr(one, what, False)]
 
 
 def asked_of_teacher(objective: Terms | Matryoshka) -> set[Of]:
     """Return whose embeddings the terms of an objective ask a teacher for: all, where one does not say."""
     asked: list[Any] = [getattr(one, "of", None) for one in _learning(objective)]
     return set(OF) if None in asked else set(asked)
+
+
+def scores_to_learn(objective: Terms | Matryoshka, collection: Collection, negatives: int) -> TeacherScores | None:
+    """Return the cross-encoder's scores that lie with a collection, where a term learns from them.
+
+    Args:
+        objective: terms, in whatever form they are given.
+        collection: what is trained on.
+        negatives: hard negatives of each query in batches.
+
+    Raises:
+        InputError: a term does, and the collection has no scores, or batches no hard negatives.
+    """
+    learning = [type(one).__name__ for one in _learning(objective, "needs_scores")]
+    if not learning:
+        return None
+    if not negatives or not has_teacher_scores(collection):
+        lacking = f"{collection.name} has none" if negatives else "batches have no hard negatives to be scored"
+        raise InputError(f"{learning[0]} learns from a cross-encoder's scores, and {lacking}: {GIVE_SCORES}")
+    offsets, documents, scores = teacher_score_rows(collection)
+    return TeacherScores(offsets, documents + collection.queries.num_rows, scores, collection.query_index)
 
 
 def read_teacher(given: SentenceTransformer | str | Path | Sequence[str]) -> Teacher:

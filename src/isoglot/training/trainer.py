@@ -28,7 +28,7 @@ from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
 from isoglot.training.hooks import TrainerHooks
-from isoglot.training.teacher import Taught, asked_of_teacher, check_teacher, teacher_embeddings
+from isoglot.training.teacher import Taught, asked_of_teacher, check_teacher, scores_to_learn, teacher_embeddings
 
 __all__ = ["HybridTrainer"]
 
@@ -148,6 +148,7 @@ class HybridTrainer(TrainerHooks):
                     languages=self.sampler.languages,
                     english=english.index(True) if any(english) else None,
                     teacher=taught,
+                    scores=scores_to_learn(loss, self.sampler.collection, negatives),
                     memory=memory,
                     chunk_tokens=chunk_tokens,
                 )

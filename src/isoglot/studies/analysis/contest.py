@@ -51,7 +51,8 @@ class Contest:
         return cls(asked, arms, chosen, None if chosen is None or tuning is None else tuning.data)
 
     def comparisons(self, given: Sequence[Decisive]) -> list[Decisive]:
-        """Return the comparisons of the chosen arm with every other one, but for those that are given already."""
+        """Return the comparisons of the chosen arm with every other one, but for those that are given already. One
+        with a margin says whether a difference matters, and not which arm is better."""
         if self.chosen is None:
             return []
         there = {frozenset((one.first, one.second)) for one in given if self._is_of(one, one.on)}
@@ -69,7 +70,7 @@ class Contest:
 
     def _is_of(self, one: Decisive | Comparison, evaluation: str) -> bool:
         asked = (self.asked.on, self.asked.setting, self.asked.measure, None)
-        return (evaluation, one.setting, one.measure, one.language) == asked
+        return (evaluation, one.setting, one.measure, one.language) == asked and one.margin is None
 
     def end(self, weighed: Sequence[Comparison]) -> Won:
         """Say who has won, from all decisive comparisons."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -11,12 +12,13 @@ from torch import Tensor, nn
 from isoglot.errors import InputError
 from isoglot.objectives.batch import BatchLabels, EmbeddedBatch, Role, Texts
 from isoglot.objectives.matryoshka import Matryoshka, depends_on_dimensions
-from isoglot.objectives.teacher import TeacherEmbeddings
+from isoglot.objectives.teacher import TeacherEmbeddings, TeacherScores
 from isoglot.objectives.terms import Term, Terms, weighted_parts
 from isoglot.training.execution.embedding import BatchEmbedder
 
-__all__ = ["GIVE_TEACHER", "Objective"]
+__all__ = ["GIVE_SCORES", "GIVE_TEACHER", "Objective"]
 
+GIVE_SCORES = "find hard negatives by isoglot mine with --teacher, and give negatives"
 GIVE_TEACHER = "give teacher, the name of a model or embeddings:QUERIES,DOCUMENTS"
 
 
@@ -29,6 +31,7 @@ class Objective(nn.Module):
         languages: number of languages of the collection.
         english: language index of English, if the collection has it.
         teacher: its embeddings of the collection's texts, for terms that learn from one.
+        scores: a cross-encoder's, for terms that learn from these.
         memory: bytes that activations may take before they are computed again in the backward pass; half of what
             is free at the first step if None.
         chunk_tokens: most tokens, padding included, that the encoder computes at a time; by device if None.
@@ -40,7 +43,8 @@ class Objective(nn.Module):
         embedder: embeds, and counts texts and tokens.
 
     Raises:
-        InputError: no term is given, a weight is not a finite number, or a term needs a teacher and there is none.
+        InputError: no term is given, a weight is not a finite number, or a term needs a teacher or scores
+            and there are none.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Objective(nn.Module):
         languages: int = 1,
         english: int | None = None,
         teacher: TeacherEmbeddings | None = None,
+        scores: TeacherScores | None = None,
         memory: int | None = None,
         chunk_tokens: int | None = None,
     ) -> None:
@@ -70,6 +75,7 @@ class Objective(nn.Module):
         self.names = tuple(f"{kind}_{n + 1}" if n else kind for kind, n in zip(kinds, earlier, strict=True))
         self.progress = 0.0
         self.teacher = teacher
+        self.scores = scores
         self.embedder = BatchEmbedder(memory, chunk_tokens)
         self._last: tuple[Tensor, Tensor, float] | None = None
         for name, term in zip(self.names, self.terms, strict=True):
@@ -78,6 +84,10 @@ class Objective(nn.Module):
                     term.english = english
                 if term.needs_teacher and teacher is None:
                     raise InputError(f"{name} learns from a teacher, and there is none: {GIVE_TEACHER}")
+                if term.needs_scores and scores is None:
+                    raise InputError(
+                        f"{name} learns from a cross-encoder's scores, and there are none: {GIVE_SCORES}"
+                    )
                 term.teacher_dimensions = None if teacher is None else teacher.dimensions
                 term.prepare(size, languages)
 
@@ -117,7 +127,7 @@ class Objective(nn.Module):
             embeddings = self.embedder(self.model, features)
         else:
             embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
-        batch = _batch(embeddings, labels, self.progress, self.teacher)
+        batch = self._seen(embeddings, labels)
         if self.training and self.needs_versions:
             self._check_versions(batch, BatchLabels.unpack(labels))
         shares: dict[str, Tensor] = {}
@@ -131,16 +141,22 @@ class Objective(nn.Module):
             return next(iter(shares.values()))
         return shares
 
+    def _seen(self, embeddings: Tensor, labels: Tensor) -> EmbeddedBatch:
+        """Return what terms see of a batch, teachers' embeddings and scores among it."""
+        batch = _batch(embeddings, labels, self.progress, self.teacher)
+        if self.scores is None or batch.domain:
+            return batch
+        assert batch.query_rows is not None
+        assert batch.document_rows is not None
+        return replace(batch, teacher_scores=self.scores.look_up(batch.query_rows, batch.document_rows))
+
     def _loss(self, term: nn.Module, batch: EmbeddedBatch, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a term on a batch, or the weighted sum of its losses on embeddings that are cut."""
         if not self.cuts or depends_on_dimensions(term):
             loss: Tensor = term(batch)
             return loss
         return torch.stack(
-            [
-                weight * term(_batch(embeddings[:, :size], labels, self.progress, self.teacher))
-                for size, weight in self.cuts
-            ]
+            [weight * term(self._seen(embeddings[:, :size], labels)) for size, weight in self.cuts]
         ).sum()
 
     def _check_versions(self, batch: EmbeddedBatch, labels: BatchLabels) -> None:
