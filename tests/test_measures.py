@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from isoglot.measures import BIAS, GEOMETRY, PER_QUERY_BIAS, better_of, goodness, measure_of, signed_value, verdict_of
+from isoglot.measures import (
+    BIAS,
+    GEOMETRY,
+    PER_QUERY_BIAS,
+    better_of,
+    goodness,
+    measure_of,
+    signed_value,
+    verdict_of,
+)
 
 
 def test_every_room_reads_the_direction_of_a_measure_here() -> None:

@@ -29,6 +29,7 @@ from isoglot.evaluation.version_rankings import COMPARED, top_correlations, unit
 
 __all__ = [
     "DEFAULT_MEMORY",
+    "LAST",
     "Observer",
     "Score",
     "block_rows",
