@@ -365,3 +365,16 @@ def test_embeddings_of_all_queries_of_a_folder_of_which_a_split_judges_some(tmp_
         found = evaluate(tmp_path / "r.json", f"embeddings:{tmp_path}/q.npy,{tmp_path}/d.npy", tmp_path / "c")
         assert found["multilingual"]["queries"] == 2
         assert found["multilingual"]["AP"] == 1
+
+
+def test_a_pool_of_chosen_languages(data, tmp_path, capsys):
+    whole = evaluate(tmp_path / "a.json", "bm25", data)
+    part = evaluate(tmp_path / "b.json", "bm25", data, "--pool-languages", "own,en", "--without-own-answer")
+    assert part["made"]["pool"] == {"languages": ["own", "en"], "without_own_answer": True}
+    assert part["multilingual"] != whole["multilingual"]
+    assert part["pairs"] == whole["pairs"]
+    capsys.readouterr()
+    assert run("evaluate", "bm25", data, "--bootstrap", 0, "--pool-languages", "own,en") == 0
+    assert "documents in its own language" in " ".join(capsys.readouterr().out.split())
+    assert run("compare", tmp_path / "a.json", tmp_path / "b.json") == 2
+    assert "different pools" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
+from isoglot.collections.cautions import POOL
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def _show(
     from isoglot.reporting import inspect_result, write_figures, write_report
 
     shown: Any = result.before or result  # the worst queries are shown in the system's own ranking
-    if result.embeddings is not None and "multilingual_AP" in result.per_query:
+    # the worst queries are shown with their rankings of all documents
+    if result.embeddings is not None and "multilingual_AP" in result.per_query and POOL not in (result.made or {}):
         shown = inspect_result(shown, collection, *result.embeddings)
     arms = [shown] if result.before is None else [shown, result]
     if page is not None:
@@ -182,6 +184,17 @@ def evaluate(
             "bound. Shown beside the system's own ranking.",
         ),
     ] = None,
+    pool_languages: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LANGUAGES",
+            help="Only documents of these languages in the pool, separated by commas; own is the query's.",
+        ),
+    ] = None,
+    without_own_answer: Annotated[
+        bool,
+        typer.Option("--without-own-answer", help="Leave answers in a question's own language out of its pool."),
+    ] = False,
     trec_run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write TREC run files and judgments here.")
     ] = None,
@@ -272,6 +285,8 @@ def evaluate(
         "name": name,
         "ignore_identical_ids": False if keep_identical_ids else None,
         "fair": fair,
+        "pool_languages": pool_languages,
+        "without_own_answer": without_own_answer or None,
         "trec_run": trec_run,
         "trec_depth": trec_depth,
         "pooling": pooling,

@@ -43,7 +43,13 @@ def _placed(ranks: Ranks, cells: Cells) -> tuple[FloatArray, FloatArray]:
     """Return r_b of every cell (query x document language): as ranked, and with pool size for what is not."""
     best = np.full(len(cells.query), np.inf)
     np.minimum.at(best, cells.relevant, ranks.pool_rank)
-    return best, np.minimum(best, len(ranks.judgments.document_language))
+    return best, np.minimum(best, _pool_sizes(ranks)[cells.query])
+
+
+def _pool_sizes(ranks: Ranks) -> IntArray:
+    """Return (q,) how many documents are in the pool of each query."""
+    sizes: IntArray = ranks.judgments.pool_counts(0).sum(axis=1)
+    return sizes
 
 
 def best_rank_matrix(ranks: Ranks, cells: Cells, languages: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -82,7 +88,6 @@ def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10,
         measure -> (q,); NaN for queries with relevant documents in fewer than two languages.
     """
     queries = len(ranks.top)
-    pool = len(ranks.judgments.document_language)
     best, placed = _placed(ranks, cells)
     starts = np.searchsorted(cells.query, np.arange(queries))
     first = np.minimum.reduceat(best, starts)
@@ -93,7 +98,7 @@ def best_rank_values(ranks: Ranks, cells: Cells, cutoffs: tuple[int, ...] = (10,
     values = {
         "rank_distance": lowest - highest,
         "max_rank": lowest,
-        "max_rank_log": np.log(lowest) / np.log(max(pool, 2)),
+        "max_rank_log": np.log(lowest) / np.log(np.maximum(_pool_sizes(ranks), 2)),
         **{f"complete@{k}": (found <= k).astype(np.float64) for k in cutoffs},
     }
     return {name: np.where(counts, value, np.nan) for name, value in values.items()}
@@ -112,7 +117,7 @@ def language_shares(ranks: Ranks, languages: int, k: int) -> FloatArray:
     return np.where(ranked > 0, counts / np.maximum(ranked, 1), np.nan)
 
 
-def own_language_share(shares: FloatArray, query_language: IntArray, document_language: IntArray) -> FloatArray:
+def own_language_share(shares: FloatArray, query_language: IntArray, counts: IntArray) -> FloatArray:
     """Return the share of the query's own language on top, minus that language's share of the pool.
 
     0 is no preference, positive values prefer the query's language.
@@ -120,30 +125,35 @@ def own_language_share(shares: FloatArray, query_language: IntArray, document_la
     Args:
         shares: (q, L) share of each language on top.
         query_language: (q,) language index of each query.
-        document_language: (D,) language index of each document of the pool.
+        counts: (q, L) documents of each language in the pool of each query.
 
     Returns:
         (q,); NaN for queries in a language that no document has, or for which nothing is ranked.
     """
-    pool = np.bincount(document_language, minlength=shares.shape[1]) / len(document_language)
-    own = shares[np.arange(len(shares)), query_language]
-    return np.where(pool[query_language] > 0, own - pool[query_language], np.nan)
+    rows = np.arange(len(shares))
+    pool = counts[rows, query_language] / counts.sum(axis=1)
+    return np.where(pool > 0, shares[rows, query_language] - pool, np.nan)
 
 
 def share_matrix(
-    shares: FloatArray, query_language: IntArray, document_language: IntArray, languages: Sequence[str]
+    shares: FloatArray, query_language: IntArray, counts: IntArray, languages: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """Return {query language: {document language: mean share on top}}, of languages that have texts."""
-    present = np.unique(document_language)
+    """Return {query language: {document language: mean share on top}}, of languages that its pool has.
+
+    Args:
+        shares: (q, L) share of each language on top.
+        query_language: (q,) language index of each query.
+        counts: (q, L) documents of each language in the pool of each query.
+        languages: tags by language index.
+    """
     ranked = ~np.isnan(shares[:, 0])
-    shares, query_language = shares[ranked], query_language[ranked]
-    return {
-        languages[a]: {
-            languages[b]: float(share)
-            for b, share in zip(present, shares[query_language == a].mean(axis=0)[present], strict=True)
-        }
-        for a in np.unique(query_language)
-    }
+    shares, counts, query_language = shares[ranked], counts[ranked], query_language[ranked]
+    found: dict[str, dict[str, float]] = {}
+    for a in np.unique(query_language).tolist():
+        asked = query_language == a
+        means = shares[asked].mean(axis=0)
+        found[languages[a]] = {languages[b]: float(means[b]) for b in np.flatnonzero(counts[asked][0]).tolist()}
+    return found
 
 
 def target_recalls(ranks: Ranks, query_language: IntArray, cutoffs: tuple[int, ...]) -> dict[str, FloatArray]:
@@ -285,18 +295,18 @@ def measure_bias(
         query_language: (q,) its language index.
         languages: tags by language index.
     """
-    document_language = ranks.judgments.document_language
-    several = len(np.unique(document_language)) > 1
+    counts = ranks.judgments.pool_counts(len(languages))
+    mixed = (counts > 0).sum(axis=1) > 1  # a pool of one language has no bias
+    several = bool(mixed.any())
     shares = language_shares(ranks, len(languages), TOP)
     per_query = {
         **best_rank_values(ranks, cells, CUTOFFS),
-        f"own_language_share@{TOP}": own_language_share(shares, query_language, document_language),
+        f"own_language_share@{TOP}": own_language_share(shares, query_language, counts),
         **target_recalls(ranks, query_language, TARGET_CUTOFFS),
         **first_ranks(ranks, cells, query_language),
         **{f"peer@{k}": peer(ranks, cells, k) for k in CUTOFFS},
     }
-    if not several:
-        per_query = {name: np.full_like(values, np.nan) for name, values in per_query.items()}
+    per_query = {name: np.where(mixed, values, np.nan) for name, values in per_query.items()}
     missing = np.full(len(query_ids), np.nan)
     per_query["rank_correlation"] = missing if ranks.correlation is None else ranks.correlation
     per_query[f"mrc@{COMPARED}"] = missing if ranks.top_correlation is None else ranks.top_correlation
@@ -311,9 +321,7 @@ def measure_bias(
         for tag in np.unique(query_language)
     }
     summary: dict[str, Any] = plain.estimate() | gaps.estimate()
-    summary[f"language_share@{TOP}"] = (
-        share_matrix(shares, query_language, document_language, languages) if several else None
-    )
+    summary[f"language_share@{TOP}"] = share_matrix(shares, query_language, counts, languages) if several else None
     summary["best_rank"] = best_rank_matrix(ranks, cells, languages) if several else None
     if ranks.truncated:
         summary["unretrieved_documents"] = unretrieved_documents(ranks, cells)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isoglot.collections.cautions import POOL, pool_text
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.statistics import FloatArray, holm, sign_flip_test
@@ -233,6 +234,12 @@ def _check_comparable(results: Mapping[str, Result]) -> None:
                 f"{name} has no values per query: keep F.queries.parquet next to F.json, or evaluate again"
             )
     for name, other in others:
+        if (first.made or {}).get(POOL) != (other.made or {}).get(POOL):
+            told = [pool_text((result.made or {}).get(POOL)) for result in (first, other)]
+            raise InputError(
+                f"{first_name} and {name} were measured on different pools: a query's holds {told[0]} of the one, "
+                f"{told[1]} of the other; evaluate both with the same --pool-languages and --without-own-answer"
+            )
         pools = [(result.multilingual or {}).get("documents") for result in (first, other)]
         if pools[0] != pools[1] or first.languages != other.languages:
             raise InputError(

@@ -38,6 +38,8 @@ class Judgments:
         excluded_queries: (m,) positions of queries, ascending, that a document is not in the pool of.
         excluded_documents: (m,) the rows of these documents.
         identical: how many of these are their queries themselves.
+        pools: (P, L) whether documents of a language are in a pool; None for the pool of all documents.
+        pool_of: (q,) the pool of each query.
     """
 
     query_rows: IntArray
@@ -49,6 +51,15 @@ class Judgments:
     excluded_queries: IntArray = field(default_factory=_none)
     excluded_documents: IntArray = field(default_factory=_none)
     identical: int = 0
+    pools: NDArray[np.bool_] | None = None
+    pool_of: IntArray | None = None
+
+    def pool_counts(self, languages: int) -> NDArray[np.int64]:
+        """Return (q, L), how many documents of each of so many languages are in the pool of each query."""
+        counts = np.bincount(self.document_language, minlength=languages)
+        if self.pools is None or self.pool_of is None:
+            return np.broadcast_to(counts, (len(self.query_rows), len(counts)))
+        return np.where(self.pools, counts, 0)[self.pool_of]
 
     @cached_property
     def queries(self) -> IntArray:

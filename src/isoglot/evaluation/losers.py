@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoglot.collections.cautions import POOL
 from isoglot.evaluation.result import Result
 from isoglot.languages.tags import language_name
 from isoglot.measures import count, format_value, percent
@@ -47,7 +48,8 @@ def language_rows(result: Result) -> list[LanguageRow]:
     bias = result.bias.get("by_query_language") or {}
 
     def mean(found: list[float]) -> float | None:
-        return float(np.mean(found)) if found else None
+        known = [value for value in found if not np.isnan(value)]
+        return float(np.mean(known)) if known else None
 
     rows = []
     for tag in dict.fromkeys(row["query_lang"] for row in result.pairs):
@@ -66,15 +68,15 @@ def who_loses(result: Result) -> list[str]:
     """Say in up to three sentences who is served worst, what crossing languages costs, and how large bias is."""
     rows, measure = language_rows(result), shown_measure(result)
     told = []
+    pool = "their pools" if (result.made or {}).get(POOL) else "the pool of all languages"
     if len(rows) > 1 and rows[0].pool is not None and rows[-1].pool is not None:
         values = [format_value(row.pool) for row in (rows[0], rows[-1])]
         worst, best = (language_name(row.language) for row in (rows[0], rows[-1]))
         told.append(
-            f"Questions in {worst} ({values[0]}) find least in the pool of all languages, those in {best} "
+            f"Questions in {worst} ({values[0]}) find least in {pool}, those in {best} "
             f"({values[1]}) most ({measure})."
             if values[0] != values[1]
-            else f"Questions in all {len(rows)} languages find the same in the pool of all languages ({measure} "
-            f"{values[0]})."
+            else f"Questions in all {len(rows)} languages find the same in {pool} ({measure} {values[0]})."
         )
     mono, cross = ((part or {}).get(measure) for part in (result.monolingual, result.cross_lingual))
     if mono and cross is not None:

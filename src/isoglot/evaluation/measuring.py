@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isoglot.collections.cautions import POOL
 from isoglot.collections.collection import Collection
 from isoglot.encoders import load_encoder, model_name
 from isoglot.errors import InputError
@@ -29,6 +30,15 @@ from isoglot.evaluation.judgments import Judgments, judgments_of, tell_identical
 from isoglot.evaluation.made import model_settings
 from isoglot.evaluation.merging import check_merging, fair_name, fair_score, tell_one_language
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
+from isoglot.evaluation.pools import (
+    Pooled,
+    PoolRule,
+    check_run_pool,
+    pool_rule,
+    restrict_pools,
+    within_pools,
+    without_others,
+)
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
@@ -51,12 +61,16 @@ LOADING = ("pooling", "max_length", "query_prompt", "document_prompt")
 OF_MTEB = (*LOADING, "batch_size", "device", "languages", "splits", "mteb_results")
 """What `measure` takes with a task of mteb."""
 LOADED = "a model that is loaded"
-OF_RUNS = ("name", "rank_correlation", "ignore_identical_ids", "fair", *Measuring.__annotations__)
+OF_RUNS = (
+    *("name", "rank_correlation", "ignore_identical_ids", "fair"),
+    *Measuring.__annotations__,
+    *Pooled.__annotations__,
+)
 OF_BM25 = (*OF_RUNS, "memory", "trec_run", "trec_depth")
 OF_EMBEDDINGS = (*OF_BM25, "geometry", "device")
 
 
-class Embedded(Measuring, total=False):
+class Embedded(Measuring, Pooled, total=False):
     """The keywords that say what is measured of embeddings; see `evaluate`."""
 
     rank_correlation: bool
@@ -71,6 +85,10 @@ class Embedded(Measuring, total=False):
 
 class Evaluating(Embedded, Encoding, total=False):
     """The keywords of `evaluate`."""
+
+
+def _rule(collection: Collection, options: Pooled) -> PoolRule | None:
+    return pool_rule(collection, options.get("pool_languages"), options.get("without_own_answer", False))
 
 
 def result_of_vectors(
@@ -93,6 +111,8 @@ def result_of_vectors(
     keep_embeddings: bool = False,
     made: dict[str, Any] | None = None,
     rerank: Callable[[Judgments], Callable[[Score], Score]] | None = None,
+    pool_languages: str | Sequence[str] | None = None,
+    without_own_answer: bool = False,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Measure embeddings of unit length, of query rows (q,) and of all documents; keywords are those of `evaluate`.
@@ -105,8 +125,11 @@ def result_of_vectors(
             f"queries have {queries.shape[1]} dimensions and documents {documents.shape[1]}: embed both with the "
             "same model"
         )
+    rule = pool_rule(collection, pool_languages, without_own_answer)
+    check_run_pool(trec_run, rule)
     judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
+    pooled = judged if rule is None else restrict_pools(judged, rule, collection)
     writers: list[RunWriter | None] = [None, None]
     if trec_run is not None:
         write = partial(RunWriter, trec_run, collection, judged, depth=trec_depth)
@@ -116,23 +139,27 @@ def result_of_vectors(
             writers = [write(tag=name, pool=False), write(tag=fair_name(name, fair), pairs=False)]
     rank = partial(
         rank_embeddings,
-        queries,
-        documents,
-        judged,
+        document_embeddings=documents,
         top=TOP,
-        correlation=rank_correlation and judged.has_versions,  # without them there is nothing to sort for
+        # without versions there is nothing to sort for; rankings of different pools do not compare
+        correlation=rank_correlation and judged.has_versions and rule is None,
         memory=memory,
         device=device,
         arranged=arranged,
     )
     merged = None
+    asked = queries if rule is None else queries[np.searchsorted(rows, pooled.query_rows)]
     with ExitStack() as opened:
         for writer in filter(None, writers):
             opened.enter_context(writer)
-        ranks = rank(observe=writers[0], merge=None if rerank is None else rerank(judged))
+        merge = None if rerank is None else rerank(judged)
+        ranks = pairs = rank(queries, judged=judged, observe=writers[0], merge=merge)
+        if rule is not None:
+            ranks = without_others(rank(asked, judged=pooled, merge=partial(within_pools, judged=pooled)))
         if fair is not None:
             tell_one_language(judged, collection.name)
-            merged = rank(observe=writers[1], merge=partial(fair_score, judged=judged, method=fair))
+            merge = partial(fair_score, judged=pooled, method=fair)
+            merged = without_others(rank(asked, judged=pooled, observe=writers[1], merge=merge))
     clock.lap("rank")
     space = None
     if geometry:
@@ -142,7 +169,9 @@ def result_of_vectors(
     measure_ranks = partial(result_of_ranks, ranks)
     if merged is not None and fair is not None:
         measure_ranks = partial(result_of_merged, merged, ranks, fair)
-    result = measure_ranks(collection, name=name, geometry=space, made=made, clock=clock, **measuring)
+    if rule is not None:
+        made = {POOL: rule.to_dict(), **(made or {})}
+    result = measure_ranks(collection, name=name, geometry=space, made=made, clock=clock, pairs=pairs, **measuring)
     result.embeddings = (queries, documents) if keep_embeddings else None
     return result
 
@@ -169,8 +198,9 @@ def evaluate_embeddings(
         collection: the collection.
         name: what the result calls the system.
         device: where scores are computed, `cpu` or `cuda`.
-        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `ignore_identical_ids`, `fair`, `geometry`,
-            `memory`, `trec_run`, `trec_depth` and `keep_embeddings`, as for `evaluate`.
+        **options: `measures`, `bootstrap`, `seed`, `rank_correlation`, `ignore_identical_ids`, `fair`,
+            `pool_languages`, `without_own_answer`, `geometry`, `memory`, `trec_run`, `trec_depth` and
+            `keep_embeddings`, as for `evaluate`.
 
     Raises:
         InputError: no query has a relevant document, a measure is unknown, embeddings have the wrong
@@ -178,6 +208,7 @@ def evaluate_embeddings(
     """
     check_measuring(options)
     check_merging(options.get("fair"))
+    check_run_pool(options.get("trec_run"), _rule(collection, options))
     at = check_device(device)
     clock = Clock()
     rows = collection.judged_query_rows()
@@ -212,6 +243,10 @@ def evaluate(
             - `fair`: how the ranking of the pool is merged anew (`isoglot.evaluation.fair`): `calibrate`, `fuse` or
               `quota`; or `oracle`, the upper bound on these. `Result.before` is the result without it. Ranking
               takes twice as long and more; the other settings stay.
+            - `pool_languages`: of which languages the pool is that the multilingual setting and language bias are
+              measured on: tags, and `own` for the language of the query, in a list or separated by commas; None for
+              all. `without_own_answer`: whether a query's relevant documents in its own language are left out.
+              `rank_correlation` and `mrc@10` are then not measured: versions of a query may have different pools.
             - `geometry`: whether to measure the geometry of the query embeddings.
             - `memory`: bytes that a block of scores may take; 512 MiB.
             - `trec_run`: a folder for TREC run files and their judgments (`RunWriter`). `trec_depth`: how many
@@ -227,6 +262,7 @@ def evaluate(
     """
     check_measuring(options)  # before encoding, which may take long
     check_merging(options.get("fair"))
+    check_run_pool(options.get("trec_run"), _rule(collection, options))
     if (folder := options.get("trec_run")) is not None:
         check_run_folder(folder, collection)
     of_result = Embedded.__annotations__

@@ -57,7 +57,7 @@ def fair_score(score: Score, judged: Judgments, method: str) -> Score:
     """
     language = judged.document_language.astype(np.int64)
     sizes = np.bincount(language)
-    pool = np.arange(len(language))
+    everything = np.arange(len(language))
 
     def fair(positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
         scores = score(positions, columns)
@@ -65,6 +65,10 @@ def fair_score(score: Score, judged: Judgments, method: str) -> Score:
         edges = np.searchsorted(places, np.arange(len(positions) + 1))
         for at, (query, row) in enumerate(zip(positions.tolist(), scores, strict=True)):
             left_out = excluded[edges[at] : edges[at + 1]]
+            pool = everything
+            if judged.pools is not None and judged.pool_of is not None:
+                pool = np.flatnonzero(judged.pools[judged.pool_of[query]][language])
+                left_out = np.searchsorted(pool, left_out[np.isin(left_out, pool)])
             rows = np.delete(pool, left_out) if len(left_out) else pool
             values = row[judged.column_of[rows]]  # in the order of rows, which decides between equals
             if method == ORACLE:

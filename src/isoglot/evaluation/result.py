@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isoglot.collections.collection import PSEUDO_QUERIES
-from isoglot.collections.pseudo import pseudo_sentence
+from isoglot.collections.cautions import caution_of
 from isoglot.errors import InputError
 from isoglot.evaluation.plots import Plots
 from isoglot.files import new_file, read_result_file, write_result_file
@@ -61,9 +60,11 @@ class Result:
         versions: of isoglot, Python and the libraries.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
             documents and are not ranked against themselves), `pseudo_queries` (what queries are made of that nobody
-            asked; there only then); of models also `query_prompt`, `document_prompt`, `max_length`, `pooling`,
-            `dtype`, `truncate_dim` and `device`, and of repaired ones `repair_method`, `repair_strength`,
-            `repair_of` (the model before) and `repair_data`. None in a file written before there was such a key.
+            asked; there only then), `pool` (`languages` and `without_own_answer` of the pool measured; there only
+            if it is not that of all documents); of models also `query_prompt`, `document_prompt`, `max_length`,
+            `pooling`, `dtype`, `truncate_dim` and `device`, and of repaired ones `repair_method`,
+            `repair_strength`, `repair_of` (the model before) and `repair_data`. None in a file written before there
+            was such a key.
         fair: how the pool's ranking was merged anew (`isoglot.evaluation.merging`), `oracle` being an upper bound;
             None for the system's own ranking, as in a file written before there was such a key.
         before: of a fair ranking, the result of the system's own. Not in any file.
@@ -176,8 +177,8 @@ class Result:
 
     @property
     def caution(self) -> str | None:
-        """What is to be said wherever these figures are shown; None of queries that people asked."""
-        return pseudo_sentence((self.made or {}).get(PSEUDO_QUERIES))
+        """What is to be said wherever these figures are shown; None of what is usual (`caution_of`)."""
+        return caution_of(self.made)
 
     def _main(self) -> list[tuple[str, str]]:
         """Return the main figures by name, as they are written."""

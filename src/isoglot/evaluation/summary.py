@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -90,6 +89,15 @@ def _row_values(cells: Cells, averages: Averages, kept: IntArray, name: str, que
     return found
 
 
+def _spread(values: FloatArray, asked: IntArray, rows: IntArray) -> FloatArray:
+    """Return the values (a,) of some of the query rows (q,) in the places of all; NaN for the others."""
+    if len(asked) == len(rows):
+        return values
+    found = np.full(len(rows), np.nan)
+    found[asked] = values
+    return found
+
+
 def _intervals(groups: dict[str, Sequence[Averages]], ids: int, draws: int, seed: int) -> dict[str, Any]:
     """Return the bootstrap intervals of every setting; None for one without any."""
     intervals: dict[str, Any] = {}
@@ -115,11 +123,13 @@ def result_of_ranks(
     geometry: dict[str, float | None] | None = None,
     made: dict[str, Any] | None = None,
     clock: Clock | None = None,
+    pairs: Ranks | None = None,
 ) -> Result:
     """Compute all measures, their intervals and the values per query from ranks.
 
     Args:
-        ranks: ranks of the relevant documents of a collection's queries, `top` of at least 10.
+        ranks: ranks of the relevant documents of a collection's queries, `top` of at least 10; of the queries that
+            have some in their pools.
         collection: the collection.
         measures: rank measures by ir_measures' names.
         bootstrap: draws for the confidence intervals; 0 for none.
@@ -128,6 +138,8 @@ def result_of_ranks(
         geometry: of its embeddings, where there are any.
         made: what is known of how a model encodes, for `Result.made`.
         clock: of the evaluation so far; goes on.
+        pairs: ranks of all judged queries among the documents of each language, where those of `ranks` are not: of
+            a pool of chosen languages, or by another index.
 
     Returns:
         The result.
@@ -136,16 +148,20 @@ def result_of_ranks(
         InputError: a measure is unknown.
     """
     clock = clock or Clock()
-    rows = ranks.judgments.query_rows
-    labels, ids = np.unique(ranks.judgments.query_ids, return_inverse=True)
+    pairs = pairs or ranks
+    rows = pairs.judgments.query_rows
+    labels, ids = np.unique(pairs.judgments.query_ids, return_inverse=True)
     language = collection.query_language[rows].astype(np.int64)
-    cells = cells_of(ranks, language, measures)
+    cells = cells_of(pairs, language, measures)
     mono, cross = (pair_averages(cells, ids, same) for same in (True, False))
-    multilingual = Averages.plain(multilingual_values(ranks, measures), ids)
-    bias = measure_bias(ranks, cells, ids, language, collection.languages)
+    asked = np.searchsorted(rows, ranks.judgments.query_rows)  # the queries with an answer in their pools
+    multilingual = Averages.plain(multilingual_values(ranks, measures), ids[asked])
+    bias = measure_bias(
+        ranks, cells_of(ranks, language[asked], ()), ids[asked], language[asked], collection.languages
+    )
     macro: dict[str, Sequence[Averages]] = {
-        "multilingual": [Averages(multilingual.values, ids, language)],
-        "bias": [Averages(bias.per_query, ids, language)],
+        "multilingual": [Averages(multilingual.values, ids[asked], language[asked])],
+        "bias": [Averages(bias.per_query, ids[asked], language[asked])],
     }
     clock.lap("measure")
     intervals = macro_intervals = None
@@ -161,25 +177,25 @@ def result_of_ranks(
         clock.lap("bootstrap")
     per_query: dict[str, np.ndarray] = {
         "row": rows,
-        "query_id": collection.query_ids.take(ranks.judgments.query_ids).to_numpy(zero_copy_only=False),
+        "query_id": collection.query_ids.take(pairs.judgments.query_ids).to_numpy(zero_copy_only=False),
         "lang": np.array(collection.languages, dtype=object)[language],
-        **{f"multilingual_{name}": values for name, values in multilingual.values.items()},
+        **{f"multilingual_{name}": _spread(found, asked, rows) for name, found in multilingual.values.items()},
         **_row_values(cells, mono, np.flatnonzero(cells.mono), "monolingual", len(rows)),
         **_row_values(cells, cross, np.flatnonzero(~cells.mono), "cross_lingual", len(rows)),
-        **bias.per_query,
+        **{name: _spread(found, asked, rows) for name, found in bias.per_query.items()},
     }
-    pool = len(ranks.judgments.document_language)
+    pool = int(ranks.judgments.pool_counts(0).max(axis=0).sum())
     return Result(
         collection=collection.name,
         model=name,
         languages=list(collection.languages),
         monolingual=_setting(mono),
         cross_lingual=_setting(cross),
-        multilingual={**multilingual.estimate(), "queries": len(rows), "documents": pool},
+        multilingual={**multilingual.estimate(), "queries": len(asked), "documents": pool},
         bias=bias.summary,
         macro={
             **{setting: averages.estimate() for setting, (averages,) in macro.items()},
-            "languages": len(np.unique(language)),
+            "languages": len(np.unique(language[asked])),
             "intervals": macro_intervals,
         },
         geometry=geometry,
@@ -187,7 +203,7 @@ def result_of_ranks(
         pairs=pair_table(cells, collection.languages),
         seconds=clock.seconds,
         versions=versions(),
-        made=made_of(collection, ranks.judgments, made),
+        made=made_of(collection, pairs.judgments, made),
         per_query=per_query,
     )
 
@@ -202,6 +218,7 @@ def result_of_merged(
     geometry: dict[str, float | None] | None = None,
     made: dict[str, Any] | None = None,
     clock: Clock | None = None,
+    pairs: Ranks | None = None,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Measure a fair ranking, and the system's own, which is its `Result.before`.
@@ -218,13 +235,14 @@ def result_of_merged(
         geometry: as for `result_of_ranks`, as are the following.
         made: of both.
         clock: of the evaluation so far.
+        pairs: of both.
         **measuring: `measures`, `bootstrap` and `seed`.
     """
-    before = result_of_ranks(own, collection, name=name, geometry=geometry, made=made, **measuring)
-    merged = replace(merged, language_rank=own.language_rank)
+    pairs = pairs or own
+    before = result_of_ranks(own, collection, name=name, geometry=geometry, made=made, pairs=pairs, **measuring)
     called = fair_name(name, method)
     result = result_of_ranks(
-        merged, collection, name=called, geometry=geometry, made=made, clock=clock, **measuring
+        merged, collection, name=called, geometry=geometry, made=made, clock=clock, pairs=pairs, **measuring
     )
     result.fair, result.before = method, before
     return result

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.collections.collection import PSEUDO_QUERIES
-from isoglot.collections.pseudo import pseudo_sentence
+from isoglot.collections.cautions import caution_of
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, plural, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
@@ -100,9 +99,8 @@ def write_report(
 
 
 def _cautions(results: Sequence[ResultLike]) -> list[str]:
-    """Say what figures mean that are of queries which nobody asked."""
-    made = (getattr(result, "made", None) or {} for result in results)
-    sentences = dict.fromkeys(pseudo_sentence(one.get(PSEUDO_QUERIES)) for one in made)
+    """Say what figures are of, where it is not the usual."""
+    sentences = dict.fromkeys(caution_of(getattr(result, "made", None)) for result in results)
     return [f"{sentence}." for sentence in sentences if sentence]
 
 

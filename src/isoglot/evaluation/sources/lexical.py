@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoglot.collections.cautions import POOL
 from isoglot.collections.collection import Collection
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.embed import texts_of
 from isoglot.evaluation.judgments import judgments_of, tell_identical
 from isoglot.evaluation.merging import check_merging, fair_name, fair_score, tell_one_language
+from isoglot.evaluation.pools import check_run_pool, pool_rule, restrict_pools, within_pools, without_others
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, rank_blocks
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.run_writing import DEPTH, RunWriter
@@ -85,6 +86,8 @@ def evaluate_bm25(
     memory: int = DEFAULT_MEMORY,
     trec_run: str | Path | None = None,
     trec_depth: int = DEPTH,
+    pool_languages: str | Sequence[str] | None = None,
+    without_own_answer: bool = False,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Evaluate BM25 (Robertson et al. 1994; Lucene's variant, k1 1.5, b 0.75) on a collection; geometry is None.
@@ -103,6 +106,8 @@ def evaluate_bm25(
         trec_depth: how many documents of each query run files hold.
         ignore_identical_ids: as for `judgments_of`.
         fair: how the ranking of the pool is merged anew, as for `evaluate`.
+        pool_languages: as for `evaluate`; weights of words are those of all documents.
+        without_own_answer: as for `evaluate`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
@@ -112,9 +117,12 @@ def evaluate_bm25(
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its debugging notes to be shown
     check_measuring(measuring)
     check_merging(fair)
+    rule = pool_rule(collection, pool_languages, without_own_answer)
+    check_run_pool(trec_run, rule)
     rows = collection.judged_query_rows()
     judged = judgments_of(collection, rows, ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
+    pooled = judged if rule is None else restrict_pools(judged, rule, collection)
     pool_writer = pair_writer = None
     if trec_run is not None:
         tag = "bm25" if fair is None else fair_name("bm25", fair)
@@ -131,19 +139,22 @@ def evaluate_bm25(
         whole = [_Index(bm25s, documents, np.arange(len(documents)))]
         own = [_Index(bm25s, documents, np.flatnonzero(language == code)) for code in np.unique(language)]
         clock.lap("index")
-        score, correlation = _scores(queries, whole), rank_correlation and judged.has_versions
-        rank_pool = partial(rank_blocks, judged=judged, top=TOP, correlation=correlation, memory=memory)
-        ranks = rank_pool(score, observe=pool_writer if fair is None else None)
+        asked = [queries[at] for at in np.searchsorted(rows, pooled.query_rows).tolist()]
+        score, correlation = _scores(asked, whole), rank_correlation and judged.has_versions and rule is None
+        rank_pool = partial(rank_blocks, judged=pooled, top=TOP, correlation=correlation, memory=memory)
+        ranks = without_others(
+            rank_pool(within_pools(score, pooled), observe=pool_writer if fair is None else None)
+        )
         merged = None
         if fair is not None:
             tell_one_language(judged, collection.name)
-            merged = rank_pool(fair_score(score, judged, fair), observe=pool_writer)
+            merged = without_others(rank_pool(fair_score(score, pooled, fair), observe=pool_writer))
         within = rank_blocks(
             _scores(queries, own), judged, top=TOP, correlation=False, memory=memory, observe=pair_writer
         )
     clock.lap("rank")
-    ranks = replace(ranks, language_rank=within.language_rank)
-    name = name or "bm25"
+    measure = partial(result_of_ranks, ranks)
     if merged is not None and fair is not None:
-        return result_of_merged(merged, ranks, fair, collection, name=name, clock=clock, **measuring)
-    return result_of_ranks(ranks, collection, name=name, clock=clock, **measuring)
+        measure = partial(result_of_merged, merged, ranks, fair)
+    made = None if rule is None else {POOL: rule.to_dict()}
+    return measure(collection, name=name or "bm25", pairs=within, made=made, clock=clock, **measuring)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isoglot.collections.cautions import POOL
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of, tell_identical
 from isoglot.evaluation.merging import check_merging, fair_run_scores, tell_one_language
+from isoglot.evaluation.pools import pool_rule, restrict_pools
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.sources.ids import few, query_names
 from isoglot.evaluation.sources.run_reading import RunEntries, read_run
@@ -46,7 +50,11 @@ def _in_pool(entries: RunEntries, judged: Judgments) -> tuple[IntArray, IntArray
     position = position_of[entries.queries]
     ranked = position.astype(np.int64) * pool + entries.documents
     excluded = judged.excluded_queries.astype(np.int64) * pool + judged.excluded_documents
-    return position, np.flatnonzero((position >= 0) & ~np.isin(ranked, excluded))
+    kept = np.flatnonzero((position >= 0) & ~np.isin(ranked, excluded))
+    if judged.pools is not None and judged.pool_of is not None:
+        pools = judged.pools[judged.pool_of[position[kept]], judged.document_language[entries.documents[kept]]]
+        kept = kept[pools]
+    return position, kept
 
 
 def merge_run(entries: RunEntries, judged: Judgments, query_language: IntArray, method: str) -> RunEntries:
@@ -168,6 +176,8 @@ def evaluate_run(
     rank_correlation: bool = True,
     ignore_identical_ids: bool = True,
     fair: str | None = None,
+    pool_languages: str | Sequence[str] | None = None,
+    without_own_answer: bool = False,
     **measuring: Unpack[Measuring],
 ) -> Result:
     """Evaluate the run file of any system: the three settings and language bias; geometry is None.
@@ -185,6 +195,8 @@ def evaluate_run(
         rank_correlation: whether to measure it, and `mrc@10`, where the run ranks the whole pool for every query.
         ignore_identical_ids: as for `judgments_of`.
         fair: how the ranking of what the run holds is merged anew, as for `evaluate`.
+        pool_languages: as for `evaluate`.
+        without_own_answer: as for `evaluate`.
         **measuring: `measures`, `bootstrap` and `seed`, as for `evaluate`.
 
     Raises:
@@ -192,20 +204,26 @@ def evaluate_run(
     """
     check_measuring(measuring)
     check_merging(fair)
+    rule = pool_rule(collection, pool_languages, without_own_answer)
     clock = Clock()
     judged = judgments_of(collection, collection.judged_query_rows(), ignore_identical_ids=ignore_identical_ids)
     tell_identical(judged, collection.name)
     entries = read_run(path, collection)
     clock.lap("read")
-    correlation = rank_correlation and judged.has_versions
+    correlation = rank_correlation and judged.has_versions and rule is None
     ranks = ranks_of_run(entries, judged, correlation=correlation)
     note_what_is_missing(Path(path), entries, ranks, collection)
     name = name or entries.tag
-    if fair is None:
-        clock.lap("rank")
-        return result_of_ranks(ranks, collection, name=name, clock=clock, **measuring)
-    tell_one_language(judged, collection.name)
-    language = collection.query_language[judged.query_rows].astype(np.int64)
-    merged = ranks_of_run(merge_run(entries, judged, language, fair), judged, correlation=correlation)
+    pairs = None if rule is None else ranks
+    if rule is not None:
+        judged = restrict_pools(judged, rule, collection)
+        ranks = ranks_of_run(entries, judged, correlation=False)
+    made = None if rule is None else {POOL: rule.to_dict()}
+    measure = partial(result_of_ranks, ranks)
+    if fair is not None:
+        tell_one_language(judged, collection.name)
+        language = collection.query_language[judged.query_rows].astype(np.int64)
+        merged = ranks_of_run(merge_run(entries, judged, language, fair), judged, correlation=correlation)
+        measure = partial(result_of_merged, merged, ranks, fair)
     clock.lap("rank")
-    return result_of_merged(merged, ranks, fair, collection, name=name, clock=clock, **measuring)
+    return measure(collection, name=name, pairs=pairs, made=made, clock=clock, **measuring)
