@@ -15,7 +15,6 @@ from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
-from isoglot.collections.cautions import POOL
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ def _show(
     result: Result, collection: Collection, page: Path | None, figures: Path | None, tests: Sequence[Compared]
 ) -> None:
     """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
+    from isoglot.collections.cautions import POOL
     from isoglot.reporting import inspect_result, write_figures, write_report
 
     shown: Any = result.before or result  # the worst queries are shown in the system's own ranking
