@@ -150,7 +150,10 @@ def test_options_of_models(data, model, cache, tmp_path):
         assert again["bias"][name] == pytest.approx(first["bias"][name])
 
 
-def test_several_dimensions_have_a_result_file_each_and_one_table_and_page(data, model, tmp_path, capsys):
+def test_several_dimensions_have_a_result_file_each_and_one_table_and_page(
+    data, model, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "300")  # names are not broken
     page, file = tmp_path / "r.html", tmp_path / "r.json"
     given = ("--truncate-dim", "4,16", "--quantize", "binary", "--bootstrap", 10, "--json", file, "--html", page)
     assert run("evaluate", model, data, *given) == 0
