@@ -11,6 +11,7 @@ import typer
 from isoglot.cli.data import listed
 from isoglot.cli.state import console, own_command
 from isoglot.cli.tables import comparison_table
+from isoglot.collections.cautions import different_queries
 from isoglot.errors import InputError
 
 __all__ = ["compare"]
@@ -94,5 +95,7 @@ def compare(
         write_figures(arms, figures)
     shell = console()
     shell.print(comparison_table(found, labels[0], macro))
-    for sentence in dict.fromkeys(result.caution for result in read if result.caution):
+    told = [different_queries({label: one.made for label, one in zip(labels, read, strict=True)})]
+    told += [result.caution for result in read]
+    for sentence in dict.fromkeys(filter(None, told)):
         shell.print(f"note: {sentence}", highlight=False, markup=False, soft_wrap=True)
