@@ -63,7 +63,8 @@ def test_no_two_draws_of_a_run_share_a_stream(drawn):
     switcher = CodeSwitcher([lexicon_from_pairs("en", "de", [("page", "Seite")])], side="both", seed=7)
     for sampler in samplers:
         negatives = 1 if sampler.collection is hard else 0
-        collator = StepCollator(sampler, lambda rows: {}, versions=True, negatives=negatives, switcher=switcher)
+        more = {"negatives": negatives, "negative_queries": negatives, "switcher": switcher}
+        collator = StepCollator(sampler, lambda rows: {}, versions=True, **more)
         for step in range(200):
             collator([step])
         assert len(list(islice(sampler, 3))) == 3

@@ -112,7 +112,7 @@ def test_the_alignment_is_the_divergence_of_finding_documents_from_finding_queri
         term = ReverseAlignment(0.3)
         assert term.wants_english
         term.english = english
-        kept = Texts(*(one[[d for d, _, _ in rows]] for one in vars(documents).values()))
+        kept = Texts(*(one[[d for d, _, _ in rows]] for one in vars(documents).values() if one is not None))
         allowed = torch.zeros(len(rows), len(queries), dtype=torch.bool)
         for row, (_, _, other) in enumerate(rows):
             allowed[row, other] = True

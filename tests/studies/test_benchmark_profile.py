@@ -94,8 +94,8 @@ def write_small(name: str, encoders: dict[str, str], folder: Path) -> Path:
     recipe = read_yaml(RECIPES / f"{name}.yaml", "question: …")
     profile = cut(recipe["profiles"]["benchmark"], encoders)
     profile["seeds"] = SEEDS.get(name, [0])
-    if any(arm.get("train", {}).get("strategy") == "multiway" for arm in profile.get("arms", {}).values()):
-        profile["train"]["batch_size"] = 24  # with one query in it there is nothing to tell apart
+    if name in TAUGHT:  # of its multiway batches, with one query in them there would be nothing to tell apart
+        profile["train"]["batch_size"] = 24
     for grid in profile.get("grids", []):
         if "alpha" in grid["over"]:
             grid["over"]["alpha"] = [0.0, 0.4, 0.5, 0.6, 1.0]

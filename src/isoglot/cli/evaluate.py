@@ -16,7 +16,6 @@ from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCach
 from isoglot.cli.query_views import Lexicons, MixRate, MixSeed, Queries, change_queries, check_queries
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
-from isoglot.collections.cautions import POOL
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,6 +84,7 @@ def _show(
     result: Result, collection: Collection, page: Path | None, figures: Path | None, tests: Sequence[Compared]
 ) -> None:
     """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
+    from isoglot.collections.cautions import POOL
     from isoglot.reporting import inspect_result, write_figures, write_report
 
     shown: Any = result.before or result  # the worst queries are shown in the system's own ranking
