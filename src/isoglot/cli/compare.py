@@ -11,7 +11,6 @@ import typer
 from isoglot.cli.data import listed
 from isoglot.cli.state import console, own_command
 from isoglot.cli.tables import comparison_table
-from isoglot.collections.cautions import different_queries
 from isoglot.errors import InputError
 
 __all__ = ["compare"]
@@ -43,6 +42,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare results of the same collection: paired tests of every other one against the first."""
+    from isoglot.collections.cautions import different_queries
     from isoglot.evaluation import Result, compare_all
     from isoglot.files import write_result_file
 

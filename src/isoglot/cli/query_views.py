@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isoglot.collections.cautions import CODE_MIXED, ROMANISED
 from isoglot.errors import InputError
 from isoglot.names import did_you_mean
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lexicons", "MixRate", "MixSeed", "Queries", "change_queries", "check_queries"]
 
-VIEWS = (ROMANISED, CODE_MIXED)
+ROMANISED, CODE_MIXED = VIEWS = ("romanised", "code-mixed")  # as in collections.cautions, which loads pyarrow
 
 Queries = Annotated[
     str | None,
