@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 import math
 
+import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 
 from isoglot.batching import STRATEGIES, strategy
+from isoglot.batching.relations import Grouped
 from isoglot.collections import read_collection
+from isoglot.collections.negatives import with_hard_negatives
+from isoglot.collections.scores import with_teacher_scores
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.objectives import TERMS, term
 from isoglot.training import HybridTrainer
@@ -25,6 +29,23 @@ STEPS = 4
 def tldr(shared_data):
     """The training split of tldr-pages, in 39 languages from 100 % to 0.05 % of its queries."""
     return read_collection(shared_data / "tldr" / "train")
+
+
+@pytest.fixture(scope="module")
+def scored(tldr):
+    """The same with a hard negative of every query, and scores of it and of what is relevant."""
+    rows, size, ids = np.arange(tldr.queries.num_rows), tldr.documents.num_rows, tldr.query_index.astype(np.int64)
+    order = np.argsort(tldr.relevance.queries, kind="stable")
+    relevant = Grouped.by(tldr.relevance.queries[order], tldr.relevance.documents[order], len(tldr.query_ids))
+    documents, owners = relevant.of(ids)
+    others = rows * 7919 % size
+    kept = ~np.isin(rows * size + others, owners * size + documents)
+    negatives = np.concatenate([[0], np.cumsum(kept)])
+    owners, documents = np.append(owners, rows[kept]), np.append(documents, others[kept])
+    order = np.argsort(owners, kind="stable")
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(rows)))])
+    found = with_hard_negatives(tldr, negatives, others[kept])
+    return with_teacher_scores(found, offsets, documents[order], np.linspace(-1, 1, len(order)))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +80,7 @@ def less_to_collect(tldr, abstracts, tokenizer):
 
 @pytest.mark.parametrize("name", TERMS)
 @pytest.mark.parametrize("rule", STRATEGIES)
-def test_it_trains(rule, name, tldr, abstracts, tokenizer, teacher, folder):
+def test_it_trains(rule, name, tldr, scored, abstracts, tokenizer, teacher, folder):
     domain = name == "DomainContrast"
     model = static_encoder(tldr, dimensions=16, tokenizer=tokenizer)
     before = model[0].embedding.weight.detach().clone()
@@ -75,7 +96,8 @@ def test_it_trains(rule, name, tldr, abstracts, tokenizer, teacher, folder):
     )
     trainer = HybridTrainer(
         model,
-        tldr,
+        scored if TERMS[name].needs_scores else tldr,
+        negatives=int(TERMS[name].needs_scores),
         strategy=strategy(rule, gamma=0.5 if domain else 0.0),
         objective=term(name),
         teacher=teacher if TERMS[name].needs_teacher else None,
