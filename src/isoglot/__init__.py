@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from isoglot.errors import IsoglotError as IsoglotError
     from isoglot.evaluation import MultilingualEvaluator as MultilingualEvaluator
     from isoglot.evaluation import Result as Result
+    from isoglot.evaluation import code_mix_queries as code_mix_queries
     from isoglot.evaluation import compare_all as compare_all
     from isoglot.evaluation import compare_results as compare_results
     from isoglot.evaluation import evaluate as evaluate
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from isoglot.evaluation import measure as measure
     from isoglot.evaluation import mine_hard_negatives as mine_hard_negatives
     from isoglot.evaluation import read_embeddings as read_embeddings
+    from isoglot.evaluation import romanise_queries as romanise_queries
     from isoglot.evaluation.mteb import evaluate_mteb as evaluate_mteb
     from isoglot.objectives import DistributionAlignment as DistributionAlignment
     from isoglot.objectives import DomainContrast as DomainContrast
@@ -102,8 +104,9 @@ _ROOMS = {
     "encoders": ("distil_static", "load_encoder", "repair_of", "scratch_encoder", "static_encoder"),
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
-        *("MultilingualEvaluator", "Result", "compare_all", "compare_results", "evaluate", "evaluate_bm25"),
-        *("evaluate_embeddings", "evaluate_run", "measure", "mine_hard_negatives", "read_embeddings"),
+        *("MultilingualEvaluator", "Result", "code_mix_queries", "compare_all", "compare_results", "evaluate"),
+        *("evaluate_bm25", "evaluate_embeddings", "evaluate_run", "measure", "mine_hard_negatives"),
+        *("read_embeddings", "romanise_queries"),
     ),
     "evaluation.mteb": ("evaluate_mteb",),
     "objectives": (

@@ -42,6 +42,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare results of the same collection: paired tests of every other one against the first."""
+    from isoglot.collections.cautions import different_queries
     from isoglot.evaluation import Result, compare_all
     from isoglot.files import write_result_file
 
@@ -94,5 +95,7 @@ def compare(
         write_figures(arms, figures)
     shell = console()
     shell.print(comparison_table(found, labels[0], macro))
-    for sentence in dict.fromkeys(result.caution for result in read if result.caution):
+    told = [different_queries({label: one.made for label, one in zip(labels, read, strict=True)})]
+    told += [result.caution for result in read]
+    for sentence in dict.fromkeys(filter(None, told)):
         shell.print(f"note: {sentence}", highlight=False, markup=False, soft_wrap=True)

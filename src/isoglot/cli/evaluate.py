@@ -13,6 +13,7 @@ from isoglot.amounts import read_size
 from isoglot.cli.compressed import evaluate_compressed, parse_dimensions
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
+from isoglot.cli.query_views import Lexicons, MixRate, MixSeed, Queries, change_queries, check_queries
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
 from isoglot.errors import InputError
@@ -195,6 +196,10 @@ def evaluate(
         bool,
         typer.Option("--without-own-answer", help="Leave answers in a question's own language out of its pool."),
     ] = False,
+    queries: Queries = None,
+    lexicon: Lexicons = None,
+    mix_rate: MixRate = None,
+    mix_seed: MixSeed = None,
     trec_run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write TREC run files and judgments here.")
     ] = None,
@@ -278,6 +283,8 @@ def evaluate(
             if first is None
             else "rerank:MODEL does not apply to mteb's own measures: use --pool"
         )
+    mix = (lexicon, mix_rate, mix_seed)
+    check_queries(queries, *mix, model=model, first=first, mteb=task is not None and not pool)
     given: dict[str, Any] = {
         "html": html_file if task is not None and not pool else None,
         "figures": figures if task is not None and not pool else None,
@@ -329,6 +336,7 @@ def evaluate(
                 collection = _with_all_queries(collection, data, split, lang, lenient)
     for sentence in link_sentences(collection):
         typer.echo(f"note: {sentence}", err=True)
+    collection = change_queries(collection, queries, *mix, lenient)
     if compressed:
         options.pop("truncate_dim", None)
         files: dict[str, Any] = {"json_file": json_file, "html_file": html_file, "figures": figures}

@@ -9,6 +9,7 @@ from isoglot.evaluation.hard_negatives import HardNegatives, mine_embeddings, mi
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
 from isoglot.evaluation.measures import DEFAULT_MEASURES
 from isoglot.evaluation.measuring import evaluate, evaluate_embeddings, measure
+from isoglot.evaluation.query_views import code_mix_queries, romanise_queries
 from isoglot.evaluation.ranks import rank_embeddings, rank_scores
 from isoglot.evaluation.reranking import measure_reranked
 from isoglot.evaluation.result import Result
@@ -27,6 +28,7 @@ __all__ = [
     "Ranks",
     "Result",
     "RunWriter",
+    "code_mix_queries",
     "compare_all",
     "compare_before",
     "compare_results",
@@ -47,4 +49,5 @@ __all__ = [
     "rank_scores",
     "read_embeddings",
     "result_of_ranks",
+    "romanise_queries",
 ]

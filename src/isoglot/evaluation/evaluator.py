@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sentence_transformers.base.evaluation import SentenceEvaluator
 
+from isoglot.collections.cautions import QUERY_VIEW, caution_of
 from isoglot.collections.collection import PSEUDO_QUERIES, Collection
-from isoglot.collections.pseudo import pseudo_sentence
 from isoglot.evaluation.embed import Encoding
 from isoglot.evaluation.measuring import evaluate
 from isoglot.evaluation.result import Result
@@ -89,7 +89,7 @@ class MultilingualEvaluator(SentenceEvaluator):
         **encoding: Unpack[Encoding],
     ) -> None:
         super().__init__()
-        if sentence := pseudo_sentence(collection.metadata.get(PSEUDO_QUERIES)):
+        if sentence := caution_of({key: collection.metadata.get(key) for key in (PSEUDO_QUERIES, QUERY_VIEW)}):
             logger.info("note: %s: %s", collection.name, sentence)
         self.collection = collection
         self.name = name

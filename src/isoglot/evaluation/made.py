@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from math import isinf
 from typing import Any
 
+from isoglot.collections.cautions import QUERY_VIEW
 from isoglot.collections.collection import PSEUDO_QUERIES, Collection
 from isoglot.collections.fingerprint import collection_fingerprint
 from isoglot.encoders import repair_of
@@ -17,14 +18,14 @@ __all__ = ["made_of", "model_settings"]
 def made_of(collection: Collection, judged: Judgments, model: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return `date` (UTC), `collection_hash`, `identical_left_out` (`judgments_of`), and what a model says.
 
-    Of queries that nobody asked also `pseudo_queries`: what they are made of.
+    Of queries that nobody asked also `pseudo_queries`: what they are made of; of changed ones `query_view`: how.
     """
-    pseudo = collection.metadata.get(PSEUDO_QUERIES)
+    told = {key: collection.metadata.get(key) for key in (PSEUDO_QUERIES, QUERY_VIEW)}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "collection_hash": collection_fingerprint(collection),
         "identical_left_out": judged.identical,
-        **({PSEUDO_QUERIES: pseudo} if pseudo else {}),
+        **{key: value for key, value in told.items() if value},
         **(model or {}),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isoglot.collections.cautions import caution_of
+from isoglot.collections.cautions import caution_of, different_queries
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, plural, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
@@ -83,7 +83,7 @@ def write_report(
         "lead": _lead(next(iter(arms.values())).result) if len(collections) == 1 else "",
         "models": models,
         "spaces": any(model["space"] or model["geometry"] for model in models),
-        "cautions": _cautions([arm.result for arm in arms.values()]),
+        "cautions": _cautions({name: arm.result for name, arm in arms.items()}),
         "words": _words([arm.result for arm in arms.values()]),
         "comparison": [
             *comparison_sentences(compared, tests, next(iter(arms))),
@@ -98,9 +98,10 @@ def write_report(
     return write_page(path, render_page("report.html", context))
 
 
-def _cautions(results: Sequence[ResultLike]) -> list[str]:
+def _cautions(results: Mapping[str, ResultLike]) -> list[str]:
     """Say what figures are of, where it is not the usual."""
-    sentences = dict.fromkeys(caution_of(getattr(result, "made", None)) for result in results)
+    made = {name: getattr(result, "made", None) for name, result in results.items()}
+    sentences = dict.fromkeys([different_queries(made), *map(caution_of, made.values())])
     return [f"{sentence}." for sentence in sentences if sentence]
 
 
