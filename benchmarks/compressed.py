@@ -3,8 +3,8 @@
 A model is measured whole, cut to its first dimensions, and with documents stored in 8 bits or 1 bit a dimension.
 Beside each value is the paired difference from the whole model and its p-value, Holm-corrected over all of them.
 
-    python benchmarks/compression.py MODEL --data ../shared/data/tldr/test --quarter --dimensions 64,128
-    python benchmarks/compression.py .cache/e5 --prompts --quarter --dimensions 96,192  # XQuAD-R
+    python benchmarks/compressed.py MODEL --data ../shared/data/tldr/test --quarter --dimensions 64,128
+    python benchmarks/compressed.py .cache/e5 --prompts --quarter --dimensions 96,192  # XQuAD-R
 """
 
 from __future__ import annotations
