@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -194,6 +194,20 @@ class EmbeddedBatch:
         if not self.paired:
             return torch.zeros(len(self.queries), len(self.documents), dtype=torch.bool, device=self.queries.device)
         return self.relevant().fill_diagonal_(fill_value=False)
+
+    def cut(self, size: int) -> EmbeddedBatch:
+        """Return the batch with embeddings of their first dimensions alone."""
+
+        def first(texts: Texts | None) -> Texts | None:
+            return None if texts is None else replace(texts, embeddings=texts.embeddings[:, :size])
+
+        return replace(
+            self,
+            queries=self.queries[:, :size],
+            documents=self.documents[:, :size],
+            other_queries=first(self.other_queries),
+            other_documents=first(self.other_documents),
+        )
 
     def is_distinct(self) -> bool:
         """Tell whether a batch on a CPU is paired, without hard negatives, and no two pairs share an id: then there

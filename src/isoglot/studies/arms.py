@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from collections.abc import Collection as Container
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from string import Formatter
@@ -100,24 +100,18 @@ class ArmPlan:
 
     def with_teacher(self, teacher: str) -> ArmPlan:
         """Return the arm with a teacher in the place of the one to be given."""
-
-        def taught(stages: tuple[TrainConfig, ...]) -> tuple[TrainConfig, ...]:
-            return tuple(
-                stage.model_copy(update={"teacher": [teacher]}) if stage.teacher == [GIVEN] else stage
-                for stage in stages
-            )
-
-        trials = tuple(replace(trial, stages=taught(trial.stages)) for trial in self.trials)
-        return replace(self, stages=taught(self.stages), trials=trials)
+        return self._with_each_stage(
+            lambda stage: stage.model_copy(update={"teacher": [teacher]}) if stage.teacher == [GIVEN] else stage
+        )
 
     def without_sets(self, absent: Container[str]) -> ArmPlan:
         """Return the arm without some of the sets that it trains on; of each stage one is left."""
+        return self._with_each_stage(lambda stage: _without_sets(stage, absent))
 
-        def kept(stages: tuple[TrainConfig, ...]) -> tuple[TrainConfig, ...]:
-            return tuple(_without_sets(stage, absent) for stage in stages)
-
-        trials = tuple(replace(trial, stages=kept(trial.stages)) for trial in self.trials)
-        return replace(self, stages=kept(self.stages), trials=trials)
+    def _with_each_stage(self, change: Callable[[TrainConfig], TrainConfig]) -> ArmPlan:
+        """Return the arm with every stage changed, those of its trials too."""
+        trials = tuple(replace(trial, stages=tuple(map(change, trial.stages))) for trial in self.trials)
+        return replace(self, stages=tuple(map(change, self.stages)), trials=trials)
 
 
 def training_sets(stage: TrainConfig) -> dict[str, float | None]:

@@ -128,12 +128,13 @@ class Objective(nn.Module):
         else:
             embeddings = torch.cat([self.model(part)["sentence_embedding"] for part in features])
         batch = self._seen(embeddings, labels)
+        cut = [(batch.cut(size), weight) for size, weight in self.cuts]
         if self.training and self.needs_versions:
             self._check_versions(batch, BatchLabels.unpack(labels))
         shares: dict[str, Tensor] = {}
         for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
             if not isinstance(term, Term) or term.applies(batch):
-                shares[name] = weight * self._loss(term, batch, embeddings, labels)
+                shares[name] = weight * _loss(term, batch, cut)
         self._last = (embeddings.detach(), labels, self.progress)
         if not shares:  # a kind of batch that no term looks at
             return 0.0 * embeddings.sum()
@@ -149,15 +150,6 @@ class Objective(nn.Module):
         assert batch.query_rows is not None
         assert batch.document_rows is not None
         return replace(batch, teacher_scores=self.scores.look_up(batch.query_rows, batch.document_rows))
-
-    def _loss(self, term: nn.Module, batch: EmbeddedBatch, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of a term on a batch, or the weighted sum of its losses on embeddings that are cut."""
-        if not self.cuts or depends_on_dimensions(term):
-            loss: Tensor = term(batch)
-            return loss
-        return torch.stack(
-            [weight * term(self._seen(embeddings[:, :size], labels)) for size, weight in self.cuts]
-        ).sum()
 
     def _check_versions(self, batch: EmbeddedBatch, labels: BatchLabels) -> None:
         """Refuse batches in which a term that compares versions would silently find nothing to compare."""
@@ -194,6 +186,14 @@ class Objective(nn.Module):
             if isinstance(term, Term)
             for measure, value in term.metrics().items()
         }
+
+
+def _loss(term: nn.Module, batch: EmbeddedBatch, cut: Sequence[tuple[EmbeddedBatch, float]]) -> Tensor:
+    """Return the loss of a term on a batch, or the weighted sum of its losses on the batch with embeddings cut."""
+    if not cut or depends_on_dimensions(term):
+        loss: Tensor = term(batch)
+        return loss
+    return torch.stack([weight * term(one) for one, weight in cut]).sum()
 
 
 def _batch(
