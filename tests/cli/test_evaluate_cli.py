@@ -167,6 +167,18 @@ def test_several_dimensions_have_a_result_file_each_and_one_table_and_page(data,
     assert Result.from_json(file).made["quantize"] == "int8"
 
 
+def test_of_a_chosen_pool_no_worst_questions_are_shown_whatever_the_dimensions(data, model, tmp_path):
+    def shown(*more):
+        page = tmp_path / "page.html"
+        command = ["evaluate", str(model), str(data), "--bootstrap", "0", "--html", str(page), "--quiet"]
+        assert main([*command, "--truncate-dim", *more]) == 0
+        return 'id="worst"' in page.read_text(encoding="utf-8")
+
+    languages = ["--pool-languages", "own,en"]
+    assert [shown("4"), shown("4,16")] == [True, True]
+    assert [shown("4", *languages), shown("4,16", *languages)] == [False, False]
+
+
 def test_a_result_without_geometry_has_a_report(data, tmp_path):
     assert run("evaluate", "bm25", data, "--bootstrap", 0, "--html", tmp_path / "r.html") == 0
     assert "bm25" in (tmp_path / "r.html").read_text()

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoglot.cli.data import listed
-from isoglot.cli.state import console, own_command, state
+from isoglot.cli.pages import write_pages
+from isoglot.cli.state import console, state
 from isoglot.cli.tables import compressed_table
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
-    from isoglot.evaluation import Result
 
 __all__ = ["evaluate_compressed", "parse_dimensions"]
 
@@ -71,20 +71,5 @@ def evaluate_compressed(
         for size, result in zip(dimensions if len(dimensions) > 1 else [None], results, strict=True):
             result.save(json_of(json_file, size))
     if shown:
-        _show(results, collection, html_file, figures)
+        write_pages(results, collection, html_file, figures)
     console().print(compressed_table(results))
-
-
-def _show(results: list[Result], collection: Collection, page: Path | None, figures: Path | None) -> None:
-    from isoglot.reporting import inspect_result, write_figures, write_report
-
-    arms = [
-        inspect_result(result, collection, *result.embeddings)
-        if result.embeddings is not None and "multilingual_AP" in result.per_query
-        else result
-        for result in results
-    ]
-    if page is not None:
-        write_report(arms, page, command=own_command(), metadata=collection.metadata)
-    if figures is not None:
-        write_figures(arms, figures)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from isoglot.amounts import read_size
 from isoglot.cli.compressed import evaluate_compressed, parse_dimensions
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
+from isoglot.cli.pages import write_pages
 from isoglot.cli.query_views import Lexicons, MixRate, MixSeed, Queries, change_queries, check_queries
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
@@ -20,7 +20,7 @@ from isoglot.errors import InputError
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
-    from isoglot.evaluation import Compared, Result
+    from isoglot.evaluation import Result
 
 __all__ = ["evaluate"]
 
@@ -78,24 +78,6 @@ def _with_all_queries(
     whole = splits.get(split or ("test" if "test" in splits else next(iter(splits))), collection)
     same = whole.documents.num_rows == collection.documents.num_rows
     return whole if same and whole.queries.num_rows > collection.queries.num_rows else collection
-
-
-def _show(
-    result: Result, collection: Collection, page: Path | None, figures: Path | None, tests: Sequence[Compared]
-) -> None:
-    """Write report and figures; with the geometry view and the worst queries where there are embeddings."""
-    from isoglot.collections.cautions import POOL
-    from isoglot.reporting import inspect_result, write_figures, write_report
-
-    shown: Any = result.before or result  # the worst queries are shown in the system's own ranking
-    # the worst queries are shown with their rankings of all documents
-    if result.embeddings is not None and "multilingual_AP" in result.per_query and POOL not in (result.made or {}):
-        shown = inspect_result(shown, collection, *result.embeddings)
-    arms = [shown] if result.before is None else [shown, result]
-    if page is not None:
-        write_report(arms, page, command=own_command(), metadata=collection.metadata, tests=tests)
-    if figures is not None:
-        write_figures(arms, figures)
 
 
 PREFERENCE = 0.01  # of the top 10: a percentage point
@@ -354,7 +336,7 @@ def evaluate(
         result.save(json_file)
     tests = compare_before(result) if result.before is not None else []
     if shown:
-        _show(result, collection, html_file, figures, tests)
+        write_pages([result], collection, html_file, figures, tests)
     shell = console()
     shell.print(result_table(result))
     if result.before is not None and tests:
