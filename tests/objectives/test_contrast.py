@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.objectives.contrast import contrastive_loss, cosine_similarity, paired_loss, unit
+from isoglot.objectives.contrast import contrastive_loss, cosine_similarity, cosine_sum, paired_loss, unit
 
 
 def plain(scores, positives, excluded) -> float:
@@ -65,13 +65,23 @@ def test_vectors_of_any_length_get_the_gradient_of_normalize():
     vectors *= torch.tensor([[1.0], [1e6], [1e-6], [1e-13], [0.0]])
     weights = torch.arange(20.0, dtype=torch.float64).reshape(5, 4)
     found = []
+    agreements = []
     for normalised in (unit, lambda one: torch.nn.functional.normalize(one, dim=-1)):
         given_vectors = vectors.clone().requires_grad_()
         values = normalised(given_vectors)
         (values * weights).sum().backward()
         found.append((values.detach(), given_vectors.grad))
+        given_vectors = vectors.clone().requires_grad_()
+        agreement = (normalised(given_vectors) * unit(weights)).sum()
+        agreement.backward()
+        agreements.append((agreement.detach(), given_vectors.grad))
     torch.testing.assert_close(*found)
     assert torch.autograd.gradcheck(unit, vectors[:1].requires_grad_())
+    given_vectors = vectors.clone().requires_grad_()
+    agreement = cosine_sum(given_vectors, unit(weights))
+    agreement.backward()
+    for expected in agreements:
+        torch.testing.assert_close((agreement.detach(), given_vectors.grad), expected)
 
 
 def test_it_survives_scores_far_apart():

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from isoglot.errors import InputError
 
-__all__ = ["Temperature", "contrastive_loss", "cosine_similarity", "log_sum", "paired_loss", "unit"]
+__all__ = ["Temperature", "contrastive_loss", "cosine_similarity", "cosine_sum", "log_sum", "paired_loss", "unit"]
 
 SMALLEST_LENGTH = 1e-12  # as in functional.normalize
 # Of a learned temperature's logarithm: with Adam, 1,000 steps change the temperature by at most a factor of e or
@@ -46,6 +46,32 @@ def unit(embeddings: Tensor) -> Tensor:
     if embeddings.dtype in (torch.float16, torch.bfloat16):
         embeddings = embeddings.float()
     found: Tensor = _Unit.apply(embeddings)
+    return found
+
+
+class _CosineSum(autograd.Function):
+    """The sum of the cosines of vectors with constants of unit length, in half the time of `unit` and a product."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, targets: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        cosines = torch.linalg.vecdot(vectors, targets).unsqueeze(1).div_(length.clamp(min=SMALLEST_LENGTH))
+        ctx.save_for_backward(vectors, targets, cosines, length)
+        return cosines.sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        """Return what of the targets is not along the vectors, divided by their lengths."""
+        vectors, targets, cosines, length = ctx.saved_tensors
+        scale = gradients[0] / length.clamp(min=SMALLEST_LENGTH)
+        along = (scale * cosines / length).masked_fill_(length <= SMALLEST_LENGTH, 0.0)
+        return torch.mul(targets, scale).addcmul_(vectors, along, value=-1), None
+
+
+def cosine_sum(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """Return the sum over rows of the cosine of an embedding (N, d) and a target (N, d), a constant of unit length."""
+    found: Tensor = _CosineSum.apply(embeddings, targets)
     return found
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch, Texts
-from isoglot.objectives.contrast import Temperature, cosine_similarity, unit
+from isoglot.objectives.contrast import Temperature, cosine_similarity, cosine_sum
 from isoglot.objectives.teacher import Of, check_of
 from isoglot.objectives.terms import Term
 from isoglot.objectives.versions import Side, check_side
@@ -152,7 +152,7 @@ class EmbeddingDistillation(TeacherTerm):
             student = self.projection(student)
         if self.distance == "squared":
             return (student - teacher).square().sum()
-        return len(student) - (unit(student) * teacher).sum()
+        return len(student) - cosine_sum(student, teacher)
 
 
 class SimilarityDistillation(TeacherTerm):
