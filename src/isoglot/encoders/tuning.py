@@ -17,6 +17,7 @@ __all__ = [
     "check_attention",
     "checkpoint_gradients",
     "freeze_weights",
+    "layers_of",
     "merge_lora",
 ]
 
@@ -84,13 +85,21 @@ def transformer_of(model: SentenceTransformer, what: str) -> Any:
     return transformer
 
 
-def _layers_of(transformer: Any) -> nn.ModuleList:
-    """Return the layers of a transformer, lowest first."""
+def layers_of(transformer: Any, remedy: str) -> nn.ModuleList:
+    """Return the layers of a transformer, lowest first.
+
+    Args:
+        transformer: a `PreTrainedModel`.
+        remedy: what to do where they are not known, for the message.
+
+    Raises:
+        InputError: they are not known.
+    """
     depth = getattr(transformer.config.get_text_config(), "num_hidden_layers", None)
     for module in transformer.modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
-    raise InputError(f"the layers of a {type(transformer).__name__} are not known: freeze its embeddings only")
+    raise InputError(f"the layers of a {type(transformer).__name__} are not known: {remedy}")
 
 
 def freeze_weights(model: SentenceTransformer, freeze: Literal["embeddings"] | int) -> None:
@@ -111,7 +120,7 @@ def freeze_weights(model: SentenceTransformer, freeze: Literal["embeddings"] | i
     if freeze != "embeddings":
         if isinstance(freeze, bool) or not isinstance(freeze, int) or freeze < 0:
             raise InputError(f"freeze is 'embeddings' or a number of layers, not {freeze!r}")
-        layers = _layers_of(transformer)
+        layers = layers_of(transformer, "freeze its embeddings only")
         if freeze >= len(layers):
             raise InputError(
                 f"{freeze} layers cannot be frozen: the encoder has {len(layers)}, one must be trained"

@@ -18,7 +18,7 @@ from isoglot.objectives.contrast import unit
 from isoglot.training.cpu import fast_ways
 from isoglot.training.cpu.dropout import quick_dropout
 from isoglot.training.cpu.token_vectors import TokenVectors, adding_in_place, bag_means, word_embedding
-from isoglot.training.execution.gather import agreed, gather_embeddings, share_of_process, world_size
+from isoglot.training.execution.gather import agreed, gather_embeddings, rank, share_of_process, world_size
 from isoglot.training.execution.gradient_cache import (
     RandomState,
     available_memory,
@@ -26,6 +26,7 @@ from isoglot.training.execution.gradient_cache import (
     embed_chunks,
     exchanging,
 )
+from isoglot.training.execution.sharding import is_sharded
 
 __all__ = ["BatchEmbedder", "cut_chunks", "padded"]
 
@@ -55,6 +56,8 @@ class BatchEmbedder:
         tokens: their tokens, without padding.
         padded_tokens: the tokens computed for them by this process, with padding; recomputation not counted.
         recomputed: chunks whose activations were not kept, so far.
+        parts: the activations of at most so small a part of a batch, one in `parts`, are kept, and no chunk is
+            larger.
         fast: which of `cpu.FAST_WAYS` are taken.
         vectors: where the token vectors of a static encoder come from in training; its weights if None.
     """
@@ -65,6 +68,7 @@ class BatchEmbedder:
         self.texts = self.tokens = self.padded_tokens = self.recomputed = 0
         self._bytes_a_token = 0.0
         self._budget: float | None = None
+        self.parts = 1
         self.fast = fast_ways()
         self.vectors: TokenVectors | None = None
 
@@ -86,13 +90,12 @@ class BatchEmbedder:
         prompts = np.repeat([int(part.get("prompt_length", 0)) for part in features], counts)
         self.texts += len(lengths)
         self.tokens += len(ids)
-        mine = share_of_process(len(lengths))
-        if not len(mine):  # a process without a text still takes part in the exchange
-            mine = np.zeros(1, np.int64)
         if _is_static(model):
-            embeddings = self._bags(model, ids, offsets, lengths, mine)
+            mine = share_of_process(len(lengths))
+            # a process without a text still takes part in the exchange
+            embeddings = self._bags(model, ids, offsets, lengths, mine if len(mine) else np.zeros(1, np.int64))
         else:
-            embeddings = self._chunks(model, ids, offsets, lengths, prompts, mine)
+            embeddings = self._chunks(model, ids, offsets, lengths, prompts)
         if world_size() > 1:
             embeddings = gather_embeddings(embeddings, len(lengths))
         return embeddings
@@ -140,21 +143,23 @@ class BatchEmbedder:
         return embeddings
 
     def _chunks(
-        self,
-        model: nn.Module,
-        ids: Tensor,
-        offsets: Tensor,
-        lengths: np.ndarray,
-        prompts: np.ndarray,
-        mine: np.ndarray,
+        self, model: nn.Module, ids: Tensor, offsets: Tensor, lengths: np.ndarray, prompts: np.ndarray
     ) -> Tensor:
         device = ids.device
         pad = _pad_token(model)
-        limit = self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
-        chunks = [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]
+        sharded = is_sharded(model)
+        # The layers of a sharded encoder are brought together by all processes at once: each takes as many passes
+        # as any other, and keeps as many of them.
+        processes = range(world_size()) if sharded else [rank()]
+        shares = [self._cut(lengths, prompts, process, device) for process in processes]
+        own = shares[rank() if sharded else 0]
+        texts, most = sum(map(len, own)), max(map(len, shares))
+        for share in shares:
+            share += [share[0][:1]] * (most - len(share))  # what comes of these is left out
+        sizes = [np.array([len(chunk) * max(int(lengths[chunk].max()), 1) for chunk in share]) for share in shares]
 
         quick = quick_dropout if "dropout" in self.fast else nullcontext
-        adds = "lookup" in self.fast and isinstance(model, SentenceTransformer)
+        adds = "lookup" in self.fast and isinstance(model, SentenceTransformer) and not sharded
         words = word_embedding(model) if adds else None
 
         def run(chunk: np.ndarray) -> Tensor:
@@ -165,34 +170,52 @@ class BatchEmbedder:
                 embeddings: Tensor = model(inputs)["sentence_embedding"]
             return embeddings
 
-        runs = [partial(run, chunk) for chunk in chunks]
-        sizes = np.array([len(chunk) * max(int(lengths[chunk].max()), 1) for chunk in chunks])
-        self.padded_tokens += int(sizes.sum())
+        runs = [partial(run, chunk) for chunk in own]
+        self.padded_tokens += int(sizes[rank() if sharded else 0].sum())
         kept = len(runs)
         if torch.is_grad_enabled():
-            kept = self._keep(model, runs, sizes, device)
+            self._measure(model, runs[0], len(own[0]) * max(int(lengths[own[0]].max()), 1), device)
+            kept = min(self._fitting(share) for share in sizes)
         self.recomputed += len(runs) - kept
         if kept == len(runs) and exchanging(model) is not None:
             embeddings = torch.cat([one() for one in runs])
         else:
             embeddings = embed_chunks(runs, kept, model, device)
-        order = np.argsort(np.concatenate(chunks), kind="stable")
+        order = np.argsort(np.concatenate(own)[:texts], kind="stable")
         return embeddings[torch.from_numpy(order).to(device)]
 
-    def _keep(
-        self, model: nn.Module, runs: Sequence[Callable[[], Tensor]], sizes: np.ndarray, device: torch.device
-    ) -> int:
-        """Return how many chunks' activations fit the memory budget; the first step measures, on the first chunk,
-        what a token takes."""
-        if self._budget is None:
-            wrapper = exchanging(model)
-            alone = nullcontext() if wrapper is None else wrapper.no_sync()
-            with RandomState(device).again(), alone, count_saved(model) as saved:
-                runs[0]()
-            free = self.memory or SHARE_OF_MEMORY * available_memory(device)
-            self._bytes_a_token, self._budget = agreed(saved.total / max(int(sizes[0]), 1), float(free), device)
-        needed = np.cumsum(sizes) * self._bytes_a_token
-        return int(np.searchsorted(needed, self._budget, side="right"))
+    def _cut(
+        self, lengths: np.ndarray, prompts: np.ndarray, process: int, device: torch.device
+    ) -> list[np.ndarray]:
+        """Cut the texts of a process into chunks."""
+        mine = share_of_process(len(lengths), process)
+        if not len(mine):  # a process without a text still takes part in the exchange
+            mine = np.zeros(1, np.int64)
+        limit = self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
+        if self.parts > 1:
+            limit = min(limit, -(-int(lengths[mine].sum()) // self.parts))
+        return [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]
+
+    def _measure(
+        self, model: nn.Module, run: Callable[[], Tensor], tokens: int, device: torch.device
+    ) -> None:
+        """At the first step find what a token takes, on the first chunk, and what there is."""
+        if self._budget is not None:
+            return
+        wrapper = exchanging(model)
+        alone = nullcontext() if wrapper is None else wrapper.no_sync()
+        with RandomState(device).again(), alone, count_saved(model) as saved:
+            run()
+        free = self.memory or SHARE_OF_MEMORY * available_memory(device)
+        self._bytes_a_token, self._budget = agreed(saved.total / tokens, float(free), device)
+
+    def _fitting(self, sizes: np.ndarray) -> int:
+        """Return how many chunks' activations may be kept, of chunks of so many tokens."""
+        needed = np.cumsum(sizes)
+        kept = int(np.searchsorted(needed * self._bytes_a_token, self._budget or 0.0, side="right"))
+        if self.parts > 1:
+            kept = min(kept, int(np.searchsorted(needed, needed[-1] / self.parts, side="right")))
+        return kept
 
 
 def _inner(model: Any) -> Any:

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["agreed", "gather_embeddings", "share_of_process", "world_size"]
+__all__ = ["agreed", "gather_embeddings", "rank", "share_of_process", "world_size"]
 
 
 def world_size() -> int:
@@ -17,12 +17,15 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-def share_of_process(texts: int) -> np.ndarray:
-    """Return the positions, of 0 … texts - 1, that this process embeds: every W-th, so that all get about the same
-    of every language and role."""
-    if world_size() == 1:
-        return np.arange(texts)
-    return np.arange(dist.get_rank(), texts, world_size())
+def rank() -> int:
+    """Return the number of this process among them, from 0."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def share_of_process(texts: int, process: int | None = None) -> np.ndarray:
+    """Return the positions, of 0 … texts - 1, that a process embeds, this one if None: every W-th, so that all get
+    about the same of every language and role."""
+    return np.arange(rank() if process is None else process, texts, world_size())
 
 
 class _Gather(torch.autograd.Function):

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from isoglot.training.execution.sharding import is_sharded
+
 __all__ = ["RandomState", "SavedBytes", "available_memory", "count_saved", "embed_chunks", "exchanging"]
 
 CONTAINER = Path("/sys/fs/cgroup")
@@ -142,15 +144,23 @@ class SavedBytes:
 @contextmanager
 def count_saved(model: nn.Module) -> Iterator[SavedBytes]:
     """Count the bytes of all tensors saved for the backward pass, each once, and without the parameters."""
-    seen = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    seen: set[int] = set()
+    weights = _storages(model)
+    moving = is_sharded(model)  # whose layers are brought together one after the other
     found = SavedBytes()
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
+        place = storage.data_ptr()
+        if place not in seen and place not in (_storages(model) if moving else weights):
+            seen.add(place)
             found.total += storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         yield found
+
+
+def _storages(model: nn.Module) -> set[int]:
+    """Return where the weights of an encoder lie now, of a sharded one those that are brought together."""
+    return {one.untyped_storage().data_ptr() for one in model.parameters() if not hasattr(one, "full_tensor")}

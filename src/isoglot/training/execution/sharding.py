@@ -1,0 +1,152 @@
+"""Encoders whose weights, gradients and optimiser's state are spread over the processes (FSDP2).
+
+Every process holds a part of each matrix (`torch.distributed.fsdp.fully_shard`), a unit of which, a layer or the word
+embedding, is brought together while it computes. What leaves the processes is whole: checkpoints are those that one
+process would write, and any number of processes reads them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from isoglot.encoders.tuning import layers_of, transformer_of
+
+__all__ = [
+    "ShardedEncoder",
+    "is_sharded",
+    "shard_optimizer_state",
+    "whole_optimizer_state",
+]
+
+
+def is_sharded(model: Any) -> bool:
+    """Tell whether the weights of an encoder are spread over the processes."""
+    if not dist.is_available():
+        return False
+    from torch.distributed.fsdp import FSDPModule
+
+    return isinstance(model, FSDPModule)
+
+
+class ShardedEncoder:
+    """An encoder that is spread over the processes, and how it is made whole again.
+
+    Args:
+        model: the encoder, whole, in every process; afterwards it holds this process's shards. The weights are those
+            of the first process.
+        device: where it computes.
+        reshard: give a layer's gathered weights up after the forward pass, and gather them again for the backward
+            pass; else they are kept between the two.
+        half: compute in bfloat16; weights, gradients and embeddings stay in fp32.
+
+    Raises:
+        InputError: the encoder has no transformer, or one whose layers are not known.
+    """
+
+    def __init__(
+        self, model: SentenceTransformer, device: torch.device, *, reshard: bool = True, half: bool = False
+    ) -> None:
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+        transformer = transformer_of(model, "fsdp")
+        layers = layers_of(transformer, "train it with DDP, without fsdp")
+        self.model = model
+        self._shell = _without_weights(model)
+        _take_from_first(model, device)
+        mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+        inside = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+        outside = MixedPrecisionPolicy(torch.bfloat16, torch.float32, output_dtype=torch.float32)
+        plain = MixedPrecisionPolicy()
+        for unit in (transformer.get_input_embeddings(), *layers):
+            fully_shard(unit, mesh=mesh, reshard_after_forward=reshard, mp_policy=inside if half else plain)
+        fully_shard(model, mesh=mesh, mp_policy=outside if half else plain)
+
+    def whole(self) -> SentenceTransformer:
+        """Return the encoder with all weights, on the CPU of the first process; elsewhere they are on no device
+        (`meta`). All processes must ask."""
+        found = copy.deepcopy(self._shell, _shared(self._shell))
+        state: dict[str, Tensor] = {}
+        for name, value in self.model.state_dict().items():
+            whole = _whole(value.detach())
+            if dist.get_rank() == 0:
+                state[name] = whole.cpu()
+        if state:
+            found.load_state_dict(state, assign=True)
+        return found
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights of a whole encoder, which the first process gives. All processes must call it."""
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+
+        options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
+        set_model_state_dict(self.model, dict(state) if dist.get_rank() == 0 else {}, options=options)
+
+
+def _without_weights(model: SentenceTransformer) -> SentenceTransformer:
+    """Return a copy of an encoder whose parameters take no memory."""
+    memo: dict[int, Any] = _shared(model)
+    for parameter in model.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
+    return copy.deepcopy(model, memo)
+
+
+def _shared(model: SentenceTransformer) -> dict[int, Any]:
+    """Return what copies of an encoder have in common: its card's data, which holds the trainer."""
+    data = model.model_card_data
+    return {id(data): data}
+
+
+def _take_from_first(model: nn.Module, device: torch.device) -> None:
+    """Give all processes the first one's weights, one after the other over the device."""
+    for tensor in [*model.parameters(), *model.buffers()]:
+        held = tensor.detach().to(device)
+        dist.broadcast(held, 0)
+        tensor.data.copy_(held)
+
+
+def _whole(value: Any) -> Any:
+    """Return a value with all its shards. All processes must ask."""
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
+
+
+def whole_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the state of an optimiser as one process would have it, on the CPU of the first process; elsewhere it
+    lacks what is sharded. All processes must ask."""
+    state: dict[str, Any] = optimizer.state_dict()
+    first, found = dist.get_rank() == 0, {}
+    for number, values in state["state"].items():
+        found[number] = {}
+        for name, value in values.items():
+            whole = _whole(value)  # one at a time
+            if first:
+                found[number][name] = whole.cpu() if isinstance(whole, Tensor) else whole
+    return {**state, "state": found}
+
+
+def shard_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of an optimiser as this process holds it: of every matrix its shard.
+
+    Args:
+        optimizer: of the sharded encoder.
+        state: what `whole_optimizer_state` or the `state_dict` of one process's optimiser returned, in all processes.
+    """
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    numbers = [number for group in state["param_groups"] for number in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    found: dict[int, dict[str, Any]] = {}
+    for number, parameter in zip(numbers, parameters, strict=True):
+        found[number] = {}
+        for name, value in state["state"].get(number, {}).items():
+            if isinstance(parameter, DTensor) and isinstance(value, Tensor) and value.shape == parameter.shape:
+                value = distribute_tensor(value, parameter.device_mesh, parameter.placements)
+            found[number][name] = value
+    return {**state, "state": {number: values for number, values in found.items() if values}}
