@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import TrainerCallback
-from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 
 from isoglot.batching import StepSampler
@@ -27,6 +27,13 @@ from isoglot.training.callbacks import Watch
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove, remove_leftovers
 from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
 from isoglot.training.execution import Objective
+from isoglot.training.execution.gather import seen_by_all
+from isoglot.training.execution.sharding import (
+    ShardedEncoder,
+    Sharding,
+    shard_optimizer_state,
+    whole_optimizer_state,
+)
 
 __all__ = ["TrainerHooks"]
 
@@ -74,10 +81,12 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     Attributes:
         sampler: of the batches; it must be there before `__init__` is called.
+        sharding: how the encoder is spread over the processes, if it is; as the sampler.
         start_step: the step that training starts from: 0, or that of the checkpoint continued from.
     """
 
     sampler: StepSampler
+    sharding: Sharding | None = None
     optimizer: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,6 +95,7 @@ class TrainerHooks(SentenceTransformerTrainer):
         self._keep: int | None = None  # so many of the last checkpoints
         self._deferred: DeferredAdamW | None = None
         self._threads: int | None = None  # torch's outside training steps, where these have fewer
+        self._sharded: ShardedEncoder | None = None
         super().__init__(*args, **kwargs)
         self.add_callback(_TrueState())
 
@@ -148,9 +158,38 @@ class TrainerHooks(SentenceTransformerTrainer):
         return _best_checkpoint(self.args, self.state)
 
     def load_best(self) -> None:
-        """Give the encoder the weights of the best checkpoint, if there is one."""
-        if self.best_checkpoint is not None:
-            self._load_from_checkpoint(str(self.best_checkpoint))
+        """Give the encoder the weights of the best checkpoint, if there is one. All processes must ask."""
+        best = self.best_checkpoint
+        if self._sharded is None:
+            if best is not None:
+                self._load_from_checkpoint(str(best))
+            return
+        if not any(seen_by_all(best is not None)):
+            return
+        whole = self._sharded.whole()
+        if best is not None and self.args.process_index == 0:
+            with self._instead(whole):
+                self._load_from_checkpoint(str(best))
+        self._sharded.load(whole.state_dict())
+
+    def whole_model(self) -> SentenceTransformer:
+        """Return the encoder with all its weights. One that is spread over the processes is put together on the CPU of
+        the first process; elsewhere its copy has none. All processes must ask."""
+        return self.model if self._sharded is None else self._sharded.whole()
+
+    @contextmanager
+    def _instead(self, model: SentenceTransformer) -> Iterator[None]:
+        """Have the library take a model for the one that is trained."""
+        trained, self.model = self.model, model
+        try:
+            yield
+        finally:
+            self.model = trained
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the encoder, with all its weights. All processes must ask."""
+        with self._instead(self.whole_model()):
+            super().save_model(output_dir, _internal_call)
 
     @contextmanager
     def _rotating_ourselves(self) -> Iterator[None]:
@@ -217,9 +256,16 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         """Save the optimiser, and the state of the objective beside it."""
-        super()._save_optimizer_and_scheduler(output_dir)
+        if self._sharded is None:
+            super()._save_optimizer_and_scheduler(output_dir)
+        else:
+            state = whole_optimizer_state(self.optimizer)
+            if self.args.should_save:
+                torch.save(state, Path(output_dir) / OPTIMIZER_NAME)
+                torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
+        objective = self._objective_state()  # which a sharded encoder gives in all processes alike
         if self.args.should_save:
-            torch.save(self._objective_state(), Path(output_dir) / OBJECTIVE_FILE)
+            torch.save(objective, Path(output_dir) / OBJECTIVE_FILE)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Restore the objective and the optimiser; what a `DeferredAdamW` left for later is made up for where there
@@ -237,6 +283,12 @@ class TrainerHooks(SentenceTransformerTrainer):
                     f"{_listed(expected)}"
                 )
             self.loss.load_state_dict(state, strict=False)
+        if self._sharded is not None and optimizer.is_file():
+            # the library's way would have each device hold all of it for a moment
+            saved = torch.load(optimizer, map_location="cpu", weights_only=True, mmap=True)
+            self.optimizer.load_state_dict(shard_optimizer_state(self.optimizer, saved))
+            self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True))
+            return
         super()._load_optimizer_and_scheduler(checkpoint)
         weight = _token_vectors(self.model)
         if self._deferred is None and weight is not None and optimizer.is_file():
@@ -249,12 +301,20 @@ class TrainerHooks(SentenceTransformerTrainer):
         encoder = tuple(f"{name}." for name, module in modules if module in (self.model, self.model_wrapped))
         return {key: value for key, value in self.loss.state_dict().items() if not key.startswith(encoder)}
 
-    # -- token vectors on a CPU --
+    # -- the optimiser --
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Return the optimiser; one that was made by others is left as it is."""
+        """Return the optimiser, of the shards of an encoder that is to be spread over the processes; one that was made
+        by others is left as it is."""
+        if self.sharding is not None and self._sharded is None:
+            self._sharded = ShardedEncoder(self.model, self.args.device, self.sharding)
+            self.loss.terms.to(self.args.device)
+            self.model._is_accelerate_prepared = True  # else it would be wrapped for DDP
         made = self.optimizer is None
         optimizer: Any = super().create_optimizer(model)
+        if self._sharded is not None and any(True for _ in self.loss.terms.parameters()):
+            for group in optimizer.param_groups:  # shards and whole parameters cannot be updated in one call
+                group.update(foreach=False, fused=False)
         weight = self._quick_vectors()
         if made:
             self._deferred = None
@@ -265,6 +325,19 @@ class TrainerHooks(SentenceTransformerTrainer):
             self._deferred.threads = self._threads or 1
             self._deferred.watch(self.model[0].embedding)
         return optimizer
+
+    def _move_model_to_device(self, model: nn.Module, device: torch.device) -> None:
+        """Leave an encoder that one device may not hold where it is."""
+        if self.sharding is None:
+            super()._move_model_to_device(model, device)
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Measure; of a sharded encoder all processes must embed the same texts at once."""
+        before, self.is_fsdp_enabled = self.is_fsdp_enabled, self.is_fsdp_enabled or self._sharded is not None
+        try:
+            return super().evaluation_loop(*args, **kwargs)
+        finally:
+            self.is_fsdp_enabled = before
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measure, with all threads."""

@@ -6,6 +6,7 @@ import copy
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from isoglot.objectives import InfoNCE, Matryoshka, MultiwayInfoNCE, Sum, Term, 
 from isoglot.training.callbacks import StopOnSignal
 from isoglot.training.cpu import fast_ways
 from isoglot.training.execution import Objective
+from isoglot.training.execution.sharding import take_sharding, without_fsdp
 from isoglot.training.hooks import TrainerHooks
 from isoglot.training.teacher import Taught, asked_of_teacher, check_teacher, scores_to_learn, teacher_embeddings
 
@@ -43,8 +45,10 @@ class HybridTrainer(TrainerHooks):
 
     A `SentenceTransformerTrainer` in all else: its arguments, callbacks, evaluators, logging integrations and
     checkpoints work as they do there. `args.per_device_train_batch_size` times the number of processes (torchrun)
-    is the batch size: every process composes the same whole batch, embeds its share of it, and computes the loss
-    of all of it. `args.max_steps` is the number of steps; without it a run takes `args.num_train_epochs` times
+    times `args.gradient_accumulation_steps` is the batch size: every process composes the same whole batch, embeds its
+    share of it, part by part, and computes the loss of all of it, so that negatives are those of the whole batch.
+    (With a `sampler` of one's own or a loss of sentence-transformers, which see one part alone, gradients are added
+    up over as many batches instead.) `args.fsdp` spreads a transformer over the processes. `args.max_steps` is the number of steps; without it a run takes `args.num_train_epochs` times
     `BatchSampler.steps_per_pass`. `args.seed` decides the batches.
 
     Args:
@@ -108,7 +112,14 @@ class HybridTrainer(TrainerHooks):
             # The library would cut every input in as many parts, which flat token ids cannot be.
             logger.warning("%d GPUs are here and one is used; torchrun uses all", args.n_gpu)
             args._n_gpu = 1
-        batch_size = args.per_device_train_batch_size * args.world_size
+        ours = objective if loss is None else loss
+        ours = ours is None or isinstance(ours, (*TERMS, Objective))
+        parts = 1
+        if ours:
+            self.sharding = take_sharding(args, model)
+            if sampler is None:  # whose negatives are those of the whole batch
+                parts, args.gradient_accumulation_steps = args.gradient_accumulation_steps, 1
+        batch_size = args.per_device_train_batch_size * args.world_size * parts
         if sampler is None:
             strategy = strategy if strategy is not None else Hybrid()
             self.sampler = make_sampler(
@@ -164,10 +175,12 @@ class HybridTrainer(TrainerHooks):
                     "no hard negatives: find them by isoglot mine, or leave hard_negatives out"
                 )
             loss.embedder.fast &= fast_ways(fast)
+            loss.embedder.parts = parts
             args.learning_rate_mapping = loss.learning_rates() | (args.learning_rate_mapping or {})
-        super().__init__(model=model, args=args, loss=loss, **kwargs)
-        if (self.is_fsdp_enabled or self.is_deepspeed_enabled) and isinstance(self.loss, Objective):
-            raise InputError("isoglot's objectives train with DDP (torchrun), not with FSDP or DeepSpeed")
+        with without_fsdp() if ours else nullcontext():
+            super().__init__(model=model, args=args, loss=loss, **kwargs)
+        if self.is_deepspeed_enabled and isinstance(self.loss, Objective):
+            raise InputError("isoglot's objectives train with DDP or FSDP2 (torchrun), not with DeepSpeed")
 
     def get_train_dataloader(self) -> DataLoader:
         """Return a loader of the run's steps, each one whole batch of which every process embeds its share."""

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["agreed", "gather_embeddings", "rank", "share_of_process", "world_size"]
+__all__ = ["agreed", "gather_embeddings", "rank", "seen_by_all", "share_of_process", "world_size"]
 
 
 def world_size() -> int:
@@ -68,3 +68,12 @@ def agreed(bytes_a_token: float, budget: float, device: torch.device) -> tuple[f
     both = torch.tensor([bytes_a_token, -budget], dtype=torch.float64, device=device)
     dist.all_reduce(both, dist.ReduceOp.MAX)
     return float(both[0]), -float(both[1])
+
+
+def seen_by_all(value: Any) -> list[Any]:
+    """Return what each process sees, by their numbers. All processes must ask."""
+    if world_size() == 1:
+        return [value]
+    found: list[Any] = [None] * world_size()
+    dist.all_gather_object(found, value)
+    return found

@@ -8,7 +8,10 @@ process would write, and any number of processes reads them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,12 +20,16 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from isoglot.encoders.tuning import layers_of, transformer_of
+from isoglot.errors import InputError
 
 __all__ = [
     "ShardedEncoder",
+    "Sharding",
     "is_sharded",
     "shard_optimizer_state",
+    "take_sharding",
     "whole_optimizer_state",
+    "without_fsdp",
 ]
 
 
@@ -35,6 +42,67 @@ def is_sharded(model: Any) -> bool:
     return isinstance(model, FSDPModule)
 
 
+LAUNCHED = "ACCELERATE_USE_FSDP"  # how `accelerate launch --use_fsdp` tells
+
+
+@dataclass(frozen=True)
+class Sharding:
+    """How an encoder is spread over the processes.
+
+    Attributes:
+        reshard: give a layer's gathered weights up after the forward pass, and gather them again for the backward
+            pass; else they are kept between the two.
+        half: compute in bfloat16; weights, gradients and embeddings stay in fp32.
+    """
+
+    reshard: bool = True
+    half: bool = False
+
+
+def take_sharding(args: Any, model: SentenceTransformer) -> Sharding | None:
+    """Return how a trainer's arguments, or `accelerate launch`, ask for the encoder to be spread; None if they do not.
+
+    Args:
+        args: `SentenceTransformerTrainingArguments`, from which it is taken away: nobody else should do it.
+        model: the encoder.
+
+    Raises:
+        InputError: it cannot be done, or not as they ask for.
+    """
+    launched = os.environ.get(LAUNCHED, "").lower() == "true"
+    if not args.fsdp and not launched:
+        return None
+    from accelerate.utils import FullyShardedDataParallelPlugin
+    from torch.distributed.fsdp import CPUOffloadPolicy
+
+    plugin = FullyShardedDataParallelPlugin(**(args.fsdp_plugin_args or {}))
+    args.fsdp, args.fsdp_plugin_args = None, None
+    if plugin.fsdp_version != 2:
+        raise InputError("isoglot's objectives train with FSDP2: give fsdp_version 2 (fsdp_config: version)")
+    if not dist.is_available() or not dist.is_initialized():
+        raise InputError("fsdp spreads an encoder over several processes: start them with torchrun")
+    for given, instead in (
+        (isinstance(plugin.cpu_offload, CPUOffloadPolicy), "cpu_offload: use more processes, or LoRA"),
+        (plugin.activation_checkpointing, "activation_checkpointing: give gradient_checkpointing"),
+        (args.fp16, "fp16: give bf16"),
+    ):
+        if given:
+            raise InputError(f"an encoder spread by fsdp is not trained with {instead}")
+    transformer_of(model, "fsdp")
+    return Sharding(bool(plugin.reshard_after_forward), bool(args.bf16))
+
+
+@contextmanager
+def without_fsdp() -> Iterator[None]:
+    """Have accelerate not hear that it was launched to shard models: `ShardedEncoder` does."""
+    before = os.environ.pop(LAUNCHED, None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[LAUNCHED] = before
+
+
 class ShardedEncoder:
     """An encoder that is spread over the processes, and how it is made whole again.
 
@@ -42,17 +110,13 @@ class ShardedEncoder:
         model: the encoder, whole, in every process; afterwards it holds this process's shards. The weights are those
             of the first process.
         device: where it computes.
-        reshard: give a layer's gathered weights up after the forward pass, and gather them again for the backward
-            pass; else they are kept between the two.
-        half: compute in bfloat16; weights, gradients and embeddings stay in fp32.
+        sharding: how.
 
     Raises:
         InputError: the encoder has no transformer, or one whose layers are not known.
     """
 
-    def __init__(
-        self, model: SentenceTransformer, device: torch.device, *, reshard: bool = True, half: bool = False
-    ) -> None:
+    def __init__(self, model: SentenceTransformer, device: torch.device, sharding: Sharding) -> None:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
@@ -62,12 +126,14 @@ class ShardedEncoder:
         self._shell = _without_weights(model)
         _take_from_first(model, device)
         mesh = init_device_mesh(device.type, (dist.get_world_size(),))
-        inside = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
-        outside = MixedPrecisionPolicy(torch.bfloat16, torch.float32, output_dtype=torch.float32)
-        plain = MixedPrecisionPolicy()
+        inside = outside = MixedPrecisionPolicy()
+        if sharding.half:
+            inside = MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+            outside = MixedPrecisionPolicy(torch.bfloat16, torch.float32, torch.float32)
         for unit in (transformer.get_input_embeddings(), *layers):
-            fully_shard(unit, mesh=mesh, reshard_after_forward=reshard, mp_policy=inside if half else plain)
-        fully_shard(model, mesh=mesh, mp_policy=outside if half else plain)
+            fully_shard(unit, mesh=mesh, reshard_after_forward=sharding.reshard, mp_policy=inside)
+        # What is left of it too: gathered in one process and not in another, it would be waited for in vain.
+        fully_shard(model, mesh=mesh, reshard_after_forward=sharding.reshard, mp_policy=outside)
 
     def whole(self) -> SentenceTransformer:
         """Return the encoder with all weights, on the CPU of the first process; elsewhere they are on no device
