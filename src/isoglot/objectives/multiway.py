@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import Temperature, cosine_similarity, log_sum
+from isoglot.objectives.contrast import Temperature, log_sum
 from isoglot.objectives.terms import Term
 
 __all__ = ["MultiwayInfoNCE"]
@@ -81,7 +81,7 @@ class MultiwayInfoNCE(Term):
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar; 0 where no positive has a weight."""
-        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
+        scores = batch.similarities(self.temperature())
         positives, relevant = batch.positives(), batch.relevant()
         loss = self._one_way(scores, positives, relevant, batch.query_languages, batch.document_languages)
         if not self.symmetric:
