@@ -2,8 +2,8 @@
 
 python curves_run.py FOLDER RUN…
 
-A run is its name and settings, such as `name=a encoder=scratch fsdp=1 parts=2 until=20`, in one argument. It is trained
-for STEPS steps, or stops after `until` of them, and goes on from where the run of this name has stopped before.
+A run is its name and settings, such as `name=a encoder=scratch fsdp=1 parts=2 until=20`, in one argument. It is
+trained for STEPS steps, or stops after `until` of them, and goes on from where the run of this name has stopped.
 """
 
 from __future__ import annotations
@@ -31,15 +31,18 @@ WORDS = {"en": ("river", "stone", "cloud", "bread", "glass"), "de": ("Fluss", "S
 
 
 def short_pages() -> Collection:
-    """Return pages of a few words, with a question each: short, so that steps are quick, and of different lengths, so
-    that processes have different numbers of chunks."""
+    """Return pages of a few words, with a question each: short, so that steps are quick, and of different lengths,
+    so that processes have different numbers of chunks."""
     pages = [(a, b) for a in range(5) for b in range(5)]
 
     def named(lang: str, page: tuple[int, int]) -> str:
         return f"{WORDS[lang][page[0]]} {WORDS[lang][page[1]]}"
 
+    def text(lang: str, page: tuple[int, int]) -> str:
+        return " ".join([named(lang, page)] * (1 + page[0]))
+
     return collection_from_rows(
-        [(f"{lang}{a}{b}", lang, "", " ".join([named(lang, (a, b))] * (1 + a))) for lang in WORDS for a, b in pages],
+        [(f"{lang}{a}{b}", lang, "", text(lang, (a, b))) for lang in WORDS for a, b in pages],
         [(f"q{a}{b}", lang, f"{named(lang, (a, b))} ?") for lang in WORDS for a, b in pages],
         [(f"q{a}{b}", f"{lang}{a}{b}", 1) for lang in WORDS for a, b in pages],
     )

@@ -22,7 +22,8 @@ from isoglot.encoders import tuning
 from isoglot.errors import InputError
 from isoglot.objectives import TERMS, InfoNCE, MultiwayInfoNCE
 from isoglot.training import fields, read_config
-from isoglot.training.config import USED_BY, TrainConfig, check_settings, written_key
+from isoglot.training.checks import USED_BY, check_settings
+from isoglot.training.config import TrainConfig, written_key
 from isoglot.training.data import load_target
 from isoglot.training.run import make_terms
 

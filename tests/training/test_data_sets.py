@@ -23,7 +23,7 @@ from isoglot.encoders import static_encoder
 from isoglot.errors import InputError
 from isoglot.training import HybridTrainer, read_config, run, train
 from isoglot.training.callbacks import TrainingStopped
-from isoglot.training.config import check_settings
+from isoglot.training.checks import check_settings
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 from sentence_transformers.evaluation import SentenceEvaluator
 
+from isoglot.batching import BatchSampler, Hybrid
 from isoglot.encoders import static_encoder
 from isoglot.objectives import InfoNCE
 from isoglot.training import HybridTrainer
@@ -49,11 +50,11 @@ class Asked(SentenceEvaluator):
         return {"score": 1.0}
 
 
-def trainer_of(pages, folder, kind=HybridTrainer, evaluator=None, **more):
+def trainer_of(pages, folder, kind=HybridTrainer, evaluator=None, sampler=None, **more):
     settings = {"max_steps": 4, "per_device_train_batch_size": 8, "save_steps": 2, "logging_steps": 100} | more
     args = Arguments(str(folder), report_to="none", disable_tqdm=True, use_cpu=True, **settings)
     model = static_encoder(pages, dimensions=16, vocabulary=150)
-    return kind(model, pages, objective=InfoNCE(), args=args, evaluator=evaluator)
+    return kind(model, pages, objective=InfoNCE(), args=args, evaluator=evaluator, sampler=sampler)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,8 @@ def test_the_watch_hears_every_loss_of_training_and_no_other(pages, tmp_path):
             trainer.compute_loss(trainer.model, batch)
 
     more = {"gradient_accumulation_steps": 2, "eval_strategy": "steps", "eval_steps": 1}
-    trainer = trainer_of(pages, tmp_path, evaluator=Asked(measure), **more)
+    sampler = BatchSampler(pages, Hybrid(), 8)
+    trainer = trainer_of(pages, tmp_path, evaluator=Asked(measure), sampler=sampler, **more)
     saw = Watch.saw
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Watch, "saw", lambda self, *args: heard.append(args[:2]) or saw(self, *args))

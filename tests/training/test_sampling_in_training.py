@@ -13,7 +13,7 @@ from isoglot.collections import collection_from_rows, write_collection
 from isoglot.data import load_collection, sample_collection
 from isoglot.errors import InputError, IsoglotError
 from isoglot.training import read_config, run, train
-from isoglot.training.config import check_settings
+from isoglot.training.checks import check_settings
 from isoglot.training.data import sample_training_data
 
 PAGES = 30

@@ -44,7 +44,10 @@ def trainer_of(pages, folder, term, strategy=None, **more):
     settings = {"max_steps": 9, "per_device_train_batch_size": 8, "save_steps": 2, "logging_steps": 100} | more
     args = Arguments(str(folder), report_to="none", disable_tqdm=True, **settings)
     model = static_encoder(pages, dimensions=16, vocabulary=150)
-    return HybridTrainer(model, pages, strategy=strategy or CrossLingual(), objective=term, args=args)
+    drawn = {"strategy": strategy or CrossLingual()}
+    if args.gradient_accumulation_steps > 1:  # batches of a sampler of one's own are not joined
+        drawn = {"sampler": BatchSampler(pages, drawn["strategy"], args.per_device_train_batch_size)}
+    return HybridTrainer(model, pages, objective=term, args=args, **drawn)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

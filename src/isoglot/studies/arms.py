@@ -15,7 +15,8 @@ from isoglot.errors import InputError
 from isoglot.repair.maps import check_request
 from isoglot.studies.recipe import NAME, Arm, Grid, Overrides, Profile, Sample
 from isoglot.training import TrainConfig
-from isoglot.training.config import WHERE_TO, check_settings, parse_config, unused, written_key
+from isoglot.training.checks import check_settings, unused
+from isoglot.training.config import WHERE_TO, parse_config, written_key
 from isoglot.training.run import make_terms
 
 __all__ = ["ArmPlan", "Trial", "defaults_of", "effective", "expand_arms", "plan_arm", "training_sets"]

@@ -26,6 +26,8 @@ from isoglot.errors import InputError
 from isoglot.training.callbacks import Watch
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove, remove_leftovers
 from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
+from isoglot.training.cpu.threads import FEW_THREADS, torch_threads
+from isoglot.training.cpu.token_vectors import token_vectors_of
 from isoglot.training.execution import Objective
 from isoglot.training.execution.gather import seen_by_all
 from isoglot.training.execution.sharding import (
@@ -41,10 +43,6 @@ OBJECTIVE_FILE = "objective.pt"
 TOKENIZER = "tokenizer.json"  # where the library saves it
 NO_MEASURES = ("epoch", "_time", "runtime", "per_second")
 """Ends of what the trainer adds to the measures of a validation."""
-FEW_THREADS = 2
-"""Of so many threads torch gets one. Its parallel loops are so short here that they gain little, and each waits for
-a thread that has lost its core to another program: beside a busy one a step took five times as long with two
-threads as with one. More than two were not tried, and are left as they are."""
 
 
 class _TrueState(TrainerCallback):
@@ -85,6 +83,8 @@ class TrainerHooks(SentenceTransformerTrainer):
         start_step: the step that training starts from: 0, or that of the checkpoint continued from.
     """
 
+    model: Any
+    is_fsdp_enabled: bool
     sampler: StepSampler
     sharding: Sharding | None = None
     optimizer: Any
@@ -173,8 +173,8 @@ class TrainerHooks(SentenceTransformerTrainer):
         self._sharded.load(whole.state_dict())
 
     def whole_model(self) -> SentenceTransformer:
-        """Return the encoder with all its weights. One that is spread over the processes is put together on the CPU of
-        the first process; elsewhere its copy has none. All processes must ask."""
+        """Return the encoder with all its weights. One that is spread over the processes is put together on the CPU
+        of the first process; elsewhere its copy has none. All processes must ask."""
         return self.model if self._sharded is None else self._sharded.whole()
 
     @contextmanager
@@ -290,7 +290,7 @@ class TrainerHooks(SentenceTransformerTrainer):
             self.lr_scheduler.load_state_dict(torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True))
             return
         super()._load_optimizer_and_scheduler(checkpoint)
-        weight = _token_vectors(self.model)
+        weight = token_vectors_of(self.model)
         if self._deferred is None and weight is not None and optimizer.is_file():
             saved = torch.load(optimizer, map_location="cpu", weights_only=True, mmap=True)
             catch_up_moments(getattr(self.optimizer, "optimizer", self.optimizer), weight, saved)
@@ -304,8 +304,8 @@ class TrainerHooks(SentenceTransformerTrainer):
     # -- the optimiser --
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Return the optimiser, of the shards of an encoder that is to be spread over the processes; one that was made
-        by others is left as it is."""
+        """Return the optimiser, of this process's shards where the encoder is to be spread; one that was made by
+        others is left as it is."""
         if self.sharding is not None and self._sharded is None:
             self._sharded = ShardedEncoder(self.model, self.args.device, self.sharding)
             self.loss.terms.to(self.args.device)
@@ -341,13 +341,13 @@ class TrainerHooks(SentenceTransformerTrainer):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measure, with all threads."""
-        with _torch_threads(self._threads or torch.get_num_threads()):
+        with torch_threads(self._threads or torch.get_num_threads()):
             return super().evaluate(*args, **kwargs)
 
     def _quick_vectors(self) -> nn.Parameter | None:
         """Return the token vectors of a static encoder that may be updated where they occur alone."""
         fast = isinstance(self.loss, Objective) and "adamw" in self.loss.embedder.fast
-        return _token_vectors(self.model) if fast and self.args.world_size == 1 and not self.args.fp16 else None
+        return token_vectors_of(self.model) if fast and self.args.world_size == 1 and not self.args.fp16 else None
 
     @contextmanager
     def _few_threads(self) -> Iterator[None]:
@@ -355,7 +355,7 @@ class TrainerHooks(SentenceTransformerTrainer):
         few = weight is not None and weight.device.type == "cpu" and threads <= FEW_THREADS
         self._threads = threads if few else None
         try:
-            with _torch_threads(1 if few else threads):
+            with torch_threads(1 if few else threads):
                 yield
         finally:
             self._threads = None
@@ -380,25 +380,6 @@ def _same_pieces(model: Any, file: Path) -> bool:
     tokenizer = getattr(model, "tokenizer", None)
     own = tokenizer if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
     return own is None or not file.is_file() or Tokenizer.from_file(str(file)).get_vocab() == own.get_vocab()
-
-
-def _token_vectors(model: nn.Module) -> nn.Parameter | None:
-    """Return the matrix of token vectors, if the encoder is static."""
-    embedding = getattr(model[0], "embedding", None) if isinstance(model, SentenceTransformer) else None
-    if not isinstance(embedding, nn.EmbeddingBag) or embedding.mode != "mean":
-        return None
-    weight: nn.Parameter = embedding.weight  # type: ignore[assignment]
-    return weight
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _shapes(state: dict[str, Any]) -> dict[str, Any]:

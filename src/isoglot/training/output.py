@@ -21,7 +21,8 @@ from isoglot.files import versions, yaml_text
 from isoglot.publishing import CARD, keep_card
 from isoglot.training.callbacks import StopEarly
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
-from isoglot.training.config import WHERE_TO, TrainConfig, read_config, unused
+from isoglot.training.checks import unused
+from isoglot.training.config import WHERE_TO, TrainConfig, read_config
 from isoglot.training.data import parts_of, training_sets
 from isoglot.training.teacher import Teacher
 from isoglot.training.trainer import HybridTrainer
@@ -52,7 +53,7 @@ TEACHER = "teacher"  # before its name, among what a run reads
 MODEL_FILE = "modules.json"  # sentence-transformers' own; here the last one to appear
 
 PATHS = {"data", "target", "teacher", "validation", "out"}
-MAY_CHANGE = {*PATHS, "lenient", "save_steps", "keep_checkpoints", "cache"}
+MAY_CHANGE = {*PATHS, "lenient", "save_steps", "keep_checkpoints", "cache", "fsdp"}
 """Settings that a run may be resumed with other values of: paths, and what has no part in the weights."""
 
 

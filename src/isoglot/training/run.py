@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback, set_seed
 from transformers.integrations import TensorBoardCallback
@@ -24,9 +24,11 @@ from isoglot.encoders import distil_static, load_encoder, merge_lora, scratch_en
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import default_cache
 from isoglot.objectives import DomainContrast, LanguageAdversary, Matryoshka
+from isoglot.training.arguments import training_arguments
 from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
 from isoglot.training.checkpoints import last_checkpoint
-from isoglot.training.config import MADE_HERE, TrainConfig, check_settings
+from isoglot.training.checks import check_settings
+from isoglot.training.config import MADE_HERE, TrainConfig
 from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
 from isoglot.training.output import (
     CHECKPOINTS,
@@ -43,11 +45,12 @@ from isoglot.training.output import (
     leave_nothing_untrained,
     read_record,
 )
+from isoglot.training.processes import check_contents, check_folder
 from isoglot.training.publication import card_of, check_publication, publish
 from isoglot.training.teacher import Teacher, check_teacher, read_teacher
 from isoglot.training.telling import ProgressInRows, TellDuration
 from isoglot.training.trainer import HybridTrainer
-from isoglot.training.validation import ValidationEvaluator, less_is_better, validation_evaluator
+from isoglot.training.validation import ValidationEvaluator, validation_evaluator
 
 __all__ = ["TrainingRun", "make_encoder", "make_terms", "run_training", "train"]
 
@@ -80,6 +83,7 @@ def make_encoder(config: TrainConfig, collection: Collection) -> SentenceTransfo
             config.encoder,
             pooling=config.pooling,
             max_length=config.max_length,
+            device="cpu" if config.fsdp else None,  # from where it is spread
             query_prompt=config.query_prompt,
             document_prompt=config.document_prompt,
             attention=config.attention,
@@ -144,7 +148,8 @@ class TrainingRun:
     """A run that is finished.
 
     Attributes:
-        model: the trained encoder; with `best_measure` the best one that was validated.
+        model: the trained encoder; with `best_measure` the best one that was validated. Of one that was spread over
+            several processes (`fsdp`) the first has the weights, on its CPU, and the others' copies none.
         record: what `isoglot-training.json` says.
         asked_to_stop: whether SIGTERM came in or after its last step.
     """
@@ -218,6 +223,8 @@ def run_training(
     check_publication(config)
     if first:
         check_out(config, resume)
+    if resume:
+        check_folder(out)
     if resume and is_finished(out):
         logger.info("%s holds a finished run: there is nothing to resume", out)
         if first:
@@ -238,7 +245,7 @@ def run_training(
     if config.target is not None:
         target = load_target(config.target, language=config.lang, lenient=config.lenient)
     teacher = None if config.teacher is None else read_teacher(config.teacher)
-    contents = data_contents(config, collection, target, teacher) if first else {}
+    contents = data_contents(config, collection, target, teacher)
     checkpoint = None
     if resume:
         check_data(out, contents)
@@ -250,6 +257,7 @@ def run_training(
         early = next((one for one in trainer.callback_handler.callbacks if isinstance(one, StopEarly)), None)
         for make in callbacks:
             trainer.add_callback(make(trainer))
+        check_contents(contents)
         if first:
             begin(config, contents)
             if isinstance(trainer.sampler, JointSampler):
@@ -277,14 +285,16 @@ def run_training(
             *(len(small), config.batch_size, out / RECORD_FILE),
         )
     trainer.load_best()
-    trained: SentenceTransformer = trainer.model
-    if not all(bool(torch.isfinite(weights).all()) for weights in trained.parameters()):
+    trained = trainer.whole_model()
+    has_weights = first or trainer.sharding is None
+    if has_weights and not all(bool(torch.isfinite(weights).all()) for weights in trained.parameters()):
         raise IsoglotError(
             "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "
             "or a higher --temperature"
         )
     encoded = count_encoded(trainer)
-    merge_lora(trained)
+    if has_weights:
+        merge_lora(trained)
     record = describe(collection, trainer, seconds, encoded, early)
     if first:
         finish(out, trained, record, card_of(config, record, trained, evaluator))
@@ -319,7 +329,7 @@ def _trainer(
         collection,
         strategy=config.make_strategy(),
         objective=Matryoshka(terms, config.matryoshka) if config.matryoshka else terms,
-        args=_arguments(config, model, progress),
+        args=training_arguments(config, model, progress),
         data_weights=weights or None,
         data_power=config.data_power,
         target=target,
@@ -345,44 +355,6 @@ def _trainer(
     if config.patience is not None and config.best_measure is not None:
         trainer.add_callback(StopEarly(config.best_measure, config.patience))
     return trainer
-
-
-def _arguments(
-    config: TrainConfig, model: SentenceTransformer, progress: bool
-) -> SentenceTransformerTrainingArguments:
-    """Return the trainer's arguments for a run."""
-    prompts = {key: text for key, text in model.prompts.items() if key in ("query", "document") and text}
-    best, warms_up = config.best_measure, config.warmup > 0
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if config.batch_size % processes:
-        raise InputError(f"{processes} processes cannot share batches of {config.batch_size}: choose a multiple")
-    return SentenceTransformerTrainingArguments(
-        str(Path(config.out) / CHECKPOINTS),
-        max_steps=config.steps,
-        per_device_train_batch_size=config.batch_size // processes,
-        learning_rate=config.effective_learning_rate,
-        lr_scheduler_type="constant_with_warmup" if warms_up and config.schedule == "constant" else config.schedule,
-        warmup_steps=config.warmup,
-        adam_beta1=config.adam_beta1,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        bf16=config.bf16,
-        fp16=config.fp16,
-        seed=config.seed,
-        save_strategy="steps" if config.save_steps or best else "no",
-        save_steps=config.save_steps or config.steps,
-        save_total_limit=config.keep_checkpoints,
-        eval_strategy="no" if config.validation is None else "steps",
-        eval_steps=config.eval_steps or config.save_steps or config.steps,
-        metric_for_best_model=best,
-        greater_is_better=None if best is None else not less_is_better(best),
-        logging_steps=max(1, config.steps // 20),
-        use_cpu=not torch.accelerator.is_available(),  # unless told so, processes without a device share nothing
-        report_to=config.report_to,
-        run_name=Path(config.out).name,
-        disable_tqdm=not progress,
-        prompts=prompts or None,
-    )
 
 
 @contextmanager

@@ -45,11 +45,12 @@ class HybridTrainer(TrainerHooks):
 
     A `SentenceTransformerTrainer` in all else: its arguments, callbacks, evaluators, logging integrations and
     checkpoints work as they do there. `args.per_device_train_batch_size` times the number of processes (torchrun)
-    times `args.gradient_accumulation_steps` is the batch size: every process composes the same whole batch, embeds its
-    share of it, part by part, and computes the loss of all of it, so that negatives are those of the whole batch.
-    (With a `sampler` of one's own or a loss of sentence-transformers, which see one part alone, gradients are added
-    up over as many batches instead.) `args.fsdp` spreads a transformer over the processes. `args.max_steps` is the number of steps; without it a run takes `args.num_train_epochs` times
-    `BatchSampler.steps_per_pass`. `args.seed` decides the batches.
+    times `args.gradient_accumulation_steps` is the batch size: every process composes the same whole batch, embeds
+    its share of it, part by part, and computes the loss of all of it, so negatives are those of the whole batch.
+    (With a `sampler` of one's own, or a loss of sentence-transformers, which sees a part alone, gradients are added
+    up over so many batches instead.) `args.fsdp` spreads a transformer over the processes. `args.max_steps` is the
+    number of steps; without it a run takes `args.num_train_epochs` times `BatchSampler.steps_per_pass`. `args.seed`
+    decides the batches.
 
     Args:
         model: the encoder to train.
@@ -112,8 +113,8 @@ class HybridTrainer(TrainerHooks):
             # The library would cut every input in as many parts, which flat token ids cannot be.
             logger.warning("%d GPUs are here and one is used; torchrun uses all", args.n_gpu)
             args._n_gpu = 1
-        ours = objective if loss is None else loss
-        ours = ours is None or isinstance(ours, (*TERMS, Objective))
+        asked = objective if loss is None else loss
+        ours = asked is None or isinstance(asked, (*TERMS, Objective))
         parts = 1
         if ours:
             self.sharding = take_sharding(args, model)

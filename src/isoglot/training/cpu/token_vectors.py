@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from sentence_transformers import SentenceTransformer
 from torch import Tensor, autograd, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["TokenVectors", "adding_in_place", "bag_means", "word_embedding"]
+__all__ = ["TokenVectors", "adding_in_place", "bag_means", "token_vectors_of", "word_embedding"]
 
 
 class TokenVectors(Protocol):
@@ -149,3 +150,12 @@ def adding_in_place(embedding: nn.Embedding | None) -> Iterator[None]:
         yield
     finally:
         del embedding.forward
+
+
+def token_vectors_of(model: nn.Module) -> nn.Parameter | None:
+    """Return the matrix of token vectors, if the encoder is static."""
+    embedding = getattr(model[0], "embedding", None) if isinstance(model, SentenceTransformer) else None
+    if not isinstance(embedding, nn.EmbeddingBag) or embedding.mode != "mean":
+        return None
+    weight: nn.Parameter = embedding.weight  # type: ignore[assignment]
+    return weight

@@ -196,9 +196,7 @@ class BatchEmbedder:
             limit = min(limit, -(-int(lengths[mine].sum()) // self.parts))
         return [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]
 
-    def _measure(
-        self, model: nn.Module, run: Callable[[], Tensor], tokens: int, device: torch.device
-    ) -> None:
+    def _measure(self, model: nn.Module, run: Callable[[], Tensor], tokens: int, device: torch.device) -> None:
         """At the first step find what a token takes, on the first chunk, and what there is."""
         if self._budget is not None:
             return

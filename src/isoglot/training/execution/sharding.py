@@ -1,8 +1,8 @@
 """Encoders whose weights, gradients and optimiser's state are spread over the processes (FSDP2).
 
-Every process holds a part of each matrix (`torch.distributed.fsdp.fully_shard`), a unit of which, a layer or the word
-embedding, is brought together while it computes. What leaves the processes is whole: checkpoints are those that one
-process would write, and any number of processes reads them.
+Every process holds a part of each matrix (`torch.distributed.fsdp.fully_shard`). A layer, or the word embedding, is
+brought together while it computes. What leaves the processes is whole: checkpoints are those that one process would
+write, and any number of processes reads them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Sharding:
 
 
 def take_sharding(args: Any, model: SentenceTransformer) -> Sharding | None:
-    """Return how a trainer's arguments, or `accelerate launch`, ask for the encoder to be spread; None if they do not.
+    """Return how a trainer's arguments, or `accelerate launch`, ask for the encoder to be spread; None if they do
+    not.
 
     Args:
         args: `SentenceTransformerTrainingArguments`, from which it is taken away: nobody else should do it.
@@ -107,8 +108,8 @@ class ShardedEncoder:
     """An encoder that is spread over the processes, and how it is made whole again.
 
     Args:
-        model: the encoder, whole, in every process; afterwards it holds this process's shards. The weights are those
-            of the first process.
+        model: the encoder, whole, in every process; afterwards it holds this process's shards of the first one's
+            weights.
         device: where it computes.
         sharding: how.
 
@@ -138,7 +139,7 @@ class ShardedEncoder:
     def whole(self) -> SentenceTransformer:
         """Return the encoder with all weights, on the CPU of the first process; elsewhere they are on no device
         (`meta`). All processes must ask."""
-        found = copy.deepcopy(self._shell, _shared(self._shell))
+        found = _copied(self._shell)
         state: dict[str, Tensor] = {}
         for name, value in self.model.state_dict().items():
             whole = _whole(value.detach())
@@ -158,16 +159,21 @@ class ShardedEncoder:
 
 def _without_weights(model: SentenceTransformer) -> SentenceTransformer:
     """Return a copy of an encoder whose parameters take no memory."""
-    memo: dict[int, Any] = _shared(model)
-    for parameter in model.parameters():
-        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
-    return copy.deepcopy(model, memo)
+    return _copied(
+        model,
+        {
+            id(one): nn.Parameter(one.detach().to("meta"), requires_grad=one.requires_grad)
+            for one in model.parameters()
+        },
+    )
 
 
-def _shared(model: SentenceTransformer) -> dict[int, Any]:
-    """Return what copies of an encoder have in common: its card's data, which holds the trainer."""
-    data = model.model_card_data
-    return {id(data): data}
+def _copied(model: SentenceTransformer, known: dict[int, Any] | None = None) -> SentenceTransformer:
+    """Return a copy of an encoder, without one of the trainer, which its card's data know."""
+    data = copy.copy(model.model_card_data)
+    found = copy.deepcopy(model, {id(model.model_card_data): data, **(known or {})})
+    data.register_model(found)  # else, where a card is written, it would ask the sharded one for examples
+    return found
 
 
 def _take_from_first(model: nn.Module, device: torch.device) -> None:
@@ -187,7 +193,8 @@ def whole_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the state of an optimiser as one process would have it, on the CPU of the first process; elsewhere it
     lacks what is sharded. All processes must ask."""
     state: dict[str, Any] = optimizer.state_dict()
-    first, found = dist.get_rank() == 0, {}
+    first = dist.get_rank() == 0
+    found: dict[int, dict[str, Any]] = {}
     for number, values in state["state"].items():
         found[number] = {}
         for name, value in values.items():
@@ -202,7 +209,8 @@ def shard_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, 
 
     Args:
         optimizer: of the sharded encoder.
-        state: what `whole_optimizer_state` or the `state_dict` of one process's optimiser returned, in all processes.
+        state: in all processes what `whole_optimizer_state` returned, or the `state_dict` of an optimiser that is
+            whole.
     """
     from torch.distributed.tensor import DTensor, distribute_tensor
 
