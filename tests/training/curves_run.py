@@ -95,8 +95,8 @@ def train(
         str(out),
         max_steps=STEPS,
         gradient_accumulation_steps=parts,
-        learning_rate={"static": 0.02, "scratch": 5e-3, "lora": 2e-2}[encoder],
-        adam_epsilon=1e-4,  # where a gradient is near zero, its rounding is not made the size of a step
+        learning_rate={"static": 0.02, "scratch": 2e-3, "lora": 2e-2}[encoder],
+        adam_epsilon=1e-3,  # where a gradient is near zero, its rounding is not made the size of a step
         weight_decay=0.01,
         warmup_steps=5,
         report_to="none",
@@ -117,8 +117,8 @@ def train(
         args=args,
         callbacks=[StopAfter(until)] if until < STEPS else [],
         evaluator=MultilingualEvaluator(collection) if evaluate else None,
-        chunk_tokens=16 if parts == 1 else None,
-        memory=300_000 if parts == 1 else None,  # some chunks are computed again
+        chunk_tokens=32 if parts == 1 else None,
+        memory=400_000 if parts == 1 else None,  # some chunks are computed again
     )
 
     def hear(module: Any, inputs: Any, loss: Tensor) -> None:
@@ -134,7 +134,7 @@ def train(
         "losses": losses,
         "embeddings": [] if args.process_index else merge_lora(whole).encode(["river stone", "Brot"]).tolist(),
         "recomputed": getattr(trainer.loss.embedder, "recomputed", 0),
-        "temperature": float(trainer.loss.terms[0].temperature()),
+        "temperature": float(trainer.loss.terms[0].temperature().detach()),
         "measured": [before, *measured],
         "norms": [entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry],
     }

@@ -1,12 +1,15 @@
 """Train a few steps, alone or under torchrun, and write losses and weights: run by test_distributed.py.
 
-python distributed_run.py OUT static|scratch STRATEGY BATCH_SIZE
+python distributed_run.py FOLDER ENCODER-STRATEGY…
+
+For each of them, such as static-hybrid, a file of this name; for few one text alone is embedded.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,6 +32,7 @@ from isoglot.objectives import (
 from isoglot.training.execution.embedding import BatchEmbedder
 
 STEPS = 20
+ROWS = 24
 
 
 class Recorder(TrainerCallback):
@@ -47,8 +51,8 @@ class Recorder(TrainerCallback):
         self.weights.append(torch.cat([p.detach().flatten().clone() for p in self.model.parameters()]))
 
 
-def main(out: str, encoder: str, name: str, batch_size: int) -> None:
-    torch.set_num_threads(1)
+def train(out: Path, encoder: str, name: str) -> None:
+    """Train, and write what every step came to."""
     collection = load_worldfacts(("en", "de", "th"))["train"]
     if name == "sets":  # hybrid batches of two data sets
         name, collection = "hybrid", join_collections([collection, load_worldfacts(("en",))["train"]])
@@ -64,11 +68,9 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
     for part in model.modules():
         if hasattr(part, "config") and hasattr(part.config, "attention_probs_dropout_prob"):
             part.config.attention_probs_dropout_prob = 0.0
-    world = int(sys.argv[5]) if len(sys.argv) > 5 else 1
     args = SentenceTransformerTrainingArguments(
-        out + ".run",
+        f"{out}.run",
         max_steps=STEPS,
-        per_device_train_batch_size=batch_size // world,
         learning_rate=0.05 if encoder == "static" else 0.2,
         report_to="none",
         save_strategy="no",
@@ -77,6 +79,7 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
         use_cpu=True,
         optim="sgd",  # Adam divides by the gradient's size, which magnifies rounding where it is near zero
     )
+    args.per_device_train_batch_size = ROWS // args.world_size
     recorder = Recorder()
     objective = (MultiwayInfoNCE if name == "multiway" else InfoNCE)(learn_temperature=True)
     if learns:
@@ -108,9 +111,8 @@ def main(out: str, encoder: str, name: str, batch_size: int) -> None:
         )
 
 
-def few_texts(out: str) -> None:
+def few_texts(out: Path) -> None:
     """Embed one text, with however many processes, and write the gradient of the sum of its embedding."""
-    torch.set_num_threads(1)
     if "RANK" in os.environ:
         dist.init_process_group("gloo")
     collection = load_worldfacts(("en", "de"))["train"]
@@ -127,9 +129,16 @@ def few_texts(out: str) -> None:
         torch.save({"embeddings": embeddings.detach(), "gradient": gradient}, out)
 
 
+def main(folder: str, *cases: str) -> None:
+    """Do one after the other."""
+    torch.set_num_threads(1)
+    for case in cases:
+        if case == "few":
+            few_texts(Path(folder) / case)
+        else:
+            train(Path(folder) / case, *case.split("-"))
+
+
 if __name__ == "__main__":
-    if sys.argv[2] == "few":
-        few_texts(sys.argv[1])
-    else:
-        main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main(*sys.argv[1:])
     leave_processes()

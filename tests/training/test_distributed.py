@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
+import distributed_run
 import pytest
 import torch
+from launching import launch
 
-SCRIPT = Path(__file__).with_name("distributed_run.py")
+SCRIPT = distributed_run.__file__
+CASES = (
+    *("-".join(both) for both in product(["static", "scratch"], ["hybrid", "multiway", "teacher"])),
+    "static-sets",
+    "static-matryoshka",
+)
 
 
-def run(out: Path, processes: int, *arguments: str) -> dict:
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(launcher if processes > 1 else []), str(SCRIPT), str(out), *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [*command, str(processes)], capture_output=True, text=True, env=environment, timeout=400, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return torch.load(out)
+def alone(folder: Path, *cases: str) -> None:
+    """Do in this process what several do, with one thread as they do."""
+    folder.mkdir()
+    threads = torch.get_num_threads()
+    try:
+        distributed_run.main(str(folder), *cases)
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("encoder", "strategy"),
-    [
-        *product(["static", "scratch"], ["hybrid", "multiway"]),
-        ("static", "sets"),
-        *product(["static", "scratch"], ["teacher"]),
-        ("static", "matryoshka"),
-    ],
-)
-def test_two_processes_train_as_one(encoder, strategy, tmp_path):
-    one = run(tmp_path / "one.pt", 1, encoder, strategy, "24")
-    two = run(tmp_path / "two.pt", 2, encoder, strategy, "24")
-    assert len(one["losses"]) == 20
-    assert (one["weights"][-1] - one["weights"][0]).norm() > 1e-3 * one["weights"][0].norm()
-    assert two["losses"] == pytest.approx(one["losses"], rel=1e-5, abs=1e-4)  # logs are rounded to four places
-    for step, (ours, theirs) in enumerate(zip(two["weights"], one["weights"], strict=True)):
-        assert (ours - theirs).norm() <= 1e-5 * theirs.norm(), step
-    assert float(two["temperature"]) == pytest.approx(float(one["temperature"]), rel=1e-5)
-    assert torch.allclose(two["projection"], one["projection"], rtol=1e-4, atol=1e-6)
-    if encoder == "scratch":
-        assert two["recomputed"] > 0
+def test_two_processes_train_as_one(tmp_path):
+    """All kinds in one launch: starting processes takes longer than training does."""
+    alone(tmp_path / "one", *CASES)
+    (tmp_path / "two").mkdir()
+    launch(2, SCRIPT, str(tmp_path / "two"), *CASES)
+    for case in CASES:
+        one, two = (torch.load(tmp_path / folder / case) for folder in ("one", "two"))
+        assert len(one["losses"]) == 20, case
+        assert (one["weights"][-1] - one["weights"][0]).norm() > 1e-3 * one["weights"][0].norm()
+        # logs are rounded to four places
+        assert two["losses"] == pytest.approx(one["losses"], rel=1e-5, abs=1e-4), case
+        for step, (ours, theirs) in enumerate(zip(two["weights"], one["weights"], strict=True)):
+            assert (ours - theirs).norm() <= 1e-5 * theirs.norm(), (case, step)
+        assert float(two["temperature"]) == pytest.approx(float(one["temperature"]), rel=1e-5)
+        assert torch.allclose(two["projection"], one["projection"], rtol=1e-4, atol=1e-6), case
+        if case.startswith("scratch"):
+            assert two["recomputed"] > 0
 
 
 @pytest.mark.slow
 def test_a_process_without_a_text_takes_part(tmp_path):
-    alone = run(tmp_path / "alone.pt", 1, "few")
-    three = run(tmp_path / "three.pt", 3, "few")
-    assert three["embeddings"].shape == alone["embeddings"].shape == (1, 64)
-    assert torch.allclose(three["embeddings"], alone["embeddings"], atol=1e-6)
-    assert (three["gradient"] - alone["gradient"]).norm() <= 1e-5 * alone["gradient"].norm()
+    alone(tmp_path / "alone", "few")
+    (tmp_path / "three").mkdir()
+    launch(3, SCRIPT, str(tmp_path / "three"), "few")
+    single, three = (torch.load(tmp_path / folder / "few") for folder in ("alone", "three"))
+    assert three["embeddings"].shape == single["embeddings"].shape == (1, 64)
+    assert torch.allclose(three["embeddings"], single["embeddings"], atol=1e-6)
+    assert (three["gradient"] - single["gradient"]).norm() <= 1e-5 * single["gradient"].norm()

@@ -19,6 +19,7 @@ from isoglot.encoders import model_name
 from isoglot.errors import InputError
 from isoglot.evaluation.cache import model_fingerprint
 from isoglot.files import read_result_file, versions, write_result_file
+from isoglot.hardware import hardware
 
 if TYPE_CHECKING:
     from mteb.abstasks import AbsTask
@@ -47,6 +48,7 @@ class BenchmarkResult:
         dataset: where the data came from: `path` and `revision`.
         seconds: what took how long: `load` and `evaluate`.
         versions: of isoglot, mteb, Python and the libraries.
+        hardware: what was computed on (`isoglot.hardware`).
     """
 
     benchmark: str
@@ -60,6 +62,7 @@ class BenchmarkResult:
     dataset: dict[str, str]
     seconds: dict[str, float]
     versions: dict[str, str]
+    hardware: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the result file holds."""
@@ -80,7 +83,9 @@ class BenchmarkResult:
         Raises:
             InputError: the file is missing or not the result of a benchmark.
         """
-        return cls(**read_result_file(path, get_type_hints(cls), "the result of a benchmark"))
+        return cls(
+            **read_result_file(path, get_type_hints(cls), "the result of a benchmark", optional=("hardware",))
+        )
 
 
 def evaluate_mteb(
@@ -163,6 +168,7 @@ def evaluate_mteb(
         dataset={key: str(found.metadata.dataset.get(key, "")) for key in ("path", "revision")},
         seconds=seconds,
         versions={"mteb": version, **versions()},
+        hardware=hardware(),
     )
 
 

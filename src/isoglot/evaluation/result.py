@@ -35,7 +35,8 @@ def sidecar_of(path: str | Path) -> Path:
 
 @dataclass(repr=False)
 class Result:
-    """What one evaluation found. The attributes up to `versions`, `made` and `fair` are the result file's keys.
+    """What one evaluation found. The attributes up to `fair` are the result file's keys. Two files of the same
+    inputs, versions and hardware are the same, byte by byte, but for `seconds` and the `date` of `made`.
 
     Attributes:
         collection: name of the collection.
@@ -58,6 +59,7 @@ class Result:
         pairs: one row per language pair: query_lang, doc_lang, queries and every measure.
         seconds: what took how long.
         versions: of isoglot, Python and the libraries.
+        hardware: what was computed on (`isoglot.hardware`). None in a file written before there was such a key.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
             documents and are not ranked against themselves), `pseudo_queries` (what queries are made of that nobody
             asked; there only then), `pool` (`languages` and `without_own_answer` of the pool measured; there only
@@ -88,6 +90,7 @@ class Result:
     pairs: list[Values]
     seconds: dict[str, float]
     versions: dict[str, str]
+    hardware: Values | None = field(default=None, kw_only=True)
     made: Values | None = field(default=None, kw_only=True)
     fair: str | None = field(default=None, kw_only=True)
     per_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
@@ -139,9 +142,8 @@ class Result:
         Raises:
             InputError: the file is missing or not a result file.
         """
-        content = read_result_file(
-            path, cls._keys(), "a result file", "; write one with --json", optional=("macro", "made", "fair")
-        )
+        later = ("macro", "hardware", "made", "fair")
+        content = read_result_file(path, cls._keys(), "a result file", "; write one with --json", optional=later)
         result = cls(**content)
         if sidecar_of(path).exists():
             try:

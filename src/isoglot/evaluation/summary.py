@@ -19,6 +19,7 @@ from isoglot.evaluation.result import Result
 from isoglot.evaluation.settings import Cells, cells_of, multilingual_values, pair_averages, pair_table
 from isoglot.evaluation.statistics import Averages, FloatArray, IntArray, averages_of_others, bootstrap_intervals
 from isoglot.files import versions
+from isoglot.hardware import hardware
 from isoglot.measures import OTHERS
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def result_of_ranks(
         pairs=pair_table(cells, collection.languages),
         seconds=clock.seconds,
         versions=versions(),
+        hardware=hardware(),
         made=made_of(collection, pairs.judgments, made),
         per_query=per_query,
     )

@@ -21,6 +21,7 @@ from isoglot.collections import Collection, join_collections
 from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.files import default_cache, new_file, new_folder, versions
+from isoglot.hardware import hardware
 from isoglot.measures import OTHERS, PER_QUERY_BIAS, SETTINGS
 from isoglot.repair import repair_model
 from isoglot.studies.arms import effective, training_sets
@@ -128,6 +129,7 @@ def perform(job: Job, bench: Bench) -> None:
             "trained": job.trained,
             "config": settings_told(job),
             "sample": job.sample,
+            "hardware": hardware(),
         }
         model, seconds = _fit(job, bench, work, record)
         model = _repaired(model, job, bench)

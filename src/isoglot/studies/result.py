@@ -109,6 +109,7 @@ def study_result(
         if whole
         else f"isoglot study run {request.recipe_given or recipe.name} --profile benchmark --out DIR",
         versions=versions(),
+        hardware=_machines(arms),
     )
     leads = (lead_sentence(result, name) for name in dict.fromkeys(one.evaluation for one in weighed if one.test))
     of_all = [sentence for sentence in leads if sentence is not None]
@@ -148,6 +149,13 @@ def _arm(
         },
         failures=tuple(failures),
     )
+
+
+def _machines(arms: Mapping[str, ArmResults]) -> tuple[dict[str, Any], ...]:
+    """Return the kinds of machines that runs were made on. How many threads each had is told with the runs."""
+    told = [run.get("hardware") or {} for arm in arms.values() for run in arm.runs.values()]
+    kinds = {json.dumps({key: value for key, value in one.items() if key != "threads"}) for one in told if one}
+    return tuple(json.loads(kind) for kind in sorted(kinds))
 
 
 def _config(found: ArmResults, seed: int) -> tuple[dict[str, Any], ...]:

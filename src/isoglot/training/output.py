@@ -18,6 +18,7 @@ from isoglot.collections import Collection
 from isoglot.collections.fingerprint import collection_fingerprint, hash_of
 from isoglot.errors import InputError
 from isoglot.files import versions, yaml_text
+from isoglot.hardware import hardware
 from isoglot.publishing import CARD, keep_card
 from isoglot.training.callbacks import StopEarly
 from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
@@ -50,6 +51,7 @@ RECORD_FILE = "isoglot-training.json"
 DATA_FILE = "data.json"  # with the checkpoints, since it matters as long as these do
 LOGS = "runs"  # of TensorBoard, as transformers calls it
 TEACHER = "teacher"  # before its name, among what a run reads
+TIMES = ("_time", "_runtime", "_per_second")  # ends of what the trainer says of a validation besides measures
 MODEL_FILE = "modules.json"  # sentence-transformers' own; here the last one to appear
 
 PATHS = {"data", "target", "teacher", "validation", "out"}
@@ -294,6 +296,7 @@ def describe(
         "pairs_missed": trainer.sampler.missed,
         "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
         "versions": versions(),
+        "hardware": hardware() | {"processes": trainer.args.world_size},
     }
     teacher = getattr(trainer.loss, "teacher", None)
     if teacher is not None:
@@ -311,7 +314,7 @@ def describe(
         record["validation"] = {
             "collection": evaluator.collection.name,
             "results": [
-                {key.removeprefix("eval_"): value for key, value in entry.items()}
+                {key.removeprefix("eval_"): value for key, value in entry.items() if not key.endswith(TIMES)}
                 for entry in history
                 if f"eval_{evaluator.primary_metric}" in entry
             ],

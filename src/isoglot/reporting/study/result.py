@@ -280,6 +280,7 @@ class StudyResult(Part):
     command: str | None = None
     full_command: str | None = None
     versions: dict[str, str] = Field(default={})
+    hardware: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def read(cls, content: Any) -> StudyResult:
