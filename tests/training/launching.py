@@ -8,7 +8,7 @@ import sys
 
 
 def launch(processes: int, script: str, *arguments: str) -> None:
-    """Run a script under torchrun, each process with one thread and without a GPU."""
+    """Run a script, or a module after `-m`, under torchrun, each process with one thread and without a GPU."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(

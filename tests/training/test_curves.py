@@ -64,7 +64,8 @@ def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
         assert torch.allclose(torch.tensor(ours["embeddings"]), torch.tensor(expected["embeddings"]), atol=CURVE)
         assert ours["temperature"] == pytest.approx(expected["temperature"], rel=1e-5)
         assert ours["norms"] == pytest.approx(expected["norms"][-len(ours["norms"]) :], rel=1e-3)
-    assert found("scratch")["losses"][0] > 2 * found("scratch")["losses"][-1]
+    learned = found("scratch")["losses"]
+    assert sum(learned[:10]) > 4 * sum(learned[-10:])
     for name in ("scratch", "fsdp-2", "parts-2", "fsdp-parts-4"):
         assert found(name)["recomputed"] > 0
     # measured before the first step, amid and after

@@ -226,6 +226,7 @@ class TrainerHooks(SentenceTransformerTrainer):
             shutil.rmtree(hidden, ignore_errors=True)
             self._rotate(folder)
         self.accelerator.wait_for_everyone()
+        shutil.rmtree(hidden, ignore_errors=True)  # on a node that does not share the first one's files
         if push:
             self._push_from_checkpoint(str(folder / name))
 

@@ -76,10 +76,11 @@ def take_sharding(args: Any, model: SentenceTransformer) -> Sharding | None:
     from accelerate.utils import FullyShardedDataParallelPlugin
     from torch.distributed.fsdp import CPUOffloadPolicy
 
-    plugin = FullyShardedDataParallelPlugin(**(args.fsdp_plugin_args or {}))
+    asked = args.fsdp_plugin_args or {}
     args.fsdp, args.fsdp_plugin_args = None, None
-    if plugin.fsdp_version != 2:
+    if asked.get("fsdp_version", int(os.environ.get("FSDP_VERSION", "1"))) != 2:
         raise InputError("isoglot's objectives train with FSDP2: give fsdp_version 2 (fsdp_config: version)")
+    plugin = FullyShardedDataParallelPlugin(**asked)
     if not dist.is_available() or not dist.is_initialized():
         raise InputError("fsdp spreads an encoder over several processes: start them with torchrun")
     for given, instead in (
