@@ -21,6 +21,7 @@ from isoglot.training import read_config, run_training
 ROOT = Path(__file__).parents[1]
 SLURM = ROOT / "examples" / "slurm" / "train.sbatch"
 KUBERNETES = ROOT / "examples" / "kubernetes" / "train.yaml"
+SHUTDOWN = 240  # seconds that torchrun gives its processes to save a checkpoint
 BIN = Path(sys.executable).parent
 
 
@@ -84,8 +85,8 @@ def test_the_slurm_job_says_what_it_would_run(environment, tmp_path):
     done = run(["bash", str(SLURM), "run.yaml", "--out", "my model"], dry, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == (
-        "srun torchrun --nnodes 2 --nproc-per-node 4 --rdzv-id 31234 --rdzv-backend c10d --rdzv-endpoint "
-        r"127.0.0.1:21234 -m isoglot train run.yaml --out my\ model --resume"
+        "srun torchrun --nnodes 2 --nproc-per-node 4 --shutdown-timeout 240 --rdzv-id 31234 --rdzv-backend c10d "
+        r"--rdzv-endpoint 127.0.0.1:21234 -m isoglot train run.yaml --out my\ model --resume"
     )
     alone = run(["bash", str(SLURM), "run.yaml"], environment | {"DRY_RUN": "1"}, tmp_path)
     assert "--nnodes 1 --nproc-per-node 1 " in alone.stdout
@@ -98,7 +99,7 @@ def test_slurm_ends_jobs_by_a_signal_that_leaves_time_for_a_checkpoint():
         line.removeprefix("#SBATCH --").partition("=")[::2] for line in lines if line.startswith("#SBATCH")
     )
     name, seconds = given["signal"].split("@")
-    assert (name, int(seconds) >= 60) == ("TERM", True)
+    assert (name, int(seconds) > SHUTDOWN) == ("TERM", True)
     assert given["ntasks-per-node"] == "1"  # torchrun starts the others
     assert "gpus-per-node" in given
 
@@ -107,8 +108,8 @@ def test_the_pods_say_what_they_would_run(scripts, environment, tmp_path):
     done = run(["bash", str(scripts["kubernetes"])], environment | settings() | {"DRY_RUN": "1"}, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == (
-        "torchrun --nnodes 2 --nproc-per-node 4 --max-restarts 8 --rdzv-id isoglot-train --rdzv-backend c10d "
-        "--rdzv-endpoint isoglot-train-0.isoglot-train:29500 -m isoglot train /shared/run.yaml "
+        "torchrun --nnodes 2 --nproc-per-node 4 --max-restarts 8 --shutdown-timeout 240 --rdzv-id isoglot-train "
+        "--rdzv-backend c10d --rdzv-endpoint isoglot-train-0.isoglot-train:29500 -m isoglot train /shared/run.yaml "
         "--out /shared/my-model --resume"
     )
 
@@ -124,7 +125,7 @@ def test_the_pods_find_each_other_and_what_they_share():
     assert (job["apiVersion"], spec["completionMode"]) == ("batch/v1", "Indexed")
     assert spec["completions"] == spec["parallelism"] == int(settings()["NODES"])
     assert container()["resources"]["limits"]["nvidia.com/gpu"] == int(settings()["PROCESSES"])
-    assert pod["terminationGracePeriodSeconds"] >= 60  # to save a checkpoint
+    assert pod["terminationGracePeriodSeconds"] > SHUTDOWN
     assert pod["restartPolicy"] == "OnFailure"
     mounts = {one["name"]: one["mountPath"] for one in container()["volumeMounts"]}
     assert set(mounts) == {one["name"] for one in pod["volumes"]}
