@@ -96,14 +96,16 @@ def child(way: str, folder: Path, out: Path, kills: int, every: float) -> None:
             def kill() -> None:
                 nonlocal done
                 while done < kills and not over.wait(every):
-                    ray.kill(workers.actors[done % 2], no_restart=False)
+                    ray.kill(workers.actors[done % 2])
                     done += 1
 
             killer = Thread(target=kill)
             killer.start()
-            result = evaluate_on(workers, model, collection, cache=folder / f"cache-{out.stem}")
-            over.set()
-            killer.join()
+            try:
+                result = evaluate_on(workers, model, collection, cache=folder / f"cache-{out.stem}")
+            finally:
+                over.set()
+                killer.join()
     result.save(out)
     status = Path("/proc/self/status").read_text()
     peak = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))

@@ -67,6 +67,21 @@ def test_results_are_those_of_one_process(workers, small_shards, tmp_path, seed,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("seed", "options"),
+    [(14, {}), (15, {"memory": 6000 * 4 * 10}), (16, {"memory": 1, "ignore_identical_ids": False})],
+)
+def test_counts_of_shards_add_up_to_the_ranks_of_the_pool(workers, tmp_path, monkeypatch, seed, options):
+    """Many texts come again in other shards, and a language goes on from one shard to the next."""
+    monkeypatch.setattr("isoglot.engine.encoding.BLOCK", 2048)
+    collection = random_collection(seed, documents=6000, ids=4 if options.get("memory") == 1 else 30)
+    model = static_encoder(collection, dimensions=6, vocabulary=150, seed=seed)
+    options = {**options, "rank_correlation": False, "bootstrap": 0}
+    local = evaluate(model, collection, **options)
+    assert_same(local, evaluate_on(workers, model, collection, cache=tmp_path, **options))
+
+
+@pytest.mark.slow
 def test_shards_hold_the_embeddings_with_their_ids(workers, small_shards, tmp_path):
     import pyarrow as pa
 
@@ -125,7 +140,7 @@ def test_results_are_the_same_while_workers_are_killed(workers, small_shards, tm
 
     def kill() -> None:
         while len(kills) < 5 and not over.wait(0.1):
-            ray.kill(workers.actors[len(kills) % 2], no_restart=False)
+            ray.kill(workers.actors[len(kills) % 2])
             kills.append(time.monotonic())
 
     killer = Thread(target=kill)
@@ -242,7 +257,7 @@ def die(piece: int) -> None:
 @pytest.mark.slow
 def test_work_that_kills_every_worker_ends(workers, monkeypatch):
     monkeypatch.setattr("isoglot.engine.cluster.RETRIES", 1)
-    with pytest.raises(IsoglotError, match="workers were lost 2 times at the same piece of work"):
+    with pytest.raises(IsoglotError, match="workers were lost 2 times at one piece of work"):
         list(workers.map(die, [], [0]))
 
 
@@ -280,4 +295,4 @@ def test_what_workers_cannot_do_is_refused(options, told):
     collection = random_collection(13, documents=20, ids=3)
     model = static_encoder(collection, dimensions=6, vocabulary=150)
     with pytest.raises(InputError, match=told):
-        evaluate_on(Workers([], False), model, collection, **options)
+        evaluate_on(Workers(object, 0, False), model, collection, **options)

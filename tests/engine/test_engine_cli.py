@@ -82,7 +82,7 @@ def test_mine_and_index_write_the_same(folder, tmp_path, here):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("evaluate", "m", "d", "--engine", "rey"), "no engine 'rey', did you mean 'ray'?"),
+        (("evaluate", "m", "d", "--engine", "rey"), "no engine 'rey' (did you mean ray?)"),
         (("evaluate", "m", "d", "--workers", 2), "--address and --workers go with --engine ray"),
         (("mine", "m", "d", "--out", "o", "--address", "h:1"), "--address and --workers go with --engine ray"),
         (("evaluate", "bm25", "d", "--engine", "ray"), "--engine ray is for models, not for bm25"),

@@ -193,6 +193,10 @@ def evaluate(
     measures: Annotated[
         str | None, typer.Option(help="Rank measures, separated by commas, such as AP,nDCG@10,R@100.")
     ] = None,
+    no_rank_correlation: Annotated[
+        bool,
+        typer.Option("--no-rank-correlation", help="Compare no rankings of a query's versions; faster."),
+    ] = False,
     bootstrap: Annotated[int, typer.Option(help="Draws for the 95 % intervals; 0 for none.", min=0)] = 1000,
     name: Annotated[str | None, typer.Option(help="What the result calls the system.")] = None,
     pooling: Pooling = None,
@@ -282,6 +286,7 @@ def evaluate(
         "measures": chosen,
         "name": name,
         "ignore_identical_ids": False if keep_identical_ids else None,
+        "rank_correlation": False if no_rank_correlation else None,
         "fair": fair,
         "pool_languages": pool_languages,
         "without_own_answer": without_own_answer or None,

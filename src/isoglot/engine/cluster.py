@@ -34,8 +34,10 @@ AHEAD = 2
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no report to Ray's makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and no warning of what it will do about GPUs
-    "RAY_DEDUP_LOGS": "0",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of workers that are gone when they are told to forget
 }
+
+_NOTHING = object()
 
 Work = Callable[..., Any]
 """A function of a module: (what is shared, ..., the piece of work) -> what is found."""
@@ -52,6 +54,16 @@ class Shared:
 
     key: str
     boxed: list[Any]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A piece of work that a worker has, and how often workers were lost at it."""
+
+    piece: Any
+    losses: int
+    place: int
+    actor: Any
 
 
 class _Worker:
@@ -86,15 +98,25 @@ class Workers:
     """Processes that work; see `start_workers`.
 
     Attributes:
-        actors: Ray's handles on them.
+        actors: Ray's handles on them; one that is lost gets another in its place.
         gpus: whether each has a GPU.
     """
 
-    def __init__(self, actors: list[Any], gpus: bool) -> None:
-        self.actors, self.gpus = actors, gpus
+    def __init__(self, start: Callable[[], Any], number: int, gpus: bool) -> None:
+        self._start, self.gpus = start, gpus
+        self.actors = [start() for _ in range(number)]
 
     def __len__(self) -> int:
         return len(self.actors)
+
+    def replace(self, actor: Any) -> None:
+        """Start a worker in the place of one that is lost; once only."""
+        import ray
+
+        if actor in self.actors:
+            with suppress(ray.exceptions.RayError):
+                ray.kill(actor)  # where only the way to it is lost
+            self.actors[self.actors.index(actor)] = self._start()
 
     @contextmanager
     def share(self, value: Any) -> Iterator[Shared]:
@@ -119,34 +141,35 @@ class Workers:
         import ray
 
         kept, left = tuple(shared), iter(pieces)
-        running: dict[Any, int] = {}
-        free = [at for _ in range(AHEAD) for at in range(len(self.actors))]
+        running: dict[Any, _Given] = {}
+        again: list[tuple[Any, int]] = []
+        places = [at for _ in range(AHEAD) for at in range(len(self))]
         while True:
-            for at in free:
-                with suppress(StopIteration):
-                    running[self._give(at, work, kept, next(left))] = at
+            for place in places:
+                piece, losses = again.pop() if again else (next(left, _NOTHING), 0)
+                if piece is not _NOTHING:
+                    actor = self.actors[place]
+                    running[actor.run.remote(work, kept, piece)] = _Given(piece, losses, place, actor)
             if not running:
                 return
-            done, _ = ray.wait(list(running), num_returns=1)
-            free = [running.pop(one) for one in done]
-            for one in done:
-                yield _result(ray, one)
-
-
-    def _give(self, at: int, work: Work, shared: tuple[Shared, ...], piece: Any) -> Any:
-        return self.actors[at].run.options(max_task_retries=RETRIES).remote(work, shared, piece)
-
-
-def _result(ray: Any, reference: Any) -> Any:
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, IsoglotError):
-            raise error.cause from None
-        raise
-    except ray.exceptions.RayError as error:
-        told = f"workers were lost {RETRIES + 1} times at the same piece of work ({type(error).__name__})"
-        raise IsoglotError(f"{told}: where memory is short ask for fewer with --workers") from None
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            given = running.pop(done)
+            places = [given.place]
+            try:
+                found = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, IsoglotError):
+                    raise error.cause from None
+                raise
+            except ray.exceptions.RayError as error:
+                if given.losses == RETRIES:
+                    told = f"workers were lost {RETRIES + 1} times at one piece of work ({type(error).__name__})"
+                    raise IsoglotError(f"{told}: where memory is short ask for fewer with --workers") from None
+                logger.info("a worker is lost (%s): another is started", type(error).__name__)
+                self.replace(given.actor)
+                again.append((given.piece, given.losses + 1))
+            else:
+                yield found
 
 
 @contextmanager
@@ -171,21 +194,21 @@ def start_workers(workers: int | None = None, *, address: str | None = None) -> 
     ours = not ray.is_initialized()
     if ours:
         _connect(ray, workers, address)
-    actors: list[Any] = []
+    found: Workers | None = None
     try:
-        found = ray.cluster_resources()
-        cpus, gpus = int(found.get("CPU", 0)), int(found.get("GPU", 0))
+        resources = ray.cluster_resources()
+        cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
         number = workers or gpus or cpus
         if not 0 < number <= cpus or (gpus and number > gpus):
             have = f"{cpus} processors" + (f" and {gpus} GPUs" if gpus else "")
             raise InputError(f"{number} workers need as many processors (and GPUs): the cluster has {have}")
         threads = cpus // number
         options = {"num_cpus": threads, "num_gpus": 1 if gpus else 0}
-        kind = ray.remote(_Worker).options(**options, max_restarts=-1)
-        actors += [kind.remote(threads) for _ in range(number)]
-        yield Workers(actors, bool(gpus))
+        kind = ray.remote(_Worker).options(**options, max_restarts=0, max_task_retries=0)
+        found = Workers(lambda: kind.remote(threads), number, bool(gpus))
+        yield found
     finally:
-        for actor in actors:
+        for actor in found.actors if found is not None else ():
             ray.kill(actor)
         if ours:
             ray.shutdown()

@@ -1,4 +1,8 @@
-"""Exact ranks by workers, over shards: each worker ranks blocks of queries, the shards being mapped from disk."""
+"""Exact ranks by workers, over shards.
+
+Ranks are counted shard by shard (`count_ranks`). Where whole rankings are wanted, to correlate those of language
+versions or to merge them anew, each worker ranks blocks of queries, the shards being mapped from disk.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoglot.engine.cluster import Workers
+from isoglot.engine.counting import count_ranks
 from isoglot.engine.encoding import worker_device
 from isoglot.engine.shards import ShardTable
 from isoglot.evaluation.judgments import IntArray, Judgments, Ranks
@@ -88,8 +93,9 @@ def rank_shards(
 ) -> Ranks:
     """Rank all documents for every query, as `rank_embeddings` does, by several workers.
 
-    The blocks of queries, the tiles of documents and the threads that multiply each are those of
-    `rank_embeddings`, so ranks are the same, ties included, where processors are of one kind.
+    Without correlation and without merging each shard is gone through by one worker alone. The blocks of queries,
+    the tiles of documents and the threads that multiply each are those of `rank_embeddings`, so ranks are the same,
+    ties included, where processors are of one kind.
 
     Args:
         query_embeddings: (q, d) float32, in the order of `judged.query_rows`.
@@ -102,6 +108,10 @@ def rank_shards(
         memory: bytes that a block of scores may take, of each worker.
         merge: as for `rank_embeddings`; sent to the workers.
     """
+    if not correlation and merge is None:
+        return count_ranks(
+            query_embeddings, document_embeddings, judged, workers, top=top, memory=memory, device=asked_device
+        )
     blocks = query_blocks(judged, memory, correlation)
     options = {"top": top, "correlation": correlation, "memory": memory, "merge": merge}
     ranking = _Ranking(query_embeddings, document_embeddings, judged, options, asked_device)

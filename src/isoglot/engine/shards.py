@@ -27,7 +27,16 @@ from isoglot.errors import InputError
 from isoglot.evaluation.products import TILE
 from isoglot.files import new_file, read_result_file, write_result_file
 
-__all__ = ["BLOCK", "Plan", "ShardTable", "finished_shards", "open_folder", "shard_folder", "write_shard"]
+__all__ = [
+    "BLOCK",
+    "Plan",
+    "ShardPart",
+    "ShardTable",
+    "finished_shards",
+    "open_folder",
+    "shard_folder",
+    "write_shard",
+]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
@@ -220,3 +229,29 @@ class ShardTable:
             for at in range(start // size, -(-max(stop, start) // size))
         ]
         return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, self.dimensions), np.float32), *parts])
+
+    def part(self, start: int, stop: int) -> ShardPart:
+        """Return the embeddings at the places from `start` up to `stop`, or to the end."""
+        return ShardPart(self, start, min(stop, len(self)))
+
+
+@dataclass
+class ShardPart:
+    """Embeddings at some places of shards, one after the other: a `Table` of which slices are taken."""
+
+    table: ShardTable
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many embeddings there are, and of how many dimensions."""
+        return len(self), self.table.dimensions
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, rows: slice) -> FloatArray:
+        """Return the embeddings (n, d) in a slice."""
+        start, stop, _ = rows.indices(len(self))
+        return self.table[self.start + start : self.start + stop]

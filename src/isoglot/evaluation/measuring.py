@@ -380,5 +380,6 @@ def _refuse_idle(options: dict[str, Any], known: Iterable[str], what: str, remed
         InputError: there is such an option.
     """
     for key in [key for key in options if key not in known]:
-        flag = "no-cache" if key == "cache" and options[key] is None else key.replace("_", "-")
+        negated = (key, options[key]) in (("cache", None), ("rank_correlation", False))
+        flag = f"{'no-' if negated else ''}{key.replace('_', '-')}"
         raise InputError(f"--{flag} does not apply to {what}: leave it out{remedy}")
