@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import ray
 from engine_helpers import assert_same, random_collection
 
 from isoglot import static_encoder
+from isoglot.collections import write_collection
+from isoglot.encoders import load_encoder
 from isoglot.engine import Workers, embed_shards, evaluate_on, mine_on, plan_shards, start_workers
 from isoglot.engine.cluster import QUIET
+from isoglot.engine.encoding import embed_queries
 from isoglot.errors import InputError, IsoglotError
-from isoglot.evaluation import evaluate, mine_hard_negatives
+from isoglot.evaluation import evaluate, evaluate_embeddings, mine_hard_negatives
 from isoglot.evaluation.embed import embed_collection
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -82,9 +87,26 @@ def test_counts_of_shards_add_up_to_the_ranks_of_the_pool(workers, tmp_path, mon
 
 
 @pytest.mark.slow
-def test_shards_hold_the_embeddings_with_their_ids(workers, small_shards, tmp_path):
-    import pyarrow as pa
+def test_a_transformer_s_embeddings_agree_and_ranks_are_exact(workers, small_shards, tmp_path, pretrained_folders):
+    collection = random_collection(17, documents=200)
+    model = load_encoder(str(pretrained_folders["mbert"]), device="cpu")
+    rows, queries, documents = embed_collection(model, collection)
+    result = evaluate_on(workers, model, collection, bootstrap=0, cache=tmp_path)
+    (folder,) = (tmp_path / "shards").iterdir()
+    found = pa.concat_tables([pa.ipc.open_file(path).read_all() for path in sorted(folder.glob("*.arrow"))])
+    table = np.stack(found["embedding"].to_numpy())[np.argsort(found["row"].to_numpy())]
+    np.testing.assert_allclose(table, documents, atol=1e-5)
+    asked = embed_queries(model, collection, rows, workers, {})
+    np.testing.assert_allclose(asked, queries, atol=1e-5)
+    local = evaluate_embeddings(
+        asked, table, collection, bootstrap=0, keep_embeddings=True
+    )  # not to unit length again
+    for name, values in local.per_query.items():
+        np.testing.assert_array_equal(result.per_query[name], values, err_msg=name)
 
+
+@pytest.mark.slow
+def test_shards_hold_the_embeddings_with_their_ids(workers, small_shards, tmp_path):
     collection = random_collection(5)
     model = static_encoder(collection, dimensions=6, vocabulary=150)
     _, _, documents = embed_collection(model, collection)
@@ -194,11 +216,6 @@ with start_workers(2) as workers:
 
 @pytest.mark.slow
 def test_a_killed_driver_goes_on_where_it_was(workers, small_shards, tmp_path, pieces):
-    import subprocess
-
-    from isoglot.collections import write_collection
-    from isoglot.encoders import load_encoder
-
     collection = random_collection(9, documents=20_000)
     write_collection(collection, tmp_path / "data")
     static_encoder(collection, dimensions=6, vocabulary=150).save(str(tmp_path / "model"))

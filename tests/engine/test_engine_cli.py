@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from contextlib import nullcontext
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,34 @@ def test_evaluate_alone_in_a_process(folder, tmp_path):
     left, right = (result_files(tmp_path / out) for out in ("local.json", "ray.json"))
     np.testing.assert_equal(right, left)
     assert list((tmp_path / "cache" / "shards").glob("*/00000-*.arrow"))
+
+
+@pytest.mark.slow
+def test_on_a_cluster_that_runs_already(folder, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "ISOGLOT_CACHE": str(tmp_path / "cache"), "RAY_USAGE_STATS_ENABLED": "0"}
+    start = ["ray", "start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
+    command = [str(Path(sys.executable).parent / start[0]), *start[1:], f"--object-store-memory={200 * 2**20}"]
+    words = [str(folder / "model"), str(folder / "data"), "--bootstrap", "20", "--quiet"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
+        try:
+            until = time.monotonic() + 120
+            while True:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+                    break
+                assert time.monotonic() < until
+                time.sleep(0.5)
+            more = ["--engine", "ray", "--address", f"127.0.0.1:{port}", "--json", str(tmp_path / "ray.json")]
+            module = [sys.executable, "-m", "isoglot", "evaluate"]
+            done = subprocess.run([*module, *words, *more], capture_output=True, text=True, env=environment)
+        finally:
+            head.terminate()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert run("evaluate", *words, "--json", tmp_path / "local.json") == 0
+    np.testing.assert_equal(result_files(tmp_path / "ray.json"), result_files(tmp_path / "local.json"))
 
 
 @pytest.mark.slow

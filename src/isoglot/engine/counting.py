@@ -18,7 +18,7 @@ from isoglot.engine.encoding import worker_device
 from isoglot.engine.shards import ShardTable
 from isoglot.evaluation.judgments import IntArray, Judgments, Ranks
 from isoglot.evaluation.keys import count_before, documents_of, find_repeats, first_keys, order_keys
-from isoglot.evaluation.products import TILE, exact_products, multiplier
+from isoglot.evaluation.products import TILE, exact_products, multiplier, shared_tensor
 from isoglot.evaluation.ranks import LAST, query_blocks
 
 __all__ = ["count_ranks"]
@@ -55,7 +55,7 @@ class _Counting:
 
     def blocks(self) -> list[tuple[IntArray, torch.Tensor]]:
         """Return positions of queries, and their embeddings, block by block."""
-        asked = torch.from_numpy(self.queries).to(worker_device(self.device))
+        asked = shared_tensor(self.queries).to(worker_device(self.device))
         return [(at, asked[torch.from_numpy(at)]) for at in query_blocks(self.judged, self.memory, False)]
 
     def scored_places(self) -> IntArray:

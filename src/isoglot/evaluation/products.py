@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["TILE", "Multiply", "Table", "exact_products", "multiplier"]
+__all__ = ["TILE", "Multiply", "Table", "exact_products", "multiplier", "shared_tensor"]
 
 TILE = 2048
 """Documents multiplied together."""
@@ -51,7 +51,7 @@ def exact_products() -> Iterator[None]:
         torch.set_float32_matmul_precision(precision)
 
 
-def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
+def shared_tensor(array: NDArray[np.float32]) -> torch.Tensor:
     """Share an array with torch, which warns of those that are read-only, as memory-mapped files are."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
@@ -71,7 +71,7 @@ def multiplier(documents: Table, device: str | torch.device = "cpu") -> Iterator
     if torch.device(device).type != "cpu":
         copy = torch.empty(pool, documents.shape[1], device=device)
         for start in starts:
-            copy[start : start + TILE] = _tensor(documents[start : start + TILE])
+            copy[start : start + TILE] = shared_tensor(documents[start : start + TILE])
 
         def on_device(queries: torch.Tensor) -> torch.Tensor:
             nonlocal buffer
@@ -88,7 +88,7 @@ def multiplier(documents: Table, device: str | torch.device = "cpu") -> Iterator
 
     def tile(queries: torch.Tensor, start: int) -> None:
         with torch.no_grad():  # which is a thread's own
-            part = _tensor(documents[start : start + TILE])
+            part = shared_tensor(documents[start : start + TILE])
             torch.mm(queries, part.T, out=buffer[: len(queries), start : start + TILE])
 
     def on_cpu(queries: torch.Tensor) -> torch.Tensor:

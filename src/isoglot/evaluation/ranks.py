@@ -23,7 +23,7 @@ from isoglot.evaluation.keys import (
     first_keys,
     order_keys,
 )
-from isoglot.evaluation.products import Table, exact_products, multiplier
+from isoglot.evaluation.products import Table, exact_products, multiplier, shared_tensor
 from isoglot.evaluation.version_rankings import COMPARED, top_correlations, unit_ranks, version_correlations
 
 __all__ = [
@@ -283,7 +283,7 @@ def rank_embeddings(
     table = document_embeddings if order is None else document_embeddings[order]
     table = np.ascontiguousarray(table) if isinstance(table, np.ndarray) else table
     again, origin = find_repeats(table) if repeats is None else repeats
-    queries = torch.from_numpy(query_embeddings).to(device)
+    queries = shared_tensor(query_embeddings).to(device)
     with exact_products(), multiplier(table, device) as multiply:
 
         def score(positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
