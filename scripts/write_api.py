@@ -48,6 +48,7 @@ TOPICS = {  # module, and those within it that have no line of their own -> titl
     "evaluation.fair": ("Fair rankings", "fair.md"),
     "search": ("Search", "search.md"),
     "search.serve": ("Serve", "serve.md"),
+    "engine": ("Several processes, or a cluster", "cluster.md"),
     "repair": ("Repair", "repair.md"),
     "encoders.repair_of": ("Repair", "repair.md"),
     "data.forms.table": ("Your own data", "own-data.md"),

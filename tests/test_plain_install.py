@@ -12,7 +12,7 @@ from isoglot.collections import collection_from_rows, write_collection
 
 EXTRAS = (  # transformers itself looks for peft, requests and sacremoses, and torch for jinja2
     *("altair", "babel", "bm25s", "ir_datasets", "model2vec", "mteb", "numba", "pooch", "py3langid", "pysbd"),
-    *("fastapi", "lancedb", "rensa", "sacrebleu", "skeletoken", "uvicorn", "vl_convert"),
+    *("fastapi", "lancedb", "ray", "rensa", "sacrebleu", "skeletoken", "uvicorn", "vl_convert"),
 )
 WITHOUT = f"""
 import sys
@@ -72,6 +72,10 @@ def test_training_measuring_and_comparing_need_no_extra(folder: Path) -> None:
             "worldfacts needs babel: pip install 'isoglot[data]'",
         ),
         (("index", "{folder}/m", "{folder}/data", "--to", "{folder}/i"), "an index needs lancedb: pip install"),
+        (
+            ("evaluate", "{folder}/m", "{folder}/data", "--engine", "ray"),
+            "--engine ray needs ray: pip install 'isoglot[ray]'",
+        ),
         (("data", "stats", "{folder}/data", "--html", "{folder}/p.html"), "pip install 'isoglot["),
         (("serve", "{folder}/index"), "serving an index needs fastapi: pip install 'isoglot[serve]'"),
     ],

@@ -148,6 +148,9 @@ def test_options_of_models(data, model, cache, tmp_path):
     assert again["multilingual"] == first["multilingual"]
     for name in ("rank_correlation", "mrc@10"):
         assert again["bias"][name] == pytest.approx(first["bias"][name])
+    fewer = evaluate(tmp_path / "d.json", model, data, "--no-rank-correlation")
+    assert (fewer["bias"]["rank_correlation"], fewer["bias"]["mrc@10"]) == (None, None)
+    assert fewer["bias"]["rank_distance"] == first["bias"]["rank_distance"]
 
 
 def test_several_dimensions_have_a_result_file_each_and_one_table_and_page(data, model, tmp_path, capsys):

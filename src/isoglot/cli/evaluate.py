@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from isoglot.amounts import read_size
 from isoglot.cli.compressed import evaluate_compressed, parse_dimensions
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
+from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, measure_on_workers
 from isoglot.cli.pages import write_pages
 from isoglot.cli.query_views import Lexicons, MixRate, MixSeed, Queries, change_queries, check_queries
 from isoglot.cli.state import console, own_command, state
@@ -191,6 +193,10 @@ def evaluate(
     measures: Annotated[
         str | None, typer.Option(help="Rank measures, separated by commas, such as AP,nDCG@10,R@100.")
     ] = None,
+    no_rank_correlation: Annotated[
+        bool,
+        typer.Option("--no-rank-correlation", help="Compare no rankings of a query's versions; faster."),
+    ] = False,
     bootstrap: Annotated[int, typer.Option(help="Draws for the 95 % intervals; 0 for none.", min=0)] = 1000,
     name: Annotated[str | None, typer.Option(help="What the result calls the system.")] = None,
     pooling: Pooling = None,
@@ -226,8 +232,12 @@ def evaluate(
         typer.Option(metavar="DIR", help="Keep embeddings here; by default $ISOGLOT_CACHE or ~/.cache/isoglot."),
     ] = None,
     no_cache: NoCache = False,
+    engine: Engine = None,
+    address: Address = None,
+    workers: WorkerCount = None,
 ) -> None:
     """Measure a system: within a language, across languages, in one pool of all, and its language bias."""
+    from isoglot.collections.cache import mapped_from
     from isoglot.collections.links import link_sentences
     from isoglot.evaluation import compare_before, measure, measure_reranked
     from isoglot.evaluation.compressed import check_compression
@@ -236,6 +246,7 @@ def evaluate(
     from isoglot.evaluation.merging import check_merging
     from isoglot.evaluation.sources.embeddings import count_rows
 
+    on_workers = check_engine(engine, address, workers, model)
     chosen = None if measures is None else tuple(listed(measures) or ())
     for one in chosen or ():
         parse_measure(one)
@@ -254,6 +265,8 @@ def evaluate(
     compressed = len(dimensions) > 1 or quantize is not None
     if compressed and task is not None and not pool:
         raise InputError("--quantize and several --truncate-dim do not apply to mteb's own measures: use --pool")
+    if on_workers and (compressed or (task is not None and not pool)):
+        raise InputError("--engine ray is for our own measures of whole embeddings: leave it out, or --quantize")
     reranker = model.removeprefix("rerank:") if model.startswith("rerank:") else None
     stages: dict[str, Any] = {"depth": depth, "per_language": rerank_per_language or None}
     stages = {key: value for key, value in stages.items() if value is not None}
@@ -273,6 +286,7 @@ def evaluate(
         "measures": chosen,
         "name": name,
         "ignore_identical_ids": False if keep_identical_ids else None,
+        "rank_correlation": False if no_rank_correlation else None,
         "fair": fair,
         "pool_languages": pool_languages,
         "without_own_answer": without_own_answer or None,
@@ -311,7 +325,8 @@ def evaluate(
 
         collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=listed(lang))
     else:
-        collection = _load(data, split, lang, lenient)
+        with mapped_from(0) if on_workers else nullcontext():
+            collection = _load(data, split, lang, lenient)
         if model.startswith("embeddings:"):
             rows = count_rows(model.removeprefix("embeddings:").partition(",")[0])
             if rows > collection.queries.num_rows:
@@ -328,6 +343,9 @@ def evaluate(
         result = measure_reranked(
             reranker, collection, first, progress=state.progress, bootstrap=bootstrap, **stages, **options
         )
+    elif on_workers:
+        how = {"progress": state.progress, "bootstrap": bootstrap, **options}
+        result = measure_on_workers(model, collection, address, workers, **how)
     else:
         result = measure(
             model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options

@@ -25,6 +25,7 @@ from isoglot.cli.data import (
     named_columns,
 )
 from isoglot.cli.encoder import Device, DocumentPrompt, MaxLength, Pooling, QueryPrompt
+from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, embed_on_workers
 from isoglot.cli.state import console, state
 from isoglot.errors import InputError
 from isoglot.measures import plural
@@ -87,6 +88,9 @@ def index(
         int | None, typer.Option(help="Most texts encoded at a time; 256 if not given.", min=1)
     ] = None,
     device: Device = None,
+    engine: Engine = None,
+    address: Address = None,
+    workers: WorkerCount = None,
 ) -> None:
     """Index documents for `isoglot search`; killed and called again it goes on."""
     from isoglot.data.unjudged import load_documents
@@ -96,6 +100,7 @@ def index(
     from isoglot.search import build_index, open_index
 
     require("lancedb", "search", "an index")
+    on_workers = check_engine(engine, address, workers)
     columns = named_columns(None, document, title, id_column, parallel)
     given: dict[str, Any] = {
         "pooling": pooling,
@@ -107,7 +112,7 @@ def index(
     loading = {key: value for key, value in given.items() if value is not None}
     encoding = {} if batch_size is None else {"batch_size": batch_size}
     if delete or delete_from is not None:
-        if any((model, data, split, columns, lang, update, loading, encoding)):
+        if any((model, data, split, columns, lang, update, loading, encoding, engine)):
             raise InputError(
                 "--delete and --delete-from go with --to and --lenient alone: index documents by another command"
             )
@@ -117,11 +122,17 @@ def index(
     if device is not None:
         check_device(device)
     collection = load_documents(data, columns=columns, split=split, language=lang, lenient=lenient)
+    if update and on_workers:
+        raise InputError("--engine ray builds indexes: leave it out with --update")
     if update:
         found = open_index(to, load_encoder(model, **loading))
         count = found.upsert(collection, progress=state.progress, **encoding)
         return typer.echo(f"Wrote {count:,} documents of {collection.name} to {to}, which has {len(found):,}")
-    built = build_index(model, collection, to, progress=state.progress, **encoding, **loading)
+    if on_workers:
+        vectors = embed_on_workers(model, collection, address, workers, loading, encoding)
+        built = build_index(model, collection, to, embeddings=vectors, progress=state.progress, **loading)
+    else:
+        built = build_index(model, collection, to, progress=state.progress, **encoding, **loading)
     counts = ", ".join(f"{tag} {count:,}" for tag, count in built.languages.items())
     typer.echo(f"Wrote {to}: {len(built):,} documents of {built.name} ({counts}), {built.dimension} dimensions")
     if not state.quiet:

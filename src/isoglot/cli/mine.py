@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
+from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, started_workers
 from isoglot.cli.state import state
 from isoglot.errors import InputError
 
@@ -72,6 +73,9 @@ def mine(
     device: Device = None,
     dtype: Dtype = None,
     no_cache: NoCache = False,
+    engine: Engine = None,
+    address: Address = None,
+    workers: WorkerCount = None,
 ) -> None:
     """Find hard negatives for training: documents that a model places high and that are not relevant.
 
@@ -86,6 +90,7 @@ def mine(
     from isoglot.evaluation.scoring import load_cross_encoder, score_candidates
     from isoglot.files import default_cache, refuse_taken
 
+    on_workers = check_engine(engine, address, workers)
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     mining = Mining(
@@ -107,17 +112,22 @@ def mine(
         max_length=max_length,
         query_prompt=query_prompt,
         document_prompt=document_prompt,
-        device=device,
+        device="cpu" if on_workers else device,  # workers have it where they compute
     )
-    found = mine_hard_negatives(
-        encoder,
-        collection,
+    options: dict[str, Any] = {
         **vars(mining),
-        batch_size=batch_size,
-        dtype=dtype,
-        progress=state.progress,
-        cache=None if no_cache else default_cache(),
-    )
+        "batch_size": batch_size,
+        "dtype": dtype,
+        "progress": state.progress,
+        "cache": None if no_cache else default_cache(),
+    }
+    if on_workers:
+        from isoglot.engine import mine_on
+
+        with started_workers(address, workers) as started:
+            found = mine_on(started, encoder, collection, device=device, **options)
+    else:
+        found = mine_hard_negatives(encoder, collection, **options)
     splits[mined] = with_hard_negatives(collection, found.offsets, found.documents)
     if scorer is not None:
         scored = score_candidates(

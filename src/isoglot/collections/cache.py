@@ -11,8 +11,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 
@@ -27,7 +28,7 @@ from isoglot.errors import InputError
 from isoglot.files import default_cache
 from isoglot.languages.tags import Tags
 
-__all__ = ["LARGE", "Shelf", "is_large"]
+__all__ = ["LARGE", "Shelf", "is_large", "mapped_from"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,23 @@ UNUSED_DAYS = 30
 STEP = 4 * 2**20
 
 
+_mapped: ContextVar[int | None] = ContextVar("mapped", default=None)
+
+
+@contextmanager
+def mapped_from(size: int) -> Iterator[None]:
+    """Map collections of so many bytes of text and more while the block runs: 0 for all of them."""
+    token = _mapped.set(size)
+    try:
+        yield
+    finally:
+        _mapped.reset(token)
+
+
 def is_large(paths: Iterable[Path]) -> bool:
     """Tell whether text files hold so much that they are better mapped than held in memory."""
-    return sum(map(_size, paths)) >= LARGE
+    least = _mapped.get()
+    return sum(map(_size, paths)) >= (LARGE if least is None else least)
 
 
 def _size(path: Path) -> int:

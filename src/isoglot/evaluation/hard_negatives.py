@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, get_args
 
@@ -16,14 +17,24 @@ from isoglot.collections.texts import known_texts, number_texts
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import Encoding, embed_collection, scoring_device
 from isoglot.evaluation.judgments import Judgments, judgments_of
-from isoglot.evaluation.ranks import DEFAULT_MEMORY, block_rows, exact_products
+from isoglot.evaluation.products import Table, exact_products, multiplier
+from isoglot.evaluation.ranks import DEFAULT_MEMORY, block_rows
 from isoglot.evaluation.renamed import renamed
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
 
-__all__ = ["WHERE", "HardNegatives", "Mining", "Where", "mine_embeddings", "mine_hard_negatives"]
+__all__ = [
+    "WHERE",
+    "HardNegatives",
+    "Miner",
+    "Mining",
+    "Where",
+    "collect_negatives",
+    "mine_embeddings",
+    "mine_hard_negatives",
+]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float32]
@@ -183,17 +194,17 @@ def mine_embeddings(
     Raises:
         InputError: an option is out of its range.
     """
-    mining = Mining(**options)
-    miner = _Miner(judged, collection, mining, torch.device(device))
-    miner.documents = torch.from_numpy(document_embeddings[miner.columns]).to(device).T
-    found: list[tuple[IntArray, IntArray, FloatArray]] = []
-    step = block_rows(len(miner.columns), memory)
-    with exact_products():
-        for start in range(0, len(judged.query_rows), step):
-            queries = torch.tensor(query_embeddings[start : start + step], device=device)
-            for positions, documents, scores in miner.block(start, queries):
-                found.append(_first(start + positions, documents, scores, mining.range_min, mining.negatives))
-    positions, documents, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    miner = Miner(judged, collection, Mining(**options))
+    blocks = miner.blocks(memory)
+    found = miner.mine(query_embeddings, document_embeddings[miner.columns], blocks, device)
+    return collect_negatives(found, judged, collection)
+
+
+def collect_negatives(
+    found: tuple[IntArray, IntArray, FloatArray], judged: Judgments, collection: Collection
+) -> HardNegatives:
+    """Return what miners found, positions of queries, document rows and scores (n,), as hard negatives."""
+    positions, documents, scores = found
     rows = judged.query_rows[positions]
     order = np.lexsort((documents, -scores, rows))
     counts = np.bincount(rows, minlength=collection.queries.num_rows)
@@ -222,23 +233,53 @@ def _first(
     return np.broadcast_to(positions[:, None], kept.shape)[kept], documents[kept], scores[kept]
 
 
-class _Miner:
-    """Finds candidates of a block of queries, columns of scores being sorted by language."""
+class Miner:
+    """Finds candidates of blocks of queries, columns of scores being sorted by language."""
 
-    documents: Tensor
-
-    def __init__(self, judged: Judgments, collection: Collection, mining: Mining, device: torch.device) -> None:
-        self.judged, self.mining, self.device = judged, mining, device
+    def __init__(self, judged: Judgments, collection: Collection, mining: Mining) -> None:
+        self.judged, self.mining, self.device = judged, mining, torch.device("cpu")
         language = judged.document_language
         self.columns, self.column_of = judged.columns, judged.column_of
         self.starts = np.searchsorted(language[self.columns], np.arange(len(collection.languages) + 1))
-        self.column_language = torch.from_numpy(language[self.columns].astype(np.int64)).to(device)
+        self.column_language = torch.from_numpy(language[self.columns].astype(np.int64))
         self.query_language = collection.query_language[judged.query_rows]
         numbers = number_texts(collection)
         ids, texts = known_texts(collection, numbers)
         self.known_texts = Grouped.by(ids, texts, len(collection.query_ids))
         by_text = np.argsort(numbers.documents, kind="stable")
         self.of_text = Grouped.by(numbers.documents[by_text], by_text, numbers.size)
+
+    def blocks(self, memory: int) -> list[slice]:
+        """Return which queries are scored together in so many bytes."""
+        step, queries = block_rows(len(self.columns), memory), len(self.judged.query_rows)
+        return [slice(start, min(start + step, queries)) for start in range(0, queries, step)]
+
+    def mine(
+        self,
+        query_embeddings: FloatArray,
+        documents: Table,
+        blocks: Sequence[slice],
+        device: str | torch.device = "cpu",
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return positions of queries (n,), document rows (n,) and scores (n,) of the hard negatives of blocks.
+
+        Args:
+            query_embeddings: (q, d) float32, of all queries.
+            documents: (D, d) float32, in the order of `columns`.
+            blocks: some of `blocks`.
+            device: where to multiply.
+        """
+        self.device = torch.device(device)
+        self.column_language = self.column_language.to(device)
+        skip, kept = self.mining.range_min, self.mining.negatives
+        found: list[tuple[IntArray, IntArray, FloatArray]] = []
+        with exact_products(), multiplier(documents, device) as multiply:
+            for block in blocks:
+                scores = multiply(torch.tensor(query_embeddings[block], device=device))
+                for positions, rows, best in self.block(block.start, scores):
+                    found.append(_first(block.start + positions, rows, best, skip, kept))
+        positions, rows, best = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return positions, rows, best
 
     def known(self, start: int, end: int) -> tuple[IntArray, IntArray]:
         """Return the places (n,), among the queries from `start` to `end`, and columns (n,) that are no candidates:
@@ -247,21 +288,20 @@ class _Miner:
         documents, of = self.of_text.of(texts)
         return place[of], self.column_of[documents]
 
-    def block(self, start: int, queries: Tensor) -> list[tuple[IntArray, IntArray, FloatArray]]:
-        """Return candidates of the queries (b, d) from position `start` on.
+    def block(self, start: int, scores: Tensor) -> list[tuple[IntArray, IntArray, FloatArray]]:
+        """Return candidates of the queries from position `start` on by their scores (b, D), which are overwritten.
 
         Returns:
             For each place searched: positions in the block (m,), document rows (m, depth) and scores (m, depth),
             those that are no candidates at -inf.
         """
-        end = start + len(queries)
-        scores = queries @ self.documents
+        end = start + len(scores)
         own = slice(self.judged.offsets[start], self.judged.offsets[end])
         relevant = self.judged.documents[own]
         rows = torch.from_numpy(self.judged.queries[own] - start).to(self.device)
         columns = torch.from_numpy(self.column_of[relevant]).to(self.device)
         languages = len(self.starts) - 1
-        bound = torch.full((len(queries), languages), torch.inf, device=self.device)
+        bound = torch.full((len(scores), languages), torch.inf, device=self.device)
         cells = rows * languages + self.column_language[columns]
         bound.view(-1).scatter_reduce_(0, cells, scores[rows, columns], "amin")
         answered = bound.isfinite()
@@ -273,7 +313,7 @@ class _Miner:
         lowest = bound.amin(1, keepdim=True)
         bound = torch.where(answered, bound, lowest)
         if self.mining.where == "any":
-            return [self._best(scores, bound, torch.arange(len(queries), device=self.device), None)]
+            return [self._best(scores, bound, torch.arange(len(scores), device=self.device), None)]
         searched = answered
         if self.mining.where == "own":
             asked = torch.from_numpy(self.query_language[start:end].astype(np.int64))

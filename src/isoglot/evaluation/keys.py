@@ -16,6 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from isoglot.evaluation.products import Table
+
 __all__ = [
     "SORT_FROM",
     "bucket_sort",
@@ -123,37 +125,40 @@ def choose_sort(size: int) -> Sort:
     return bucket_sort if size >= BUCKETS_FROM and _buckets_are_faster() else plain_sort
 
 
-def _hashes(words: NDArray[np.uint32], step: int) -> NDArray[np.uint64]:
+def _hashes(table: Table, step: int) -> NDArray[np.uint64]:
     """Return a hash of each row (n, d), (n,): a sum of its words with random weights, modulo 2^64."""
-    weights = np.random.default_rng(0).integers(0, 1 << 63, words.shape[1], dtype=np.uint64) * 2 + 1
-    found = np.empty(len(words), np.uint64)
-    for start in range(0, len(words), step):
-        mixed = words[start : start + step] * MIXER
+    weights = np.random.default_rng(0).integers(0, 1 << 63, table.shape[1], dtype=np.uint64) * 2 + 1
+    found = np.empty(len(table), np.uint64)
+    for start in range(0, len(table), step):
+        mixed = _words(table[start : start + step]) * MIXER
         mixed ^= mixed >> np.uint64(32)  # else rows that differ in signs only would share most bits
         found[start : start + step] = mixed @ weights
     return found
 
 
-def find_repeats(embeddings: NDArray[np.float32]) -> tuple[KeyArray, KeyArray]:
+def _words(rows: NDArray[np.float32]) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(rows).view(np.uint32)
+
+
+def find_repeats(embeddings: Table) -> tuple[KeyArray, KeyArray]:
     """Find rows of a table that equal an earlier one, bit by bit, without sorting or copying the table.
 
     What is returned does equal, since rows of the same hash are compared; two different rows of the same hash,
     which would hide a third that equals the later one, are as good as impossible (64 bits).
 
     Args:
-        embeddings: (n, d) float32, C-contiguous.
+        embeddings: (n, d) float32.
 
     Returns:
         Positions of the repeats (m,), ascending, and of the first row of their kind (m,).
     """
-    words = embeddings.view(np.uint32)
-    step = max(1, BLOCK // max(words.shape[1], 1))
-    _, first, inverse = np.unique(_hashes(words, step), return_index=True, return_inverse=True)
+    step = max(1, BLOCK // max(embeddings.shape[1], 1))
+    _, first, inverse = np.unique(_hashes(embeddings, step), return_index=True, return_inverse=True)
     origin = first[inverse]
-    again = np.flatnonzero(origin != np.arange(len(words)))
+    again = np.flatnonzero(origin != np.arange(len(origin)))
     equal = np.ones(len(again), bool)
     for start in range(0, len(again), step):
         part = again[start : start + step]
-        equal[start : start + step] = (words[part] == words[origin[part]]).all(axis=1)
+        equal[start : start + step] = (_words(embeddings[part]) == _words(embeddings[origin[part]])).all(axis=1)
     again = again[equal]
     return again, origin[again]

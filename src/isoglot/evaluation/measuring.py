@@ -26,7 +26,7 @@ from isoglot.evaluation.embed import (
     unit_rows,
 )
 from isoglot.evaluation.geometry import measure_geometry
-from isoglot.evaluation.judgments import Judgments, judgments_of, tell_identical
+from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of, tell_identical
 from isoglot.evaluation.made import model_settings
 from isoglot.evaluation.merging import check_merging, fair_name, fair_score, tell_one_language
 from isoglot.evaluation.mteb import BenchmarkResult, evaluate_mteb
@@ -39,6 +39,7 @@ from isoglot.evaluation.pools import (
     within_pools,
     without_others,
 )
+from isoglot.evaluation.products import Table
 from isoglot.evaluation.ranks import DEFAULT_MEMORY, Score, language_order, rank_embeddings
 from isoglot.evaluation.renamed import renamed
 from isoglot.evaluation.result import Result
@@ -94,7 +95,7 @@ def _rule(collection: Collection, options: Pooled) -> PoolRule | None:
 def result_of_vectors(
     rows: IntArray,
     queries: FloatArray,
-    documents: FloatArray,
+    documents: Table,
     collection: Collection,
     clock: Clock,
     *,
@@ -111,6 +112,7 @@ def result_of_vectors(
     keep_embeddings: bool = False,
     made: dict[str, Any] | None = None,
     rerank: Callable[[Judgments], Callable[[Score], Score]] | None = None,
+    rank: Callable[..., Ranks] = rank_embeddings,
     pool_languages: str | Sequence[str] | None = None,
     without_own_answer: bool = False,
     **measuring: Unpack[Measuring],
@@ -118,7 +120,7 @@ def result_of_vectors(
     """Measure embeddings of unit length, of query rows (q,) and of all documents; keywords are those of `evaluate`.
 
     Documents that are `arranged` are in the order of `language_order`. `rerank` gives, of what is judged, what
-    turns the scores of embeddings into others.
+    turns the scores of embeddings into others; `rank` is called as `rank_embeddings` is.
     """
     if queries.shape[1] != documents.shape[1]:
         raise InputError(
@@ -138,7 +140,7 @@ def result_of_vectors(
         else:
             writers = [write(tag=name, pool=False), write(tag=fair_name(name, fair), pairs=False)]
     rank = partial(
-        rank_embeddings,
+        rank,
         document_embeddings=documents,
         top=TOP,
         # without versions there is nothing to sort for; rankings of different pools do not compare
@@ -172,7 +174,7 @@ def result_of_vectors(
     if rule is not None:
         made = {POOL: rule.to_dict(), **(made or {})}
     result = measure_ranks(collection, name=name, geometry=space, made=made, clock=clock, pairs=pairs, **measuring)
-    result.embeddings = (queries, documents) if keep_embeddings else None
+    result.embeddings = (queries, np.asarray(documents)) if keep_embeddings else None
     return result
 
 
@@ -378,5 +380,6 @@ def _refuse_idle(options: dict[str, Any], known: Iterable[str], what: str, remed
         InputError: there is such an option.
     """
     for key in [key for key in options if key not in known]:
-        flag = "no-cache" if key == "cache" and options[key] is None else key.replace("_", "-")
+        negated = (key, options[key]) in (("cache", None), ("rank_correlation", False))
+        flag = f"{'no-' if negated else ''}{key.replace('_', '-')}"
         raise InputError(f"--{flag} does not apply to {what}: leave it out{remedy}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +23,7 @@ from isoglot.evaluation.keys import (
     first_keys,
     order_keys,
 )
+from isoglot.evaluation.products import Table, exact_products, multiplier, shared_tensor
 from isoglot.evaluation.version_rankings import COMPARED, top_correlations, unit_ranks, version_correlations
 
 __all__ = [
@@ -33,8 +32,8 @@ __all__ = [
     "Observer",
     "Score",
     "block_rows",
-    "exact_products",
     "language_order",
+    "query_blocks",
     "rank_blocks",
     "rank_embeddings",
     "rank_scores",
@@ -74,6 +73,16 @@ def _blocks(ids: IntArray, rows: int, together: bool) -> list[tuple[int, int]]:
 def block_rows(pool: int, memory: int) -> int:
     """Return how many rows of scores of a pool of documents, fp32, are computed together."""
     return min(max(1, memory // (4 * max(pool, 1))), MOST_ROWS)
+
+
+def query_blocks(judged: Judgments, memory: int, correlation: bool) -> list[IntArray]:
+    """Return the positions of queries whose scores are computed together, block by block.
+
+    Language versions of one query are side by side, and with `correlation` in one block.
+    """
+    order = np.argsort(judged.query_ids, kind="stable")
+    per_block = block_rows(len(judged.document_language), memory)
+    return [order[start:end] for start, end in _blocks(judged.query_ids[order], per_block, correlation)]
 
 
 class _Ranker:
@@ -155,6 +164,7 @@ def rank_blocks(
     correlation: bool = True,
     memory: int = DEFAULT_MEMORY,
     observe: Observer | None = None,
+    blocks: Sequence[IntArray] | None = None,
 ) -> Ranks:
     """Rank documents block by block, by scores that are computed when they are needed.
 
@@ -167,21 +177,19 @@ def rank_blocks(
         correlation: whether to compute rank correlations between language versions.
         memory: bytes that a block of scores may take.
         observe: is shown every block of scores before it is ranked.
+        blocks: which of `query_blocks` to rank; ranks of other queries stay unset. None for all.
     """
     ranker = _Ranker(judged, top, correlation)
-    order = np.argsort(judged.query_ids, kind="stable")  # language versions of one query side by side
-    ids = judged.query_ids[order]
-    per_block = block_rows(len(ranker.columns), memory)
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads) as workers:
-        for start, end in _blocks(ids, per_block, correlation):
-            scores = score(order[start:end], ranker.columns)
-            places, documents = judged.excluded_from(order[start:end])
+        for queries in query_blocks(judged, memory, correlation) if blocks is None else blocks:
+            scores = score(queries, ranker.columns)
+            places, documents = judged.excluded_from(queries)
             scores[places, judged.column_of[documents]] = LAST
             if observe is not None:
-                observe(order[start:end], scores, ranker.columns)
-            parts = _blocks(ids[start:end], max(1, (end - start) // (4 * threads)), correlation)
-            tasks = [workers.submit(ranker.rank_rows, order[start:end][a:b], scores[a:b]) for a, b in parts]
+                observe(queries, scores, ranker.columns)
+            parts = _blocks(judged.query_ids[queries], max(1, len(queries) // (4 * threads)), correlation)
+            tasks = [workers.submit(ranker.rank_rows, queries[a:b], scores[a:b]) for a, b in parts]
             for task in tasks:
                 task.result()
     return ranker.ranks
@@ -227,28 +235,9 @@ def language_order(document_language: IntArray) -> IntArray | None:
     return np.argsort(document_language, kind="stable")
 
 
-@contextmanager
-def exact_products() -> Iterator[None]:
-    """Multiply in whole fp32 and without gradients for a while: a trainer may have allowed TF32."""
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
-
-
-def _tensor(array: NDArray[np.float32]) -> torch.Tensor:
-    """Share an array with torch, which warns of those that are read-only, as memory-mapped files are."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(array))
-
-
 def rank_embeddings(
     query_embeddings: NDArray[np.float32],
-    document_embeddings: NDArray[np.float32],
+    document_embeddings: Table,
     judged: Judgments,
     *,
     top: int = 10,
@@ -258,19 +247,21 @@ def rank_embeddings(
     observe: Observer | None = None,
     arranged: bool = False,
     merge: Callable[[Score], Score] | None = None,
+    blocks: Sequence[IntArray] | None = None,
+    repeats: tuple[IntArray, IntArray] | None = None,
 ) -> Ranks:
     """Rank all documents for every query by the inner product of embeddings, in fp32.
 
     Documents with the same embedding get the same score, exactly: matrix products round differently at
     different places of a matrix, which would break such ties by chance. The product is torch's on any
-    device; ranking is numpy's on as many CPU threads as torch has.
+    device (`multiplier`); ranking is numpy's on as many CPU threads as torch has.
 
     Ranking goes through the documents by language. Where the collection does not have them in this order they are
     copied into it, unless they are given so.
 
     Args:
         query_embeddings: (q, d) float32, in the order of `judged.query_rows`.
-        document_embeddings: (D, d) float32.
+        document_embeddings: (D, d) float32; an array unless they are `arranged`.
         judged: the queries and their relevant documents.
         top: how many of the best documents of each query to return.
         correlation: whether to compute rank correlations between language versions; it needs whole rankings
@@ -282,28 +273,27 @@ def rank_embeddings(
         arranged: whether `document_embeddings` are in the order of `language_order` and not in that of rows.
         merge: makes other scores of these before documents are ranked (`fair_score`); None for the products
             themselves.
+        blocks: as for `rank_blocks`.
+        repeats: what `find_repeats` gives of the documents, where it is known.
 
     Returns:
         The ranks.
     """
     order = None if arranged else language_order(judged.document_language)
-    table = np.ascontiguousarray(document_embeddings if order is None else document_embeddings[order])
-    again, origin = find_repeats(table)
-    documents = _tensor(table).to(device).T
-    queries = _tensor(query_embeddings).to(device)
-    buffer = torch.empty(0, documents.shape[1], device=device)  # grows once: fresh memory is slow to touch
+    table = document_embeddings if order is None else document_embeddings[order]
+    table = np.ascontiguousarray(table) if isinstance(table, np.ndarray) else table
+    again, origin = find_repeats(table) if repeats is None else repeats
+    queries = shared_tensor(query_embeddings).to(device)
+    with exact_products(), multiplier(table, device) as multiply:
 
-    def score(positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
-        nonlocal buffer
-        if len(buffer) < len(positions):
-            buffer = torch.empty(len(positions), len(columns), device=device)
-        picked = queries[torch.from_numpy(positions).to(device)]
-        scores = torch.mm(picked, documents, out=buffer[: len(positions)]).cpu().numpy()
-        if len(again):
-            for row in scores:  # one by one: a block of them would be a second block
-                row[again] = row[origin]
-        return scores
+        def score(positions: IntArray, columns: IntArray) -> NDArray[np.float32]:
+            scores: NDArray[np.float32] = multiply(queries[torch.from_numpy(positions).to(device)]).cpu().numpy()
+            if len(again):
+                for row in scores:  # one by one: a block of them would be a second block
+                    row[again] = row[origin]
+            return scores
 
-    scored = score if merge is None else merge(score)
-    with exact_products():
-        return rank_blocks(scored, judged, top=top, correlation=correlation, memory=memory, observe=observe)
+        scored = score if merge is None else merge(score)
+        return rank_blocks(
+            scored, judged, top=top, correlation=correlation, memory=memory, observe=observe, blocks=blocks
+        )

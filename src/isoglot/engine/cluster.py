@@ -1,0 +1,251 @@
+"""Worker processes on Ray: started quietly, given one piece of work after the other, started anew where lost.
+
+Ray's actors and not Ray Data: what is done is known here by blocks of a fixed place and content on disk, whereas
+Ray Data cuts and fuses its blocks as memory allows, so that a run that goes on could not tell which are there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from socket import create_connection
+from typing import Any
+from uuid import uuid4
+
+from isoglot.errors import InputError, IsoglotError
+from isoglot.files import require
+
+__all__ = ["Shared", "Workers", "start_workers"]
+
+logger = logging.getLogger(__name__)
+
+OBJECTS = 200 * 2**20
+"""Bytes of what processes of one machine share, of a cluster that is started here."""
+RETRIES = 5
+"""How often work is given out again that its worker was lost at."""
+KNOCK = 10
+"""Seconds that a cluster has to answer in."""
+AHEAD = 2
+"""Pieces of work that a worker has at hand: while it returns one, it does the next."""
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no report to Ray's makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and no warning of what it will do about GPUs
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of workers that are gone when they are told to forget
+}
+
+_NOTHING = object()
+
+Work = Callable[..., Any]
+"""A function of a module: (what is shared, ..., the piece of work) -> what is found."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all workers need, sent to each once.
+
+    Attributes:
+        key: by which a worker knows that it has it.
+        boxed: the reference, in a list so that Ray does not resolve it with every call.
+    """
+
+    key: str
+    boxed: list[Any]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A piece of work that a worker has, and how often workers were lost at it."""
+
+    piece: Any
+    losses: int
+    place: int
+    actor: Any
+
+
+class _Worker:
+    """Runs in a process of its own, and keeps what is shared from one call to the next."""
+
+    def __init__(self, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        logging.getLogger("isoglot").setLevel(logging.ERROR)
+        self.known: dict[str, Any] = {}
+
+    def process(self) -> int:
+        """Return the number of its process."""
+        return os.getpid()
+
+    def run(self, work: Work, shared: tuple[Shared, ...], piece: Any) -> Any:
+        """Do a piece of work."""
+        import ray
+
+        for one in shared:
+            if one.key not in self.known:
+                self.known[one.key] = ray.get(one.boxed[0])
+        return work(*(self.known[one.key] for one in shared), piece)
+
+    def forget(self, key: str) -> None:
+        """Let go of something shared."""
+        self.known.pop(key, None)
+
+
+class Workers:
+    """Processes that work; see `start_workers`.
+
+    Attributes:
+        actors: Ray's handles on them; one that is lost gets another in its place.
+        gpus: whether each has a GPU.
+    """
+
+    def __init__(self, start: Callable[[], Any], number: int, gpus: bool) -> None:
+        self._start, self.gpus = start, gpus
+        self.actors = [start() for _ in range(number)]
+
+    def __len__(self) -> int:
+        return len(self.actors)
+
+    def replace(self, actor: Any) -> None:
+        """Start a worker in the place of one that is lost; once only."""
+        import ray
+
+        if actor in self.actors:
+            with suppress(ray.exceptions.RayError):
+                ray.kill(actor)  # where only the way to it is lost
+            self.actors[self.actors.index(actor)] = self._start()
+
+    @contextmanager
+    def share(self, value: Any) -> Iterator[Shared]:
+        """Send something to all workers, when they need it, as long as the block runs."""
+        import ray
+
+        shared = Shared(uuid4().hex, [ray.put(value)])
+        try:
+            yield shared
+        finally:
+            for actor in self.actors:
+                actor.forget.remote(shared.key)
+
+    def map(self, work: Work, shared: Iterable[Shared], pieces: Iterable[Any]) -> Iterator[Any]:
+        """Yield what is found of pieces of work, as they are finished; a lost worker's is done again.
+
+        Pieces are taken one by one as workers become free, so there may be more of them than memory holds.
+
+        Raises:
+            IsoglotError: work failed on a worker, as it does there, or its workers were lost time and again.
+        """
+        import ray
+
+        kept, left = tuple(shared), iter(pieces)
+        running: dict[Any, _Given] = {}
+        again: list[tuple[Any, int]] = []
+        places = [at for _ in range(AHEAD) for at in range(len(self))]
+        while True:
+            for place in places:
+                piece, losses = again.pop() if again else (next(left, _NOTHING), 0)
+                if piece is not _NOTHING:
+                    actor = self.actors[place]
+                    running[actor.run.remote(work, kept, piece)] = _Given(piece, losses, place, actor)
+            if not running:
+                return
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            given = running.pop(done)
+            places = [given.place]
+            try:
+                found = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, IsoglotError):
+                    raise error.cause from None
+                raise
+            except ray.exceptions.RayError as error:
+                if given.losses == RETRIES:
+                    told = f"workers were lost {RETRIES + 1} times at one piece of work ({type(error).__name__})"
+                    raise IsoglotError(f"{told}: where memory is short ask for fewer with --workers") from None
+                logger.info("a worker is lost (%s): another is started", type(error).__name__)
+                self.replace(given.actor)
+                again.append((given.piece, given.losses + 1))
+            else:
+                yield found
+
+
+@contextmanager
+def start_workers(workers: int | None = None, *, address: str | None = None) -> Iterator[Workers]:
+    """Start workers, on this machine or on a Ray cluster; they end with the block.
+
+    Where there are GPUs each worker gets one, else an equal share of the processors.
+
+    Args:
+        workers: how many; None for one a GPU, or else one a processor.
+        address: of a running cluster, `HOST:PORT`, on whose machines isoglot is installed; None to start Ray here.
+
+    Raises:
+        InputError: Ray is not installed, no cluster answers, it has fewer processors or GPUs than workers, or a
+            program that uses Ray already asks for another cluster.
+    """
+    for key, value in QUIET.items():
+        os.environ.setdefault(key, value)
+    ray = require("ray", "ray", "--engine ray")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: there must be at least one")
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, workers, address)
+    found: Workers | None = None
+    try:
+        resources = ray.cluster_resources()
+        cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+        number = workers or gpus or cpus
+        if not 0 < number <= cpus or (gpus and number > gpus):
+            have = f"{cpus} processors" + (f" and {gpus} GPUs" if gpus else "")
+            raise InputError(f"{number} workers need as many processors (and GPUs): the cluster has {have}")
+        threads = cpus // number
+        options = {"num_cpus": threads, "num_gpus": 1 if gpus else 0}
+        kind = ray.remote(_Worker).options(**options, max_restarts=0, max_task_retries=0)
+        found = Workers(lambda: kind.remote(threads), number, bool(gpus))
+        yield found
+    finally:
+        for actor in found.actors if found is not None else ():
+            ray.kill(actor)
+        if ours:
+            ray.shutdown()
+
+
+def _connect(ray: Any, workers: int | None, address: str | None) -> None:
+    """Connect to a cluster, or start one of this machine's processors alone.
+
+    Raises:
+        InputError: none answers.
+    """
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "include_dashboard": False}
+    if address is None:
+        cpus = max(workers or 0, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0)
+        ray.init("local", num_cpus=cpus or os.cpu_count(), object_store_memory=OBJECTS, **quiet)
+        return
+    del quiet["include_dashboard"]  # is the cluster's own affair
+    _check_address(address)
+    try:
+        ray.init(address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(f"no Ray cluster answers at {address}: {why}") from None
+
+
+def _check_address(address: str) -> None:
+    """Knock at an address: Ray itself tries for minutes.
+
+    Raises:
+        InputError: it is none, or nothing answers.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        raise InputError(f"--address {address!r}: give HOST:PORT, as ray start --head shows it")
+    try:
+        with create_connection((host, int(port)), timeout=KNOCK):
+            pass
+    except (OSError, OverflowError) as error:
+        told = f"no Ray cluster answers at {address} ({error}): start one there with ray start --head"
+        raise InputError(told) from None

@@ -1,0 +1,257 @@
+"""Embeddings on disk, in shards: of a fixed place, written whole, named by their content, mapped when read.
+
+A folder holds `shards.json`, which says what the embeddings are of, and a file `00007-HASH.arrow` for each block of
+documents that is finished: an Arrow file of `_id`, `lang`, `row` (of the collection) and `embedding`, which pandas,
+polars and DuckDB read as well. HASH is of the file's bytes, so a damaged one is known by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from isoglot.collections.arrow import map_table
+from isoglot.errors import InputError
+from isoglot.evaluation.products import TILE
+from isoglot.files import new_file, read_result_file, write_result_file
+
+__all__ = [
+    "BLOCK",
+    "Plan",
+    "ShardPart",
+    "ShardTable",
+    "finished_shards",
+    "open_folder",
+    "shard_folder",
+    "write_shard",
+]
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.integer[Any]]
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 8 * TILE
+"""Documents of a shard: whole tiles, so that products are those of the whole pool."""
+READ = 1 << 20
+MANIFEST = "shards.json"
+FORMAT = 1
+FINGERPRINT = b"isoglot"
+"""Key of a shard's metadata under which its plan stands."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a folder of shards holds.
+
+    Attributes:
+        model: fingerprint of the model and of how it encodes.
+        documents: fingerprint of the documents.
+        rows: their number.
+        order: `language`, documents of one language side by side, as ranking wants them; or `row`, as they come.
+        block: documents of a shard, the last of which may have fewer.
+        format: of the files.
+    """
+
+    model: str
+    documents: str
+    rows: int
+    order: str
+    block: int = BLOCK
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        """The name of a folder for these shards alone."""
+        return str(xxhash.xxh3_128_hexdigest(json.dumps(asdict(self), sort_keys=True).encode()))
+
+    @property
+    def blocks(self) -> int:
+        """How many shards there are."""
+        return -(-self.rows // self.block)
+
+    def places(self, block: int) -> slice:
+        """Return which places of the order are in a block."""
+        return slice(block * self.block, min((block + 1) * self.block, self.rows))
+
+
+def open_folder(folder: Path, plan: Plan) -> None:
+    """Make a folder of shards, or check that one is of this plan.
+
+    Raises:
+        InputError: it holds shards of another model or of other documents, or cannot be written.
+    """
+    path = folder / MANIFEST
+    if path.exists():
+        hints = {"model": str, "documents": str, "rows": int, "order": str, "block": int, "format": int}
+        found = read_result_file(path, hints, "a list of shards", f"; remove {folder}")
+        different = [name for name, value in asdict(plan).items() if found[name] != value]
+        if different:
+            what = {"model": "another model, or one that encodes otherwise", "documents": "other documents"}
+            told = what.get(different[0], f"another {different[0]}")
+            raise InputError(f"{folder} holds embeddings by {told}: remove it, or choose another folder")
+        return
+    write_result_file(asdict(plan), path)
+
+
+@contextmanager
+def shard_folder(cache: str | Path | None, plan: Plan) -> Iterator[Path]:
+    """Yield the folder of shards of a plan: one of the cache, or one that goes when the block ends."""
+    if cache is not None:
+        yield Path(cache).expanduser() / "shards" / plan.key
+        return
+    with TemporaryDirectory(prefix="isoglot-shards-") as folder:
+        yield Path(folder)
+
+
+def write_shard(folder: Path, plan: Plan, block: int, documents: pa.Table, embeddings: FloatArray) -> str:
+    """Write a finished block, whole; return the name of its file.
+
+    Args:
+        folder: of the shards.
+        plan: theirs.
+        block: the number of the block.
+        documents: (b,) `_id`, `lang` and `row`.
+        embeddings: (b, d), unit length.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    flat = pa.array(np.ascontiguousarray(embeddings, np.float32).reshape(-1))
+    vectors = pa.FixedSizeListArray.from_arrays(flat, embeddings.shape[1])
+    table = documents.append_column("embedding", vectors).combine_chunks()
+    table = table.replace_schema_metadata({FINGERPRINT: json.dumps({**asdict(plan), "number": block}).encode()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    content = sink.getvalue()
+    name = f"{block:05d}-{xxhash.xxh3_128_hexdigest(content)}.arrow"
+    try:
+        with new_file(folder / name, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise InputError(f"cannot write {folder / name}: {error.strerror}") from None
+    return name
+
+
+def finished_shards(folder: Path, plan: Plan) -> dict[int, str]:
+    """Return block -> file of what is finished in a folder; what is damaged is removed, and said in the log."""
+    found: dict[int, str] = {}
+    for path in sorted(folder.glob("*.arrow")):
+        number, _, content = path.stem.partition("-")
+        whole = number.isdigit() and int(number) < plan.blocks and _content(path) == content
+        if not whole or int(number) in found:
+            if not whole:
+                logger.warning("%s is damaged: its documents are encoded again", path)
+            path.unlink(missing_ok=True)
+            continue
+        found[int(number)] = path.name
+    return found
+
+
+def _content(path: Path) -> str:
+    digest = xxhash.xxh3_128()
+    part = memoryview(bytearray(READ))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(part):
+            digest.update(part[:size])
+    return digest.hexdigest()
+
+
+@dataclass
+class ShardTable:
+    """The embeddings (D, d) of all shards, as a table of which some rows are taken at a time (`Table`).
+
+    Attributes:
+        folder: of the shards.
+        plan: theirs.
+        names: (blocks,) the files.
+    """
+
+    folder: Path
+    plan: Plan
+    names: list[str]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_shards"}
+
+    @cached_property
+    def _shards(self) -> list[FloatArray]:
+        return [self._open(name) for name in self.names]
+
+    @cached_property
+    def dimensions(self) -> int:
+        """How many numbers an embedding has."""
+        return self._open(self.names[0]).shape[1]
+
+    def _open(self, name: str) -> FloatArray:
+        try:
+            column = map_table(self.folder / name)["embedding"]
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.folder / name} cannot be read here ({error}): every machine needs it"
+            ) from None
+        flat: FloatArray = column.chunk(0).flatten().to_numpy()
+        return flat.reshape(len(column), column.type.list_size)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many embeddings there are, and of how many dimensions."""
+        return self.plan.rows, self.dimensions
+
+    def __len__(self) -> int:
+        return self.plan.rows
+
+    def __getitem__(self, rows: Any) -> FloatArray:
+        """Return embeddings (n, d) at places (n,), or in a slice of them: mapped, if they are of one shard."""
+        if not isinstance(rows, slice):
+            found = np.empty((len(rows), self.dimensions), np.float32)
+            block, place = np.divmod(np.asarray(rows), self.plan.block)
+            for one in np.unique(block).tolist():
+                found[block == one] = self._shards[one][place[block == one]]
+            return found
+        start, stop, _ = rows.indices(self.plan.rows)
+        size = self.plan.block
+        parts = [
+            self._shards[at][max(start - at * size, 0) : stop - at * size]
+            for at in range(start // size, -(-max(stop, start) // size))
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, self.dimensions), np.float32), *parts])
+
+    def part(self, start: int, stop: int) -> ShardPart:
+        """Return the embeddings at the places from `start` up to `stop`, or to the end."""
+        return ShardPart(self, start, min(stop, len(self)))
+
+
+@dataclass
+class ShardPart:
+    """Embeddings at some places of shards, one after the other: a `Table` of which slices are taken."""
+
+    table: ShardTable
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many embeddings there are, and of how many dimensions."""
+        return len(self), self.table.dimensions
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, rows: slice) -> FloatArray:
+        """Return the embeddings (n, d) in a slice."""
+        start, stop, _ = rows.indices(len(self))
+        return self.table[self.start + start : self.start + stop]
