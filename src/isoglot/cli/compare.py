@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from isoglot.cli.completion import complete_measures
 from isoglot.cli.data import listed
 from isoglot.cli.state import console, own_command
 from isoglot.cli.tables import comparison_table
@@ -25,7 +26,11 @@ def compare(
         typer.Argument(metavar="RESULT RESULT …", help="Files of evaluate --json; the first is the base."),
     ],
     measures: Annotated[
-        str | None, typer.Option(help="Which, separated by commas: AP (in every setting), multilingual_AP, …")
+        str | None,
+        typer.Option(
+            help="Which, separated by commas: AP (in every setting), multilingual_AP, …",
+            autocompletion=complete_measures,
+        ),
     ] = None,
     by_language: Annotated[
         bool, typer.Option("--by-language", help="Also compare for each language of queries.")
