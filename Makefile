@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench api pretrained clean
+.PHONY: setup demo test lint fix bench api pretrained wheel clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,10 @@ bench: setup
 # The page of the public API, from signatures and docstrings; a test compares the two.
 api: setup
 	$(BIN)/python scripts/write_api.py
+
+# Wheel and sdist, built and tried in an empty environment of every Python that is here: minutes, and some gigabytes each.
+wheel: setup
+	$(BIN)/python scripts/check_wheel.py --install
 
 # A real multilingual encoder (470 MB) for the tests that need one; nothing else does.
 pretrained: .cache/e5/modules.json
