@@ -16,9 +16,12 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scale_model import FLOAT, HOUR, RATES, ROOT, Model, encoder_of, read_model
+from scale_check import checks
+from scale_model import BLOCK, FLOAT, HOUR, RATES, ROOT, Encoder, Model, read_model
 
 PAGE = ROOT / "docs" / "scale.md"
+LARGE = 64 * 2**30  # bytes, of a block of scores
+MEANT = ("multilingual-e5-small", "xlm-roberta-base")
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -60,6 +63,39 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 # -------------------------------------------------------------------------------------------------------- tables
+
+REMEDIES = {
+    "tokenise": "more cores beside each GPU",
+    "encode": "a smaller encoder or a static one, bf16",
+    "product": "`--memory 64GiB`: more questions for each reading of the table",
+    "rank": "more cores",
+    "loss": "a smaller batch: it grows with the square",
+    "gather": "a smaller batch, fewer dimensions",
+    "all-reduce": "LoRA, or a larger batch: it is once a step",
+    "compose": "loader workers (`dataloader_num_workers`)",
+}
+
+
+def first(model: Model) -> str:
+    """What takes longest, at each size, and what to do."""
+    rows = []
+    gpus = [(run["gpus"], run["batch"]) for run in model.given["training"]["runs"]]
+
+    def add(where: str, encoder: Encoder, parts: dict[str, float]) -> None:
+        largest, second = sorted(parts, key=parts.__getitem__, reverse=True)[:2]
+        total = sum(parts.values())
+        told = [f"{name}, {parts[name] / total:.0%}" for name in (largest, second)]
+        rows.append([where, encoder.name, *told, REMEDIES[largest]])
+
+    for one in model.encoders:
+        add("MIRACL, two cores", one, model.on_cores(one))
+    for one in model.encoders:
+        if one.layers:
+            add(f"MIRACL, {gpus[0][0]} GPUs", one, model.on_gpus(one, gpus[0][0]))
+    for count, batch in gpus:
+        for one in model.encoders:
+            add(f"10⁹ pairs, {count} GPUs, batches of {batch:,}", one, model.step(one, count, batch))
+    return table(["at", "encoder", "takes longest", "then", "what to do"], rows)
 
 
 def languages(model: Model) -> str:
@@ -198,7 +234,8 @@ def memory(model: Model) -> str:
 def limits(model: Model) -> str:
     """What breaks, and where."""
     gpu, node = model.given["gpu"], model.given["node"]
-    base = next(one for one in model.encoders if one.name == "xlm-roberta-base")
+    small, base = (next(one for one in model.encoders if one.name == name) for name in MEANT)
+    slow, faster = (duration(model.on_cores(small, block)["product"] / 2) for block in (BLOCK, LARGE))
     passages = model.totals()[0]
     loss_batch = math.sqrt(gpu["memory"] / model.loss_bytes(1))
     tokens, length = model.pair()
@@ -211,7 +248,7 @@ def limits(model: Model) -> str:
             "rows of a block of scores, 512 MiB",
             f"fewer than 128 from {number(2**27 / 128)} documents on, 1 from {number(2**26)}",
             f"{model.rows(passages)} row",
-            "`--memory 64GiB` (" + f"{model.rows(passages, 64 * 2**30)} rows)",
+            f"`--memory 64GiB`: {model.rows(passages, LARGE)} rows, {faster} for {slow} ({small.name}, 2 cores)",
         ],
         [
             f"embeddings on one GPU, {base.dimensions} dimensions fp32",
@@ -253,103 +290,6 @@ def limits(model: Model) -> str:
     return table(["limit", "reached at", "MIRACL", "what to do"], rows)
 
 
-def checks(model: Model) -> list[tuple[str, str, float, float]]:
-    """Return what was predicted and measured: what, from which rates, and both in the same unit."""
-    found = model.measured
-    rows: list[tuple[str, str, float, float]] = []
-
-    small, large = found["evaluate_static"]["sizes"]
-    scored = [one["queries"] * one["documents"] for one in (small, large)]
-    rest = (small["whole_seconds"] - small["encode_seconds"]) * scored[1] / scored[0]
-    predicted = small["encode_seconds"] * large["tokens"] / small["tokens"] + rest
-    rows.append(
-        (
-            f"static, evaluation of {large['documents']:,} documents and {large['queries']:,} queries, CPU s",
-            f"the same of {small['documents']:,} and {small['queries']:,}",
-            predicted,
-            large["whole_seconds"],
-        )
-    )
-
-    one = encoder_of("encode_minilm")
-    speed = model.core_flops("encode_minilm")
-    tokenise = model.last("encode_minilm")["tokenise_seconds"] / model.last("encode_minilm")["tokens"]
-    for seen in found["evaluate_minilm"]["sizes"]:
-        padded = sum(rows_ * length for rows_, length in seen["batches"])
-        flops = sum(one.forward(length) * rows_ * length for rows_, length in seen["batches"])
-        ranked = seen["queries"] * seen["documents"] * (2 * one.dimensions / model.product + model.rank)
-        rows.append(
-            (
-                f"MiniLM, evaluation of {seen['documents']:,} documents and {seen['queries']:,} queries, CPU s",
-                "encoding of 264 paragraphs, ranking of random vectors",
-                flops / speed + 2 * padded * tokenise + ranked,
-                seen["whole_seconds"],
-            )
-        )
-
-    large = found["encode_xlmr"]["sizes"][-1]
-    other = encoder_of("encode_xlmr")
-    flops = sum(other.forward(length) * rows_ * length for rows_, length in large["batches"])
-    rows.append(
-        (
-            f"multilingual-e5-small, encoding of {large['texts']:,} paragraphs, CPU s",
-            "FLOPS of MiniLM",
-            flops / speed + 2 * large["tokenise_seconds"],
-            large["encode_seconds"],
-        )
-    )
-
-    base, big = model.ranking(-2), model.ranking(-1)
-    predicted = big["queries"] * big["documents"] * (2 * big["dimensions"] / model.product + model.rank)
-    predicted += base["prepare_seconds"] * big["documents"] / base["documents"]
-    rows.append(
-        (
-            f"ranking of {big['documents']:,} random documents for {big['queries']} queries, CPU s",
-            f"the same of {base['documents']:,} for {base['queries']}",
-            predicted,
-            big["whole_seconds"],
-        )
-    )
-
-    runs = found["train"]["runs"]
-    first = next(run for run in runs if run["rows"] == 16 and run["kept"])
-    each = first["seconds"] / first["padded_tokens"]
-    for run in runs:
-        if run is not first:
-            passes = 1 if run["kept"] else 4 / 3
-            how = "kept" if run["kept"] else "computed again"
-            rows.append(
-                (
-                    f"MiniLM, training of {run['rows']} rows a step, activations {how}, CPU s",
-                    "16 rows a step, activations kept",
-                    each * run["padded_tokens"] * passes,
-                    run["seconds"],
-                )
-            )
-
-    small, large = found["loss"]["sizes"]
-    rows.append(
-        (
-            f"InfoNCE of {large['rows']:,} rows, CPU s",
-            f"{small['rows']:,} rows",
-            small["seconds"] * (large["rows"] / small["rows"]) ** 2,
-            large["seconds"],
-        )
-    )
-    small, large = found["sample"]["sizes"]
-    for key, unit in (("peak_bytes", "MB"), ("setup_seconds", "CPU s")):
-        scale = 1e6 if unit == "MB" else 1
-        rows.append(
-            (
-                f"setting up batches of {large['pairs']:,} pairs, {unit}",
-                f"{small['pairs']:,} pairs",
-                small[key] * large["pairs"] / small["pairs"] / scale,
-                large[key] / scale,
-            )
-        )
-    return rows
-
-
 def check(model: Model) -> str:
     """What the model predicts beside what was measured."""
     rows = [[what, by, number(a), number(b), f"{a / b:.2f}"] for what, by, a, b in checks(model)]
@@ -357,7 +297,7 @@ def check(model: Model) -> str:
 
 
 TABLES: dict[str, Callable[[Model], str]] = {
-    one.__name__: one for one in (languages, rates, encoders, miracl, training, memory, limits, check)
+    one.__name__: one for one in (first, limits, languages, encoders, miracl, training, memory, rates, check)
 }
 
 

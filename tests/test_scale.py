@@ -133,6 +133,34 @@ def test_predictions_are_near_what_was_measured(scale: ModuleType, model) -> Non
         assert 0.5 < predicted / measured < 2, what
 
 
+def test_what_the_page_says_breaks_first_does(scale: ModuleType, model) -> None:
+    """Every sentence of its answer, against the tables' figures."""
+    gpu, (passages, *_) = model.given["gpu"], model.totals()
+    transformers = [one for one in model.encoders if one.layers]
+    assert model.rows(passages) == 1
+    assert all(one.dimensions * passages * 4 > gpu["memory"] for one in model.encoders)
+    for one in transformers:  # with more rows the product computes as long as it reads, or longer
+        assert model.on_cores(one, scale.LARGE)["product"] < model.on_cores(one)["product"] / 4
+        computed = 2 * passages * model.totals()[1] * one.dimensions / model.product
+        assert model.on_cores(one, scale.LARGE)["product"] == pytest.approx(computed)
+    for one in transformers[:2]:
+        on_eight = model.on_gpus(one, 8)
+        assert on_eight["tokenise"] > on_eight["encode"]
+    for one in transformers:
+        few, many = (model.step(one, run["gpus"], run["batch"]) for run in model.given["training"]["runs"])
+        assert few["loss"] < 0.15 * few["encode"]
+        assert many["loss"] > many["encode"]
+        for step in (few, many):
+            assert step["gather"] < step["all-reduce"] < max(step["encode"], step["loss"])
+        on_64 = model.step(one, 64, 16_384)
+        if one.name == "xlm-roberta-base":
+            assert on_64["loss"] == pytest.approx(on_64["encode"], rel=0.2)
+    assert model.loss_bytes(65_536) > gpu["memory"] / 2
+    static = model.step(model.encoders[0], 64, 65_536)
+    assert static["loss"] > 0.8 * sum(static.values())
+    assert 1e9 < model.given["node"]["memory"] / 8 / model.sampler_bytes(1) < 4e9
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [
@@ -162,7 +190,7 @@ def test_amounts_have_units(scale: ModuleType) -> None:
 def test_numbers_of_one_s_own_change_the_tables(tmp_path: Path) -> None:
     given = yaml.safe_load((ROOT / "scripts" / "scale.yaml").read_text(encoding="utf-8"))
     given["prices"]["gpu_hour"] *= 10
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(given, sort_keys=False), encoding="utf-8")
     command = [sys.executable, str(ROOT / "scripts" / "scale.py")]
     plain, mine = (
         subprocess.run([*command, *more], capture_output=True, text=True, check=True).stdout.splitlines()
