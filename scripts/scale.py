@@ -116,7 +116,7 @@ def rates(model: Model) -> str:
             f"{number(1e-3 / model.tokenise)} thousand tokens/s",
             "twice: for lengths, then to encode",
         ],
-        ["a static encoder", f"{number(1e-3 / model.static)} thousand tokens/s", "tokenising included"],
+        ["a static encoder", f"{number(1e-6 / model.static)} million characters/s", "tokenising included"],
         ["multilingual-e5-small, forward", f"{number(model.core_flops() / 1e9)} GFLOPS", ""],
         ["product of many rows", f"{number(model.product / 1e9)} GFLOPS", "compute decides"],
         ["product of one row", f"{number(model.table_rate / 1e9)} GB/s", "reading the table decides"],

@@ -15,7 +15,7 @@ def checks(model: Model) -> list[tuple[str, str, float, float]]:
     small, large = found["evaluate_static"]["sizes"]
     scored = [one["queries"] * one["documents"] for one in (small, large)]
     rest = (small["whole_seconds"] - small["encode_seconds"]) * scored[1] / scored[0]
-    predicted = small["encode_seconds"] * large["tokens"] / small["tokens"] + rest
+    predicted = small["encode_seconds"] * large["characters"] / small["characters"] + rest
     rows.append(
         (
             f"static, evaluation of {large['documents']:,} documents and {large['queries']:,} queries, CPU s",

@@ -104,9 +104,9 @@ class Model:
 
     @property
     def static(self) -> float:
-        """Core seconds a token of a static encoder, tokenising included."""
+        """Core seconds a character of a static encoder, tokenising included."""
         one = self.last("evaluate_static")
-        return float(one["encode_seconds"] / one["tokens"])
+        return float(one["encode_seconds"] / one["characters"])
 
     def core_flops(self, part: str = "encode_xlmr") -> float:
         """FLOPs a second of one core in the layers of an encoder."""
@@ -165,6 +165,11 @@ class Model:
         passages, queries = (sum(row[at] for row in rows) for at in (1, 2))
         return passages, queries, sum(row[1] * row[3] for row in rows), sum(row[2] * row[4] for row in rows)
 
+    def text(self) -> float:
+        """Return the characters of all passages and queries."""
+        count = self.given["characters"]
+        return sum(row[1] * count[row[0]][0] + row[2] * count[row[0]][1] for row in self.languages())
+
     def rows(self, documents: int, memory: float = BLOCK) -> int:
         """Return how many queries are scored together, as `isoglot.evaluation.ranks.block_rows` says."""
         return int(min(max(1, memory // (FLOAT * documents)), MOST_ROWS))
@@ -180,7 +185,9 @@ class Model:
         transformer = bool(encoder.layers)
         return {
             "tokenise": tokens * self.tokenise if transformer else 0.0,
-            "encode": tokens * (encoder.forward(length) / self.core_flops() if transformer else self.static),
+            "encode": tokens * encoder.forward(length) / self.core_flops()
+            if transformer
+            else self.text() * self.static,
             "product": max(computed, read),
             "rank": scores * self.rank + documents * size * self.prepare,
         }
