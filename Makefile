@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench api docs pretrained clean
+.PHONY: setup demo test lint fix bench api docs pretrained wheel clean
 
 setup: $(STAMP)
 
@@ -41,6 +41,10 @@ api: setup
 # The documentation as a site, in build/site/index.html; stops at a broken link.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# Wheel and sdist, built and tried in an empty environment of every Python that is here: minutes, and some gigabytes each.
+wheel: setup
+	$(BIN)/python scripts/check_wheel.py --install
 
 # A real multilingual encoder (470 MB) for the tests that need one; nothing else does.
 pretrained: .cache/e5/modules.json

@@ -321,6 +321,61 @@ def test_compare(results, tmp_path, capsys):
     assert whole["p"] == expected.p
 
 
+def _models_shown(out: str) -> list[list[str]]:
+    """The rows of the first table of a comparison: cells, without intervals."""
+    first = out.partition("against ")[0]
+    rows = [[cell.split(" [")[0].strip() for cell in line.split("│")] for line in first.splitlines()]
+    return [row[1:-1] for row in rows if len(row) == 8 and row[1]]
+
+
+@pytest.mark.parametrize("macro", [False, True])
+def test_compare_begins_with_all_models_best_first(results, capsys, macro):
+    from isoglot.evaluation import Result
+
+    worst_first = sorted((Result.from_json(path) for path in results), key=lambda one: one.multilingual["AP"])
+    by_model = {one.model: path for one, path in zip(map(Result.from_json, results), results, strict=True)}
+    given = [by_model[one.model] for one in worst_first]
+    assert run("compare", *given, "--draws", 20, *(["--macro"] if macro else [])) == 0
+    shown = _models_shown(capsys.readouterr().out)
+    ordered = sorted(worst_first, key=lambda one: -(one.macro if macro else vars(one))["multilingual"]["AP"])
+    expected = []
+    for one in ordered:
+        held = one.macro if macro else vars(one)
+        values = [one.monolingual["AP"], one.cross_lingual["AP"], held["multilingual"]["AP"]]
+        values = [f"{value:.4f}" for value in values] + [f"{held['bias']['rank_distance']:.1f}"]
+        expected.append([one.model, *values, f"{held['bias']['own_language_share@10']:.4f}"])
+    assert shown[-len(expected) :] == expected
+
+
+def test_models_without_a_pool_are_ordered_by_what_there_is():
+    from io import StringIO
+
+    from rich.console import Console
+
+    from isoglot.cli.tables import models_table
+    from isoglot.evaluation import Result
+
+    def one(name: str, value: float | None) -> Result:
+        settings = {"monolingual": {"AP": value, "pairs": 1}, "cross_lingual": None, "multilingual": None}
+        return Result(
+            collection="c",
+            model=name,
+            languages=("en",),
+            bias=None,
+            geometry=None,
+            intervals={},
+            pairs=[],
+            **settings,
+        )
+
+    shell = Console(file=StringIO(), width=140)
+    held = {name: one(name, value) for name, value in (("low", 0.1), ("none", None), ("high", 0.9))}
+    shell.print(models_table(held, best_first=True))
+    told = shell.file.getvalue()
+    assert "by monolingual AP" in told
+    assert told.index("high") < told.index("low ") < told.index("none")
+
+
 def test_compare_some_measures(results, tmp_path, capsys):
     from isoglot.evaluation import Result
 

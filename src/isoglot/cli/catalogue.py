@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from isoglot.cli.completion import complete_data
 from isoglot.cli.data import Lenient, app, listed
 from isoglot.cli.progress import download_progress
 from isoglot.cli.state import console, state
@@ -18,7 +19,10 @@ __all__ = ["get", "info", "list_"]
 SHOWN_LANGUAGES = 8
 MOST_SPLITS = 4
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set that `isoglot data list` shows.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A data set that `isoglot data list` shows.", autocompletion=complete_data),
+]
 
 
 def _summary(entry: Any) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from isoglot.cli.completion import complete_measures
 from isoglot.cli.data import listed
 from isoglot.cli.state import console, own_command
-from isoglot.cli.tables import comparison_table
+from isoglot.cli.tables import comparison_table, models_table
 from isoglot.errors import InputError
 
 __all__ = ["compare"]
@@ -25,7 +26,11 @@ def compare(
         typer.Argument(metavar="RESULT RESULT …", help="Files of evaluate --json; the first is the base."),
     ],
     measures: Annotated[
-        str | None, typer.Option(help="Which, separated by commas: AP (in every setting), multilingual_AP, …")
+        str | None,
+        typer.Option(
+            help="Which, separated by commas: AP (in every setting), multilingual_AP, …",
+            autocompletion=complete_measures,
+        ),
     ] = None,
     by_language: Annotated[
         bool, typer.Option("--by-language", help="Also compare for each language of queries.")
@@ -41,7 +46,7 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Write the report's figures here, as SVG and PNG.")
     ] = None,
 ) -> None:
-    """Compare results of the same collection: paired tests of every other one against the first."""
+    """Compare results of the same collection: all models, best first, and paired tests against the first named."""
     from isoglot.collections.cautions import different_queries
     from isoglot.evaluation import Result, compare_all
     from isoglot.files import write_result_file
@@ -94,6 +99,7 @@ def compare(
 
         write_figures(arms, figures)
     shell = console()
+    shell.print(models_table(dict(zip(labels, read, strict=True)), best_first=True, macro=macro))
     shell.print(comparison_table(found, labels[0], macro))
     told = [different_queries({label: one.made for label, one in zip(labels, read, strict=True)})]
     told += [result.caution for result in read]

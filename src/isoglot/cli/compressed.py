@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isoglot.cli.data import listed
 from isoglot.cli.pages import write_pages
 from isoglot.cli.state import console, state
-from isoglot.cli.tables import compressed_table
+from isoglot.cli.tables import models_table
 from isoglot.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,4 +72,4 @@ def evaluate_compressed(
             result.save(json_of(json_file, size))
     if shown:
         write_pages(results, collection, html_file, figures)
-    console().print(compressed_table(results))
+    console().print(models_table({result.model: result for result in results}))

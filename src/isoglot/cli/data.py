@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isoglot.cli.completion import complete_data, complete_form
+
 if TYPE_CHECKING:
     from isoglot.data.forms.columns import Columns
 
@@ -14,7 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="Build, check, describe and convert
 
 COLLECTION = "Collection folder, or a name that `isoglot data list` shows."
 
-Source = Annotated[str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False)]
+Source = Annotated[
+    str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False, autocompletion=complete_data)
+]
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to write; must not exist, or be empty.")]
 Lang = Annotated[str | None, typer.Option("--lang", help="Language of texts that have none (BEIR folders).")]
 DocumentLang = Annotated[
@@ -93,9 +97,10 @@ def convert(
     form: Annotated[
         str,
         typer.Option(
+            autocompletion=complete_form,
             help="What SOURCE is: beir, lareqa, squad, mkqa, dream, dureader, dureader-retrieval, afriqa, tatoeba, "
             "aligned, dpr, tldr, or table: your own CSV, TSV, JSON lines or Parquet; or the form to write a "
-            "collection in: parquet or jsonl."
+            "collection in: parquet or jsonl.",
         ),
     ],
     to: To,

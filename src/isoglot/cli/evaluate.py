@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoglot.amounts import read_size
+from isoglot.cli.completion import complete_data, complete_fair, complete_measures, complete_quantize
 from isoglot.cli.compressed import evaluate_compressed, parse_dimensions
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
@@ -126,6 +127,7 @@ def evaluate(
         typer.Argument(
             help="Collection folder, a name that `isoglot data list` shows, or mteb:TASK, such as mteb:NFCorpus.",
             show_default=False,
+            autocompletion=complete_data,
         ),
     ],
     split: Split = None,
@@ -165,6 +167,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="METHOD",
+            autocompletion=complete_fair,
             help="Merge the languages of the pool's ranking anew: calibrate, fuse or quota; or oracle, the upper "
             "bound. Shown beside the system's own ranking.",
         ),
@@ -191,7 +194,10 @@ def evaluate(
         int | None, typer.Option(help="Documents of each query in these; 1000 by default.", min=1)
     ] = None,
     measures: Annotated[
-        str | None, typer.Option(help="Rank measures, separated by commas, such as AP,nDCG@10,R@100.")
+        str | None,
+        typer.Option(
+            help="Rank measures, separated by commas, such as AP,nDCG@10,R@100.", autocompletion=complete_measures
+        ),
     ] = None,
     no_rank_correlation: Annotated[
         bool,
@@ -222,7 +228,12 @@ def evaluate(
         ),
     ] = None,
     quantize: Annotated[
-        str | None, typer.Option(metavar="int8|binary", help="Documents stored in 8 bits or 1 bit a dimension.")
+        str | None,
+        typer.Option(
+            metavar="int8|binary",
+            help="Documents stored in 8 bits or 1 bit a dimension.",
+            autocompletion=complete_quantize,
+        ),
     ] = None,
     memory: Annotated[
         str | None, typer.Option(help="For a block of scores, such as 8GiB; 512MiB by default.")

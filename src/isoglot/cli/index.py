@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from isoglot.cli.completion import complete_fair
 from isoglot.cli.data import (
     DocumentColumn,
     DocumentLang,
@@ -163,7 +164,11 @@ def search(
         str | None, typer.Option("--in", metavar="TAGS", help="Only documents in these languages, such as de,sw.")
     ] = None,
     fair: Annotated[
-        str | None, typer.Option(help="calibrate, fuse or quota, so that one language does not fill the ranking.")
+        str | None,
+        typer.Option(
+            help="calibrate, fuse or quota, so that one language does not fill the ranking.",
+            autocompletion=complete_fair,
+        ),
     ] = None,
     hybrid: Annotated[
         bool, typer.Option("--hybrid", help="Seek the question's words as well, and fuse both rankings.")

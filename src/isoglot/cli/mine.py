@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isoglot.cli.completion import complete_data
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, started_workers
@@ -38,7 +39,7 @@ def _splits(source: str, split: str | None, lang: str | None, lenient: bool) -> 
 
 def mine(
     model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
-    data: Annotated[str, typer.Argument(help=COLLECTION, show_default=False)],
+    data: Annotated[str, typer.Argument(help=COLLECTION, show_default=False, autocompletion=complete_data)],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where to write the collection with its hard negatives.")
     ],

@@ -17,6 +17,7 @@ import typer
 from isoglot.cli import catalogue, data, lexicon, own, quality, study, translate  # noqa: F401 - some add commands to data
 from isoglot.cli.card import card
 from isoglot.cli.compare import compare
+from isoglot.cli.doctor import doctor
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.index import index, search
 from isoglot.cli.mine import mine
@@ -56,7 +57,7 @@ def app() -> typer.Typer:
         state.quiet, state.debug = quiet, debug
         _set_up_logging(quiet)
 
-    for command in (demo, train, evaluate, compare, card, mine, index, search, repair, serve):
+    for command in (demo, train, evaluate, compare, card, mine, index, search, repair, serve, doctor):
         found.command()(command)
     found.add_typer(data.app, name="data")
     found.add_typer(study.app, name="study")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from isoglot.cli.completion import complete_data, complete_repair
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
 from isoglot.cli.state import state
@@ -17,14 +18,20 @@ __all__ = ["repair"]
 
 def repair(
     model: Annotated[str, typer.Argument(help="Name or folder of a model.", show_default=False)],
-    data: Annotated[str, typer.Argument(help=f"Texts in several languages. {COLLECTION}", show_default=False)],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help=f"Texts in several languages. {COLLECTION}", show_default=False, autocompletion=complete_data
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the repaired model.")],
     method: Annotated[
         str,
         typer.Option(
+            autocompletion=complete_repair,
             help="shift: documents to where their translations lie; center: minus the language's mean; whiten: and "
             "by its covariance; erase: one linear map for all texts, which needs no language; align: a linear map "
-            "of each language, to where the translations of its texts lie."
+            "of each language, to where the translations of its texts lie.",
         ),
     ] = "center",
     strength: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from isoglot.cli.completion import complete_study
 from isoglot.cli.data import listed
 from isoglot.cli.progress import demo_progress
 from isoglot.cli.state import console, state
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Answer a research question: list, show and run studies.")
 
-Name = Annotated[str, typer.Argument(help="Name of a study, or the path of a recipe.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a study, or the path of a recipe.", show_default=False, autocompletion=complete_study
+    ),
+]
 
 
 @app.command("list")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
 __all__ = [
     "benchmark_table",
     "comparison_table",
-    "compressed_table",
     "estimates_table",
     "losers_table",
+    "models_table",
     "result_table",
 ]
 
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
+MODEL_COLUMNS = (
+    *((setting, "AP") for setting in SETTINGS),
+    ("bias", "rank_distance"),
+    ("bias", "own_language_share@10"),
+)
+RANKED_BY = ("multilingual", "monolingual", "cross_lingual")
+"""By the AP of which setting models are ordered: of the first one that there is."""
 
 
 def _label(setting: str, measure: str) -> str:
@@ -106,20 +114,40 @@ def result_table(result: Result) -> Table:
     return table
 
 
-def compressed_table(results: Sequence[Result]) -> Table:
-    """Return one row a result of one model, whose embeddings are compressed in one way or another."""
-    table = Table(title=f"on {results[0].collection} [95 % interval]", title_justify="left")
+def _precision(result: Result, setting: str, macro: bool) -> float:
+    """Return the AP of a setting, to order models by; one that has none comes last."""
+    held: Any = result.macro if macro and setting in (result.macro or ()) else vars(result)
+    value = (held[setting] or {}).get("AP")
+    return -math.inf if value is None else float(value)
+
+
+def models_table(results: Mapping[str, Result], *, best_first: bool = False, macro: bool = False) -> Table:
+    """Return one row a result of one collection.
+
+    Args:
+        results: what each is called -> the result.
+        best_first: by AP in the pool, or within languages where there is no pool; else in the order given.
+        macro: the pool's values and bias as means over query languages, where a result has these.
+    """
+    title = f"on {next(iter(results.values())).collection} [95 % interval]"
+    names = list(results)
+    if best_first:
+        sought = next((one for one in RANKED_BY if any(getattr(found, one) for found in results.values())), None)
+        if sought is not None:
+            names.sort(key=lambda name: _precision(results[name], sought, macro), reverse=True)
+            title += f", by {setting_name(sought)} AP"
+    table = Table(title=title, title_justify="left")
     table.add_column("model", overflow="fold")
     for head in (
         *(f"{setting_name(setting)} AP" for setting in SETTINGS),
-        "rank distance",
-        "own language share@10",
+        "rank distance\n(lower is better)",
+        "own language share@10\n(0 is best)",
     ):
         table.add_column(head, justify="right")
-    for result in results:
-        cells = [_cell(result, setting, "AP") for setting in SETTINGS]
-        cells += [_cell(result, "bias", name) for name in ("rank_distance", "own_language_share@10")]
-        table.add_row(result.model, *cells)
+    for name in names:
+        held = results[name]
+        cells = (_cell(held, *column, macro=macro and column[0] in (held.macro or ())) for column in MODEL_COLUMNS)
+        table.add_row(name, *cells)
     return table
 
 

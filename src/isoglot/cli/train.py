@@ -12,6 +12,13 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from isoglot.amounts import read_budgets
+from isoglot.cli.completion import (
+    complete_data,
+    complete_encoder,
+    complete_objective,
+    complete_pairing,
+    complete_strategy,
+)
 from isoglot.cli.data import listed
 from isoglot.cli.state import state
 from isoglot.training.config import TrainConfig, read_config
@@ -81,7 +88,13 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     text += " Repeatable." * more["several"] + " Separated by commas." * more["commas"]
     flag = more["flag"] or (f"--{field.alias}" if field.alias else None)
     names = () if flag is None else (flag,)
-    option = typer.Option(*names, help=text, rich_help_panel=more["panel"], metavar=more["metavar"])
+    option = typer.Option(
+        *names,
+        help=text,
+        rich_help_panel=more["panel"],
+        metavar=more["metavar"],
+        autocompletion=COMPLETED.get(name),
+    )
     kind: Any = list[str] if more["several"] else _type(field)
     return _keyword(name, Annotated[kind | None, option])
 
@@ -98,6 +111,13 @@ def _type(field: FieldInfo) -> type:
     return kinds[0] if plain else str
 
 
+COMPLETED = {
+    "data": complete_data,
+    "encoder": complete_encoder,
+    "objective": complete_objective,
+    "pairing": complete_pairing,
+    "strategy": complete_strategy,
+}
 CONFIG = typer.Argument(metavar="[CONFIG.yaml]", help="Configuration of the run.")
 RESUME = typer.Option("--resume", help="Continue from the last checkpoint in --out.")
 KEYS = _keys()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from isoglot.cli.completion import complete_data
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, app, listed
 from isoglot.cli.progress import text_progress
 from isoglot.cli.state import console, state
@@ -35,7 +36,9 @@ def _table(reports: list[PairReport]) -> Table:
 
 @app.command()
 def translate(
-    data: Annotated[str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False)],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False, autocompletion=complete_data)
+    ],
     to: Annotated[str, typer.Option("--to", help="Languages wanted, separated by commas: de,sw,zh-TW.")],
     model: Annotated[
         list[str],

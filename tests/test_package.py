@@ -1,0 +1,97 @@
+"""What is published: wheel and sdist hold what they should, and say what they are.
+
+`scripts/check_wheel.py --install` tries the wheel in an empty environment of every Python that is here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import runpy
+import shutil
+import tarfile
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = runpy.run_path(str(ROOT / "scripts" / "check_wheel.py"), run_name="check_wheel")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    if importlib.util.find_spec("setuptools") is None or int(version("setuptools").partition(".")[0]) < 77:
+        pytest.skip("no setuptools 77 or later, with which the package is built")
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("no git checkout, of which the package is built")
+    return SCRIPT["build"](tmp_path_factory.mktemp("build"))
+
+
+def test_wheel_and_sdist_hold_the_package_its_data_and_its_licence_and_nothing_else(
+    built: tuple[Path, Path],
+) -> None:
+    assert SCRIPT["faults_of"](*built) == []
+
+
+def test_what_a_wheel_lacks_or_has_too_much_is_told(built: tuple[Path, Path], tmp_path: Path) -> None:
+    wheel, sdist = built
+    spoilt = tmp_path / wheel.name
+    lost = ("isoglot/data/catalogue/entries/miracl.yaml", "licenses/LICENSE")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(spoilt, "w") as new:
+        for name in old.namelist():
+            if not name.endswith(lost):
+                new.writestr(name, old.read(name))
+        new.writestr("tests/conftest.py", "")
+    small = tmp_path / sdist.name
+    with tarfile.open(sdist) as old_sdist, tarfile.open(small, "w:gz") as new_sdist:
+        for member in old_sdist.getmembers():
+            if member.isfile() and not member.name.endswith(("/CITATION.cff", "isoglot/py.typed")):
+                new_sdist.addfile(member, old_sdist.extractfile(member))
+    assert SCRIPT["faults_of"](spoilt, small) == [
+        f"the wheel lacks {lost[0]}",
+        "the wheel holds tests/conftest.py, which is not of the package",
+        "the wheel lacks the licence",
+        "the sdist lacks CITATION.cff",
+        "the sdist lacks src/isoglot/py.typed",
+    ]
+
+
+def test_metadata_say_what_it_is(built: tuple[Path, Path]) -> None:
+    told = SCRIPT["metadata_of"](built[0])
+    assert (told["Name"], told["License-Expression"], told["Requires-Python"]) == (
+        "isoglot",
+        "Apache-2.0",
+        ">=3.10",
+    )
+    assert told["Description-Content-Type"] == "text/markdown"
+    assert "isoglot demo" in told.get_payload()
+    assert {"search", "serve", "report", "all"} <= set(told.get_all("Provides-Extra"))
+    assert not re.findall(r"\]\((?!https?://)[^)]*\)", told.get_payload())  # links work outside of the repository
+    with zipfile.ZipFile(built[0]) as packed:
+        (name,) = (one for one in packed.namelist() if one.endswith("entry_points.txt"))
+        assert "isoglot = isoglot.cli:main" in packed.read(name).decode()
+
+
+def test_every_place_names_one_version_of_the_form_that_is_promised() -> None:
+    found = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found[1])
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == found[1]
+    heads = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heads[0] == found[1]
+    assert re.search(rf"version\s+= {{{re.escape(found[1])}}}", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_the_citation_has_what_its_form_demands() -> None:
+    """Keys that the schema of the Citation File Format 1.2.0 requires, and those by which a reference is found."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors", "version", "license", "references"} <= citation.keys()
+    assert citation["cff-version"] == "1.2.0"
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= reference.keys()
+    for author in (*citation["authors"], *(one for work in citation["references"] for one in work["authors"])):
+        assert "name" in author or {"family-names", "given-names"} <= author.keys()
