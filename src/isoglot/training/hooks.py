@@ -77,6 +77,9 @@ class TrainerHooks(SentenceTransformerTrainer):
     back for evaluations and at the end). Everywhere else, and without `adamw` among the fast ways, the whole matrix
     of token vectors has a gradient and is updated, as any parameter, and threads are left as they are.
 
+    An encoder is spread over the processes (FSDP2) by `ShardedEncoder`, not by accelerate, which shards on GPUs
+    alone and knows nothing of an objective's own parameters: it is told that the encoder is prepared.
+
     Attributes:
         sampler: of the batches; it must be there before `__init__` is called.
         sharding: how the encoder is spread over the processes, if it is; as the sampler.

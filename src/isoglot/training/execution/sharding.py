@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,11 +36,8 @@ __all__ = [
 
 def is_sharded(model: Any) -> bool:
     """Tell whether the weights of an encoder are spread over the processes."""
-    if not dist.is_available():
-        return False
-    from torch.distributed.fsdp import FSDPModule
-
-    return isinstance(model, FSDPModule)
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # without which nobody has spread it
+    return fsdp is not None and isinstance(model, fsdp.FSDPModule)
 
 
 LAUNCHED = "ACCELERATE_USE_FSDP"  # how `accelerate launch --use_fsdp` tells
@@ -76,7 +74,7 @@ def take_sharding(args: Any, model: SentenceTransformer) -> Sharding | None:
     from accelerate.utils import FullyShardedDataParallelPlugin
     from torch.distributed.fsdp import CPUOffloadPolicy
 
-    asked = args.fsdp_plugin_args or {}
+    asked = getattr(args, "fsdp_plugin_args", None) or {}
     args.fsdp, args.fsdp_plugin_args = None, None
     if asked.get("fsdp_version", int(os.environ.get("FSDP_VERSION", "1"))) != 2:
         raise InputError("isoglot's objectives train with FSDP2: give fsdp_version 2 (fsdp_config: version)")
