@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench api pretrained wheel clean
+.PHONY: setup demo test lint fix bench api docs pretrained wheel clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,10 @@ bench: setup
 # The page of the public API, from signatures and docstrings; a test compares the two.
 api: setup
 	$(BIN)/python scripts/write_api.py
+
+# The documentation as a site, in build/site/index.html; stops at a broken link.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # Wheel and sdist, built and tried in an empty environment of every Python that is here: minutes, and some gigabytes each.
 wheel: setup
