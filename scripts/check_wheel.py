@@ -4,6 +4,7 @@
     python scripts/check_wheel.py --install               # also installs it for each Python from 3.10 on
     python scripts/check_wheel.py --install 3.11 3.12     # into these
     python scripts/check_wheel.py --install 3.11 --sizes  # also says how large the peer alone is
+    python scripts/check_wheel.py --sizes                 # both as they are in the environment that runs this
 
 In every environment, pinned by constraints.txt, without the source and without a cache: `isoglot --version`,
 `isoglot doctor`, a collection of four texts on which a static encoder is trained and measured, and, once the extra
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +26,10 @@ import time
 import zipfile
 from email import message_from_string
 from email.message import Message
+from importlib.metadata import distribution
 from pathlib import Path, PurePosixPath
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST, PEER = 10, "sentence-transformers"
@@ -165,6 +170,36 @@ class Environment:
         return sum(ours.values()) / 1e6, distributions, rest / 1e6
 
 
+def installed(names: set[str]) -> dict[str, int]:
+    """Return what distributions and all that they need take here: name -> bytes, by what each says it installed."""
+    found: dict[str, int] = {}
+    left = {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+    while left:
+        name = left.pop()
+        held = distribution(name)
+        found[name] = sum(path.size or 0 for path in held.files or ())
+        for text in held.requires or ():
+            need = Requirement(text)
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                left |= {re.sub(r"[-_.]+", "-", need.name).lower()} - found.keys()
+    return found
+
+
+def tell_sizes(wheel: Path) -> None:
+    """Say what a plain install takes beside the peer alone, and what it adds."""
+    needs = (Requirement(text) for text in metadata_of(wheel).get_all("Requires-Dist") or ())
+    base = {need.name for need in needs if need.marker is None}
+    ours, theirs = installed(base), installed({PEER})
+    for name, held in (("isoglot", ours), (PEER, theirs)):
+        rest = sum(size for one, size in held.items() if not one.startswith(TORCH))
+        told = (
+            f"{sum(held.values()) / 1e6:,.0f} MB in {len(held)} distributions, {rest / 1e6:,.0f} MB without torch"
+        )
+        print(f"what {name} needs: {told}")
+    added = sorted(((size, one) for one, size in ours.items() if one not in theirs), reverse=True)
+    print("isoglot adds", ", ".join(f"{one} {size / 1e6:.1f} MB" for size, one in added))
+
+
 def try_out(name: str, python: Path, wheel: Path, with_peer: bool) -> list[str]:
     """Install a wheel into an empty environment and use it; return what went wrong."""
     faults: list[str] = []
@@ -229,7 +264,9 @@ def main() -> int:
         faults = faults_of(wheel, sdist)
         for path in (wheel, sdist):
             print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
-        here = pythons()
+        if given.sizes and given.install is None:
+            tell_sizes(wheel)
+        here = pythons() if given.install is not None else {}
         for name in () if given.install is None else given.install or here:
             if name not in here:
                 faults.append(f"there is no Python {name} here, only {', '.join(here)}")

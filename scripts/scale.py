@@ -303,7 +303,7 @@ TABLES: dict[str, Callable[[Model], str]] = {
 
 def filled(page: str, model: Model) -> str:
     """Return a page with its tables made anew."""
-    return MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]](model)}\n{found[3]}", page)
+    return MARKED.sub(lambda found: f"{found[1]}\n{TABLES[found[2]](model)}\n\n{found[3]}", page)
 
 
 def main() -> None:

@@ -342,8 +342,8 @@ def test_compare_begins_with_all_models_best_first(results, capsys, macro):
     for one in ordered:
         held = one.macro if macro else vars(one)
         values = [one.monolingual["AP"], one.cross_lingual["AP"], held["multilingual"]["AP"]]
-        values = [f"{value:.4f}" for value in values] + [f"{held['bias']['rank_distance']:.1f}"]
-        expected.append([one.model, *values, f"{held['bias']['own_language_share@10']:.4f}"])
+        values = [f"{value:.3f}" for value in values] + [f"{held['bias']['rank_distance']:.1f}"]
+        expected.append([one.model, *values, f"{held['bias']['own_language_share@10']:.3f}"])
     assert shown[-len(expected) :] == expected
 
 
