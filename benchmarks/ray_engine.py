@@ -71,7 +71,7 @@ def make_collection(documents: int, queries: int, folder: Path, seed: int = 0) -
     static_encoder(small, dimensions=DIMENSIONS, vocabulary=20_000).save(str(folder / "model"))
 
 
-def child(way: str, folder: Path, out: Path, kills: int, every: float) -> None:
+def child(way: str, folder: Path, out: Path, kills: int, every: float, correlation: bool) -> None:
     """Measure in one way; write the result, and the most memory that this process took."""
     from isoglot.collections import read_collection
     from isoglot.collections.cache import mapped_from
@@ -84,7 +84,7 @@ def child(way: str, folder: Path, out: Path, kills: int, every: float) -> None:
     if way == "local":
         from isoglot.evaluation import evaluate
 
-        result = evaluate(model, collection)
+        result = evaluate(model, collection, rank_correlation=correlation)
     else:
         import ray
 
@@ -102,7 +102,8 @@ def child(way: str, folder: Path, out: Path, kills: int, every: float) -> None:
             killer = Thread(target=kill)
             killer.start()
             try:
-                result = evaluate_on(workers, model, collection, cache=folder / f"cache-{out.stem}")
+                cache = folder / f"cache-{out.stem}"
+                result = evaluate_on(workers, model, collection, cache=cache, rank_correlation=correlation)
             finally:
                 over.set()
                 killer.join()
@@ -123,9 +124,19 @@ def watch(pid: int, spent: dict[int, float]) -> None:
                 spent[process.pid] = times.user + times.system
 
 
-def measure(way: str, folder: Path, kills: int, every: float) -> dict[str, Any]:
+def measure(way: str, folder: Path, kills: int, every: float, correlation: bool) -> dict[str, Any]:
     out = folder / f"{way}-{kills}.json"
-    command = [sys.executable, __file__, "--child", way, str(folder), str(out), str(kills), str(every)]
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        way,
+        str(folder),
+        str(out),
+        str(kills),
+        str(every),
+        str(int(correlation)),
+    ]
     start, spent = time.perf_counter(), dict[int, float]()
     with subprocess.Popen(command, env={**os.environ, "ISOGLOT_CACHE": str(folder / "cache")}) as running:
         while running.poll() is None:
@@ -156,19 +167,21 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--kills", type=int, nargs="+", default=[0])
     parser.add_argument("--every", type=float, default=8, help="seconds between kills")
+    parser.add_argument("--no-correlation", action="store_true", help="so that ranks are counted in shards")
     parser.add_argument("--only", choices=["local", "ray"])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--child", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=6, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        way, folder, out, kills, every = given.child
-        return child(way, Path(folder), Path(out), int(kills), float(every))
+        way, folder, out, kills, every, correlation = given.child
+        return child(way, Path(folder), Path(out), int(kills), float(every), correlation == "1")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         make_collection(given.documents, given.queries, folder)
-        rows = [measure("local", folder, 0, 0)] if given.only != "ray" else []
+        rows = [measure("local", folder, 0, 0, not given.no_correlation)] if given.only != "ray" else []
         if given.only != "local":
-            rows += [measure("ray", folder, kills, given.every) for kills in given.kills]
+            for kills in given.kills:
+                rows.append(measure("ray", folder, kills, given.every, not given.no_correlation))
         for row in rows:
             file = row.pop("file")
             if rows[0]["way"] == "local" and row is not rows[0]:
@@ -177,7 +190,12 @@ def main() -> None:
             row["load"] = round(os.getloadavg()[1], 1)
             print(json.dumps(row), flush=True)
         if given.json is not None:
-            about = {"documents": given.documents, "queries": given.queries, "dimensions": DIMENSIONS}
+            about = {
+                "documents": given.documents,
+                "queries": given.queries,
+                "dimensions": DIMENSIONS,
+                "correlation": not given.no_correlation,
+            }
             given.json.write_text(json.dumps({**about, "runs": rows}, indent=1) + "\n")
     return None
 

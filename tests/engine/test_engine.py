@@ -20,8 +20,8 @@ from isoglot import static_encoder
 from isoglot.collections import write_collection
 from isoglot.encoders import load_encoder
 from isoglot.engine import Workers, embed_shards, evaluate_on, mine_on, plan_shards, start_workers
-from isoglot.engine.cluster import QUIET
-from isoglot.engine.encoding import embed_queries
+from isoglot.engine.cluster import SETTINGS
+from isoglot.engine.encoding import embed_queries, share_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.evaluation import evaluate, evaluate_embeddings, mine_hard_negatives
 from isoglot.evaluation.embed import embed_collection
@@ -96,7 +96,8 @@ def test_a_transformer_s_embeddings_agree_and_ranks_are_exact(workers, small_sha
     found = pa.concat_tables([pa.ipc.open_file(path).read_all() for path in sorted(folder.glob("*.arrow"))])
     table = np.stack(found["embedding"].to_numpy())[np.argsort(found["row"].to_numpy())]
     np.testing.assert_allclose(table, documents, atol=1e-5)
-    asked = embed_queries(model, collection, rows, workers, {})
+    with share_encoder(model, collection, workers, {}) as encoder:
+        asked = embed_queries(encoder, collection, rows, workers)
     np.testing.assert_allclose(asked, queries, atol=1e-5)
     local = evaluate_embeddings(
         asked, table, collection, bootstrap=0, keep_embeddings=True
@@ -296,7 +297,7 @@ def test_addresses_at_which_no_cluster_is(address, told, monkeypatch):
 def test_more_workers_than_processors(workers):
     with pytest.raises(InputError, match="100 workers need as many processors"), start_workers(100):
         pass
-    assert all(os.environ[key] == value for key, value in QUIET.items())
+    assert all(os.environ[key] == value for key, value in SETTINGS.items())
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from isoglot.collections.arrow import release_pages
 from isoglot.collections.collection import Collection
 from isoglot.files import content_hash
 
@@ -45,6 +46,8 @@ def _column(column: pa.ChunkedArray) -> str:
             values.update(b",")
         else:
             values.update(json.dumps(part.to_pylist(), sort_keys=True, default=str).encode()[1:-1] + b",")
+        if start + ROWS < len(column):
+            release_pages()
     return values.hexdigest() + lengths.hexdigest()
 
 

@@ -31,7 +31,8 @@ KNOCK = 10
 AHEAD = 2
 """Pieces of work that a worker has at hand: while it returns one, it does the next."""
 
-QUIET = {
+SETTINGS = {  # of Ray, where nobody has set another
+    "RAY_worker_niceness": "0",  # and not 15: what workers do is the command's own work
     "RAY_USAGE_STATS_ENABLED": "0",  # no report to Ray's makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and no warning of what it will do about GPUs
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of workers that are gone when they are told to forget
@@ -186,7 +187,7 @@ def start_workers(workers: int | None = None, *, address: str | None = None) -> 
         InputError: Ray is not installed, no cluster answers, it has fewer processors or GPUs than workers, or a
             program that uses Ray already asks for another cluster.
     """
-    for key, value in QUIET.items():
+    for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     ray = require("ray", "ray", "--engine ray")
     if workers is not None and workers < 1:

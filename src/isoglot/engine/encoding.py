@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from rich.progress import Progress
 from isoglot.collections.arrow import release_pages, take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.fingerprint import table_fingerprint
-from isoglot.engine.cluster import Workers
+from isoglot.engine.cluster import Shared, Workers
 from isoglot.engine.shards import BLOCK, Plan, ShardTable, finished_shards, open_folder, write_shard
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import Texts
@@ -28,7 +29,15 @@ from isoglot.evaluation.embed import Encoding, Spoken, check_cut, text_encoder, 
 from isoglot.evaluation.ranks import language_order
 from isoglot.files import content_hash
 
-__all__ = ["check_encoding", "embed_queries", "embed_shards", "plan_shards", "worker_device"]
+__all__ = [
+    "check_encoding",
+    "embed_queries",
+    "embed_shards",
+    "fill_shards",
+    "plan_shards",
+    "share_encoder",
+    "worker_device",
+]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.integer[Any]]
@@ -44,8 +53,6 @@ class _Encoder:
     name: str
     languages: tuple[str, ...]
     encoding: Encoding
-    folder: Path | None = None
-    plan: Plan | None = None
     placed: bool = field(default=False, init=False)
 
     def encode(self, method: str, texts: list[str], languages: list[str], what: str) -> FloatArray:
@@ -78,14 +85,12 @@ def check_encoding(encoding: Encoding) -> None:
         raise InputError(f"--device {encoding['device']}: a worker takes its own GPU; give cpu or cuda, or neither")
 
 
-def _encode_block(encoder: _Encoder, piece: tuple[int, pa.Table]) -> tuple[int, str, int]:
+def _encode_block(encoder: _Encoder, piece: tuple[int, pa.Table, Path, Plan]) -> tuple[int, str, int]:
     """Encode and write a block of documents; return its number, its file, and how many embeddings are zero."""
-    number, table = piece
-    assert encoder.folder is not None
-    assert encoder.plan is not None
+    number, table, folder, plan = piece
     texts, languages = table["text"].to_pylist(), table["lang"].to_pylist()
     vectors = encoder.encode("encode_document", texts, languages, "documents")
-    name = write_shard(encoder.folder, encoder.plan, number, table.drop_columns("text"), vectors)
+    name = write_shard(folder, plan, number, table.drop_columns("text"), vectors)
     return number, name, int((~vectors.any(axis=1)).sum())
 
 
@@ -93,18 +98,22 @@ def _encode_queries(encoder: _Encoder, piece: tuple[list[str], list[str]]) -> Fl
     return encoder.encode("encode_query", *piece, "queries")
 
 
-def embed_queries(
-    model: Any, collection: Collection, rows: IntArray, workers: Workers, encoding: Encoding
-) -> FloatArray:
+@contextmanager
+def share_encoder(model: Any, collection: Collection, workers: Workers, encoding: Encoding) -> Iterator[Shared]:
+    """Send a model to all workers, to encode texts of a collection."""
+    how: Encoding = {**encoding, "progress": False}
+    with workers.share(_Encoder(model, collection.name, collection.languages, how)) as encoder:
+        yield encoder
+
+
+def embed_queries(encoder: Shared, collection: Collection, rows: IntArray, workers: Workers) -> FloatArray:
     """Embed query rows (q,) by one worker, in the batches of `embed_collection`; return (q, d), unit length.
 
     Raises:
         InputError: an embedding is NaN or infinite, or has fewer dimensions than `truncate_dim`.
     """
-    encoder = _Encoder(model, collection.name, collection.languages, encoding)
     languages = [collection.languages[code] for code in collection.query_language[rows].tolist()]
-    with workers.share(encoder) as shared:
-        (found,) = workers.map(_encode_queries, [shared], [(collection.query_texts(rows), languages)])
+    (found,) = workers.map(_encode_queries, [encoder], [(collection.query_texts(rows), languages)])
     vectors: FloatArray = found
     return vectors
 
@@ -151,6 +160,14 @@ def embed_shards(
     Raises:
         InputError: the folder holds other shards, or cannot be written; or as for `embed_collection`.
     """
+    with share_encoder(model, collection, workers, encoding) as encoder:
+        return fill_shards(encoder, collection, folder, workers, plan, progress=encoding.get("progress", False))
+
+
+def fill_shards(
+    encoder: Shared, collection: Collection, folder: str | Path, workers: Workers, plan: Plan, *, progress: bool
+) -> ShardTable:
+    """Embed documents as `embed_shards` does, by a model that workers have (`share_encoder`)."""
     folder = Path(folder).expanduser().resolve()
     open_folder(folder, plan)
     names = finished_shards(folder, plan)
@@ -159,7 +176,7 @@ def embed_shards(
     order = language_order(collection.document_language) if plan.order == "language" else None
     order = None if order is None else order.astype(np.int32)
 
-    def pieces() -> Iterator[tuple[int, pa.Table]]:
+    def pieces() -> Iterator[tuple[int, pa.Table, Path, Plan]]:
         for number in range(plan.blocks):
             if number in names:
                 continue
@@ -167,16 +184,14 @@ def embed_shards(
             rows = np.arange(places.start, places.stop) if order is None else order[places]
             table = take_rows(collection.documents.select(["_id", "lang"]), rows)
             table = table.append_column("row", pa.array(rows.astype(np.int64)))
-            yield number, table.append_column("text", collection.document_column(rows)).combine_chunks()
+            table = table.append_column("text", collection.document_column(rows)).combine_chunks()
+            yield number, table, folder, plan
             release_pages()
 
     zeros = 0
-    shown = encoding.get("progress", False)
-    how: Encoding = {**encoding, "progress": False}
-    encoder = _Encoder(model, collection.name, collection.languages, how, folder, plan)
-    with Progress(console=Console(stderr=True), disable=not shown) as bar, workers.share(encoder) as shared:
+    with Progress(console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"encoding {plan.rows:,} documents", total=plan.blocks, completed=len(names))
-        for number, name, nothing in workers.map(_encode_block, [shared], pieces()):
+        for number, name, nothing in workers.map(_encode_block, [encoder], pieces()):
             names[number] = name
             zeros += nothing
             bar.update(task, advance=1)

@@ -14,8 +14,9 @@ from isoglot.engine.encoding import (
     IntArray,
     check_encoding,
     embed_queries,
-    embed_shards,
+    fill_shards,
     plan_shards,
+    share_encoder,
     worker_device,
 )
 from isoglot.engine.ranking import cut_pieces
@@ -86,8 +87,11 @@ def mine_on(
     judged = judgments_of(collection, rows)
     miner = Miner(judged, collection, mining)
     with shard_folder(cache, plan) as folder:
-        queries = embed_queries(model, collection, rows, workers, encoding)
-        documents = embed_shards(model, collection, folder, workers, plan, encoding)
+        with share_encoder(model, collection, workers, encoding) as encoder:
+            queries = embed_queries(encoder, collection, rows, workers)
+            documents = fill_shards(
+                encoder, collection, folder, workers, plan, progress=encoding.get("progress", False)
+            )
         mine = _Mine(miner, queries, documents, encoding.get("device"))
         with workers.share(mine) as shared:
             parts = list(workers.map(_mine_blocks, [shared], cut_pieces(miner.blocks(memory), len(workers))))
