@@ -22,11 +22,21 @@ from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 
 from isoglot.batching import StepSampler
-from isoglot.errors import InputError
+from isoglot.errors import InputError, IsoglotError, is_out_of_memory
 from isoglot.training.callbacks import Watch
-from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove, remove_leftovers
+from isoglot.training.checkpoints import (
+    SAVING,
+    damage_of,
+    last_checkpoint,
+    put_in_place,
+    remove,
+    remove_leftovers,
+    seal,
+    writing,
+)
 from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
 from isoglot.training.execution import Objective
+from isoglot.training.execution.gradient_cache import RandomState
 
 __all__ = ["TrainerHooks"]
 
@@ -34,6 +44,8 @@ OBJECTIVE_FILE = "objective.pt"
 TOKENIZER = "tokenizer.json"  # where the library saves it
 NO_MEASURES = ("epoch", "_time", "runtime", "per_second")
 """Ends of what the trainer adds to the measures of a validation."""
+COUNTS = ("texts", "tokens", "padded_tokens", "recomputed")
+"""What an embedder counts."""
 FEW_THREADS = 2
 """Of so many threads torch gets one. Its parallel loops are so short here that they gain little, and each waits for
 a thread that has lost its core to another program: beside a busy one a step took five times as long with two
@@ -97,7 +109,7 @@ class TrainerHooks(SentenceTransformerTrainer):
             **kwargs: as for `transformers.Trainer.train`.
 
         Raises:
-            InputError: there is no such checkpoint, or it is one of another objective or with another tokenizer.
+            InputError: there is no such checkpoint, it is damaged, or it is one of another objective or tokenizer.
             IsoglotError: the loss is no number.
         """
         if self.args.should_save:
@@ -127,6 +139,8 @@ class TrainerHooks(SentenceTransformerTrainer):
         path = Path(checkpoint) / TRAINER_STATE_NAME
         if not path.is_file():
             raise InputError(f"{checkpoint} is not a checkpoint: it has no {TRAINER_STATE_NAME}")
+        if damage := damage_of(Path(checkpoint)):
+            raise InputError(f"{checkpoint} is damaged on the disk ({damage}): continue from another checkpoint")
         if not _same_pieces(self.model, Path(checkpoint) / TOKENIZER):
             raise InputError(
                 f"{checkpoint} cuts texts into other sub-words than the model does: continue with the model that "
@@ -134,6 +148,36 @@ class TrainerHooks(SentenceTransformerTrainer):
             )
         self.start_step = TrainerState.load_from_json(str(path)).global_step
         return str(checkpoint)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Take a step's forward and backward passes; where memory does not suffice again, in chunks half as large.
+
+        Not where that would change more than the order of sums and what dropout draws: in several processes, which
+        wait for each other; amid gradients that are added up over several batches; and where the objective has
+        queues, to which the step may have added already.
+        """
+        embedder = getattr(self.loss, "embedder", None)
+        alone = self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1
+        before = RandomState(self.args.device)
+        while True:
+            counted = [getattr(embedder, name, 0) for name in COUNTS]
+            try:
+                return super().training_step(*args, **kwargs)
+            except Exception as error:
+                if embedder is None or not alone or not is_out_of_memory(error) or any(self._queues()):
+                    raise
+            if not embedder.halve(self.model, self.args.device):  # here, where what the error held on to is gone
+                raise IsoglotError("out of memory: give a smaller batch_size, or texts cut shorter (max_length)")
+            for name, count in zip(COUNTS, counted, strict=True):
+                setattr(embedder, name, count)
+            self.optimizer.zero_grad()
+            before.restore()
+
+    def _queues(self) -> list[str]:
+        """Return the names of the objective's own buffers, as against its parameters."""
+        parameters = {name for name, _ in self.loss.named_parameters(remove_duplicate=False)}
+        state = self._objective_state().items()
+        return [name for name, value in state if isinstance(value, Tensor) and name not in parameters]
 
     def remaining_steps(self) -> range:
         """Return the steps of `BatchSampler` that the run still takes: from `start_step` to its end."""
@@ -150,6 +194,10 @@ class TrainerHooks(SentenceTransformerTrainer):
     def load_best(self) -> None:
         """Give the encoder the weights of the best checkpoint, if there is one."""
         if self.best_checkpoint is not None:
+            if damage := damage_of(self.best_checkpoint):
+                raise IsoglotError(
+                    f"the best checkpoint, {self.best_checkpoint}, is damaged on the disk ({damage}): train again"
+                )
             self._load_from_checkpoint(str(self.best_checkpoint))
 
     @contextmanager
@@ -173,7 +221,8 @@ class TrainerHooks(SentenceTransformerTrainer):
         push, self.args.push_to_hub = self.args.push_to_hub, False  # it would send files that are about to move
         self._saving_to = hidden
         try:
-            super()._save_checkpoint(model, trial)
+            with writing(folder / name):
+                super()._save_checkpoint(model, trial)
         finally:
             self._saving_to = None
             self.args.push_to_hub = push
@@ -182,7 +231,9 @@ class TrainerHooks(SentenceTransformerTrainer):
             self.state.best_model_checkpoint = str(folder / f"checkpoint-{best}")
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            self.state.save_to_json(str(hidden / name / TRAINER_STATE_NAME))
+            with writing(folder / name):
+                self.state.save_to_json(str(hidden / name / TRAINER_STATE_NAME))
+                seal(hidden / name)
             put_in_place(hidden / name, folder / name)
             shutil.rmtree(hidden, ignore_errors=True)
             self._rotate(folder)
