@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -40,6 +41,11 @@ ROOT = Path(__file__).parents[1]
 TIMES = {"seconds", "date", "encoded", "resumed_from_step", "command"}
 """Keys of JSON that tell when and how long, not what; `encoded` is counted since a run went on."""
 TIMES_IN_TEXT = re.compile(r"\d+(\.\d+)? (s|seconds|min)\b|\d{4}-\d{2}-\d{2}")
+WARM = (
+    *("transformers", "isoglot.cli.program", "isoglot.data.translation", "isoglot.evaluation.hard_negatives"),
+    *("isoglot.search.embedding", "isoglot.studies.perform", "isoglot.studies.result", "isoglot.training.run"),
+)
+"""Modules that commands need."""
 PATIENCE = 600.0
 """Seconds after which a command that goes on counts as one that hangs."""
 MOST_IN_A_ROW = 3
@@ -96,7 +102,7 @@ def timeless(value: Any) -> Any:
 def content_of(path: Path) -> str:
     """Return a hash of a file without times."""
     if path.suffix == ".json":
-        return digest(json.dumps(timeless(json.loads(path.read_bytes()))).encode())
+        return json.dumps(timeless(json.loads(path.read_bytes())), sort_keys=True)
     if path.suffix in (".yaml", ".yml"):
         return digest(json.dumps(timeless(yaml.safe_load(path.read_bytes())), default=str).encode())
     if path.suffix == ".parquet":
@@ -217,8 +223,7 @@ def commands(given: Path) -> list[Command]:
         return lambda out: ["train", "--data", data, "--out", str(out), *more]
 
     def evaluate(out: Path) -> list[str]:
-        files = ["--json", str(out / "r.json"), "--trec-run", str(out / "run")]
-        return ["evaluate", model, data, "--quiet", *files]
+        return ["evaluate", model, data, "--quiet", "--json", str(out / "r.json")]
 
     def mine(out: Path) -> list[str]:
         return ["mine", model, data, "--no-margin", "--quiet", "--out", str(out)]
@@ -250,9 +255,20 @@ def commands(given: Path) -> list[Command]:
 def warm() -> None:
     """Import what commands need, and compile what they compile; not LanceDB, whose threads no fork has."""
     import torch
-    import transformers  # noqa: F401
+
+    for name in WARM:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    from isoglot.training.cpu import sparse_adamw
 
     torch.set_num_threads(1)
+    weight = torch.nn.Parameter(torch.ones(4, 3))
+    optimizer = sparse_adamw.DeferredAdamW(torch.optim.AdamW([weight]), weight)
+    for rows in ([0, 1], [1, 2]):
+        optimizer.take(np.array(rows))
+        optimizer.give(np.array(rows), torch.ones(2, 3))
+        optimizer.step()
+    optimizer.catch_up()
 
 
 def start(arguments: list[str], cache: Path, said: Path) -> int:
@@ -342,8 +358,20 @@ def undisturbed(command: Command, work: Path) -> tuple[float, Found]:
 
 def differences(found: Found, whole: Found, *, part: bool) -> list[str]:
     """Return the files that are not those of an undisturbed run; with `part` some may be missing."""
-    changed = [name for name, value in found.items() if whole.get(name) != value]
+    changed = [
+        told_of(name, value, whole[name]) for name, value in found.items() if whole.get(name, value) != value
+    ]
+    changed += [name for name in found if name not in whole]
     return changed + ([] if part else [name for name in whole if name not in found])
+
+
+def told_of(name: str, value: str, other: str) -> str:
+    """Return the name of a file that differs, and of JSON in which keys."""
+    if not name.endswith(".json"):
+        return name
+    one, two = json.loads(value), json.loads(other)
+    keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+    return f"{name} ({', '.join(f'{key}: {str(one.get(key))[-80:]} | {str(two.get(key))[-80:]}' for key in keys)})"
 
 
 def one_case(command: Command, whole: Found, takes: float, room: Path, rng: random.Random, sign: int) -> Count:

@@ -91,6 +91,6 @@ def damaged(listed: Path, *, missing: bool = True) -> list[str]:
                 bad.append(name)
         except FileNotFoundError:
             bad += [name] if missing else []
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name with a zero in it
             bad.append(name)
     return bad
