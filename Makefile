@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench api audit pretrained clean
+.PHONY: setup demo test lint fix bench api docs audit pretrained clean
 
 setup: $(STAMP)
 
@@ -45,6 +45,10 @@ audit: .venv-audit/bin/pip-audit
 .venv-audit/bin/pip-audit:
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
+# The documentation as a site, in build/site/index.html; stops at a broken link.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 # A real multilingual encoder (470 MB) for the tests that need one; nothing else does.
 pretrained: .cache/e5/modules.json

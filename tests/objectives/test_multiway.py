@@ -32,12 +32,14 @@ def batch(seed: int = 0, *, missing: bool = True) -> EmbeddedBatch:
     )
 
 
-def plain(given: EmbeddedBatch, alpha: float, temperature: float, form: str) -> float:
+def plain(
+    given: EmbeddedBatch, alpha: float, temperature: float, form: str, cross_temperature: float | None = None
+) -> float:
     """The definition, one number at a time."""
 
-    def score(query: int, document: int) -> float:
+    def cosine(query: int, document: int) -> float:
         q, d = given.queries[query].detach(), given.documents[document].detach()
-        return float(q @ d / (q.norm() * d.norm())) / temperature
+        return float(q @ d / (q.norm() * d.norm()))
 
     means = []
     for i in range(len(given.queries)):
@@ -51,10 +53,11 @@ def plain(given: EmbeddedBatch, alpha: float, temperature: float, form: str) -> 
                 if given.query_ids[i] != given.document_query_ids[n]
                 and (form == "pooled" or given.document_languages[n] == given.document_languages[p])
             ]
-            own = math.exp(score(i, p))
             mono = given.query_languages[i] == given.document_languages[p]
+            t = temperature if mono else cross_temperature or temperature
+            own = math.exp(cosine(i, p) / t)
             weight = alpha if mono else 1 - alpha
-            total += weight * -math.log(own / (own + sum(math.exp(score(i, n)) for n in negatives)))
+            total += weight * -math.log(own / (own + sum(math.exp(cosine(i, n) / t) for n in negatives)))
             weights += weight
         if weights:
             means.append(total / weights)
@@ -63,11 +66,12 @@ def plain(given: EmbeddedBatch, alpha: float, temperature: float, form: str) -> 
 
 @pytest.mark.parametrize("form", ["pooled", "per_pair"])
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
-def test_it_is_its_definition(form, alpha):
+@pytest.mark.parametrize("cross", [None, 0.5])
+def test_it_is_its_definition(form, alpha, cross):
     for seed in range(3):
         given = batch(seed)
-        loss = MultiwayInfoNCE(form, alpha, 0.2)(given)
-        assert loss.item() == pytest.approx(plain(given, alpha, 0.2, form), rel=1e-10)
+        loss = MultiwayInfoNCE(form, alpha, 0.2, cross_temperature=cross)(given)
+        assert loss.item() == pytest.approx(plain(given, alpha, 0.2, form, cross), rel=1e-10)
 
 
 def test_infonce_on_a_multiway_batch_is_the_pooled_form_with_even_weights():
@@ -188,7 +192,16 @@ def test_a_language_without_negatives_has_finite_gradients(form):
     assert torch.isfinite(documents.grad).all()
 
 
-@pytest.mark.parametrize("settings", [{"form": "pool"}, {"alpha": 1.5}, {"temperature": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"form": "pool"},
+        {"alpha": 1.5},
+        {"temperature": 0},
+        {"cross_temperature": -0.1},
+        {"cross_temperature": 0.1, "learn_temperature": True},
+    ],
+)
 def test_bad_settings_are_refused(settings):
     with pytest.raises(InputError):
         MultiwayInfoNCE(**settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isoglot.objectives.contrast import cosine_similarity
 from isoglot.objectives.teacher import TeacherEmbeddings
 
 __all__ = ["BatchLabels", "EmbeddedBatch", "Role", "Texts", "example_batch"]
@@ -163,6 +164,9 @@ class EmbeddedBatch:
     document_rows: Tensor | None = None
     teacher: TeacherEmbeddings | None = None
     teacher_scores: Tensor | None = None
+    _similarities: dict[tuple[float, bool], Tensor] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("documents", "document_languages", "document_ids", "document_query_ids", "document_rows"):
@@ -172,6 +176,16 @@ class EmbeddedBatch:
         if self.document_query_ids is None:
             negatives = self.query_ids.new_full((len(self.documents) - len(self.queries),), -1)
             object.__setattr__(self, "document_query_ids", torch.cat([self.query_ids, negatives]))
+
+    def similarities(self, temperature: Tensor | float) -> Tensor:
+        """(Q, M) cosines of queries and documents over a temperature, computed once for all terms that ask for the
+        same one."""
+        if isinstance(temperature, Tensor):  # is learned, and a term's own
+            return cosine_similarity(self.queries, self.documents, temperature)
+        asked = temperature, torch.is_grad_enabled()
+        if asked not in self._similarities:
+            self._similarities[asked] = cosine_similarity(self.queries, self.documents, temperature)
+        return self._similarities[asked]
 
     def relevant(self) -> Tensor:
         """(Q, M) bool: True where document j is known to be relevant to query i, being its own, another version's

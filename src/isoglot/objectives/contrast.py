@@ -70,7 +70,7 @@ class _CosineSum(autograd.Function):
 
 
 def cosine_sum(embeddings: Tensor, targets: Tensor) -> Tensor:
-    """Return the sum over rows of the cosine of an embedding (N, d) and a target (N, d), a constant of unit length."""
+    """Return the sum of the N cosines of embeddings (N, d) with targets (N, d), constants of unit length."""
     found: Tensor = _CosineSum.apply(embeddings, targets)
     return found
 

@@ -210,7 +210,10 @@ class SimilarityDistillation(TeacherTerm):
         """
         queries, asked = self.taught(batch, batch.query_versions())
         documents, answers = self.taught(batch, batch.all_documents())
-        scores = cosine_similarity(queries, documents, self.temperature())
+        if queries is batch.queries and documents is batch.documents:
+            scores = batch.similarities(self.temperature())
+        else:
+            scores = cosine_similarity(queries, documents, self.temperature())
         if not scores.numel():
             return scores.sum()
         with torch.autocast(scores.device.type, enabled=False):
@@ -293,7 +296,7 @@ class ScoreDistillation(Term):
                 "ScoreDistillation learns from scores of a cross-encoder, and the batch has none: find hard "
                 "negatives by isoglot mine with --teacher"
             )
-        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
+        scores = batch.similarities(self.temperature())
         known = ~batch.teacher_scores.isnan()
         teacher = (batch.teacher_scores / self.teacher_temperature()).to(scores.dtype)
         positives, negatives = batch.positives() & known, known & ~batch.relevant() & ~batch.positives()

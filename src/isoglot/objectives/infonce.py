@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import Temperature, contrastive_loss, cosine_similarity, paired_loss
+from isoglot.objectives.contrast import Temperature, contrastive_loss, paired_loss
 from isoglot.objectives.terms import Term
 
 __all__ = ["DomainContrast", "InfoNCE"]
@@ -70,7 +70,7 @@ class InfoNCE(Term):
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar."""
-        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
+        scores = batch.similarities(self.temperature())
         if batch.paired and len(scores):
             excluded = None if batch.is_distinct() else batch.known_positives()
             loss, own = paired_loss(scores, excluded), len(scores)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from isoglot.errors import InputError
 from isoglot.objectives.batch import EmbeddedBatch
-from isoglot.objectives.contrast import Temperature, cosine_similarity, log_sum
+from isoglot.objectives.contrast import Temperature, log_sum
 from isoglot.objectives.terms import Term
 
 __all__ = ["MultiwayInfoNCE"]
@@ -40,9 +40,11 @@ class MultiwayInfoNCE(Term):
         learn_temperature: learn T from there.
         min_temperature: lower bound of a learned T.
         max_temperature: upper bound of a learned T.
+        cross_temperature: T of ℓ of a positive in another language than the query's; `temperature` if None. It
+            cannot be set where T is learned.
 
     Raises:
-        InputError: no such form, or alpha outside [0, 1], or the temperature not above 0.
+        InputError: no such form, or alpha outside [0, 1], or a temperature not above 0.
 
     Example:
         >>> from isoglot.objectives import MultiwayInfoNCE, example_batch
@@ -59,6 +61,7 @@ class MultiwayInfoNCE(Term):
         learn_temperature: bool = False,
         min_temperature: float = 0.01,
         max_temperature: float = 1.0,
+        cross_temperature: float | None = None,
     ) -> None:
         if form not in ("pooled", "per_pair"):
             raise InputError(f"no form {form!r} of MultiwayInfoNCE: choose pooled or per_pair")
@@ -69,11 +72,15 @@ class MultiwayInfoNCE(Term):
         self.alpha = alpha
         self.symmetric = symmetric
         self.temperature = Temperature(temperature, learn_temperature, min_temperature, max_temperature)
+        if learn_temperature and cross_temperature is not None:
+            raise InputError("a learned temperature is one for all languages: leave cross_temperature out")
+        self.cross_temperature = None if cross_temperature is None else Temperature(cross_temperature).initial
         self.learning_rate = self.temperature.learning_rate
 
     def extra_repr(self) -> str:
         """Show the settings."""
-        return f"form={self.form}, alpha={self.alpha}, symmetric={self.symmetric}"
+        cross = "" if self.cross_temperature is None else f", cross_temperature={self.cross_temperature}"
+        return f"form={self.form}, alpha={self.alpha}, symmetric={self.symmetric}{cross}"
 
     def metrics(self) -> dict[str, float]:
         """Return the temperature, where it is learned."""
@@ -81,7 +88,7 @@ class MultiwayInfoNCE(Term):
 
     def forward(self, batch: EmbeddedBatch) -> Tensor:
         """Return the loss of a batch, a scalar; 0 where no positive has a weight."""
-        scores = cosine_similarity(batch.queries, batch.documents, self.temperature())
+        scores = batch.similarities(self.temperature())
         positives, relevant = batch.positives(), batch.relevant()
         loss = self._one_way(scores, positives, relevant, batch.query_languages, batch.document_languages)
         if not self.symmetric:
@@ -96,6 +103,18 @@ class MultiwayInfoNCE(Term):
         row, column = positives.nonzero(as_tuple=True)
         mono = (asking[row] == answering[column]).to(scores.dtype)
         weight = self.alpha * mono + (1 - self.alpha) * (1 - mono)
+        losses = self._losses(scores, row, column, relevant, answering)
+        if self.cross_temperature is not None:
+            scaled = scores * (self.temperature.initial / self.cross_temperature)
+            losses = torch.where(mono > 0, losses, self._losses(scaled, row, column, relevant, answering))
+        total = torch.zeros(2, len(scores), dtype=scores.dtype, device=scores.device)
+        weighted, weights = total.index_add(1, row, torch.stack([weight * losses, weight]))
+        return (weighted / weights.clamp(min=torch.finfo(scores.dtype).tiny)).sum() / (weights > 0).sum().clamp(
+            min=1
+        )
+
+    def _losses(self, scores: Tensor, row: Tensor, column: Tensor, relevant: Tensor, answering: Tensor) -> Tensor:
+        """Return ℓ (P,) of P positives, given by their rows and columns."""
         if self.form == "pooled":
             sums = log_sum(scores, relevant)[row]
         else:
@@ -103,11 +122,5 @@ class MultiwayInfoNCE(Term):
             columns = [of_column == one for one in range(len(languages))]
             by_language = [log_sum(scores[:, one], relevant[:, one]) for one in columns]
             sums = torch.stack(by_language, dim=1)[row, of_column[column]]
-        own = scores[row, column]
         # softplus(x) = log(1 + e^x): the loss of telling one positive from all negatives
-        losses = functional.softplus(sums - own)
-        total = torch.zeros(2, len(scores), dtype=scores.dtype, device=scores.device)
-        weighted, weights = total.index_add(1, row, torch.stack([weight * losses, weight]))
-        return (weighted / weights.clamp(min=torch.finfo(scores.dtype).tiny)).sum() / (weights > 0).sum().clamp(
-            min=1
-        )
+        return functional.softplus(sums - scores[row, column])
