@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench api docs pretrained wheel clean
+.PHONY: setup demo test lint fix bench api docs audit pretrained wheel clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,14 @@ bench: setup
 api: setup
 	$(BIN)/python scripts/write_api.py
 
+# Known vulnerabilities of what constraints.txt pins; skipped, with the reason, where the database is not reached.
+audit: .venv-audit/bin/pip-audit
+	$(PYTHON) scripts/audit.py .venv-audit/bin/pip-audit constraints.txt
+
+.venv-audit/bin/pip-audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+
 # The documentation as a site, in build/site/index.html; stops at a broken link.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
@@ -53,4 +61,4 @@ pretrained: .cache/e5/modules.json
 	$(BIN)/python scripts/build_e5.py .cache/e5
 
 clean:
-	rm -rf $(VENV) build dist demo
+	rm -rf $(VENV) .venv-audit build dist demo

@@ -16,3 +16,12 @@ class InputError(IsoglotError, ValueError):
     """Bad usage or bad input: says what was wrong, where, and what to do about it; exit status 2."""
 
     exit_code = 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory does not suffice: Python's, or torch's of a device or a CPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error) for sign in ("can't allocate memory", "not enough memory", "CUDA out of memory")
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import json
 import os
@@ -23,9 +24,9 @@ from types import NoneType, UnionType
 from typing import IO, Any, Union, get_args, get_origin
 
 import yaml
-from filelock import FileLock, Timeout
 
 from isoglot.errors import InputError
+from isoglot.locks import held_alone, is_lived_in, lived_in
 
 __all__ = [
     "content_hash",
@@ -105,30 +106,6 @@ def require(module: str, extra: str, purpose: str) -> Any:
 def content_hash(content: str | bytes, size: int = 16) -> str:
     """Return 2 · size hexadecimal digits that tell contents apart (BLAKE2b)."""
     return blake2b(content.encode() if isinstance(content, str) else content, digest_size=size).hexdigest()
-
-
-@contextmanager
-def held_alone(path: str | Path, told: str) -> Iterator[None]:
-    """Hold a lock file while the block runs; the system lets go of it when a process ends, however it does.
-
-    Args:
-        path: the lock file; it stays.
-        told: what to say if another process holds it.
-
-    Raises:
-        InputError: another process holds it, or it cannot be written.
-    """
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise InputError(told) from None
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def why_no_file(path: Path) -> str:
@@ -366,24 +343,35 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         _remove_empty(missing)
         raise InputError(f"cannot write {path}: {error.strerror}") from None
     try:
-        yield temporary
+        with lived_in(temporary):
+            yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if target.exists():
-            target.rmdir()
-        temporary.rename(target)
+        _rename(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         _remove_empty(missing)
         raise
 
 
+def _rename(written: Path, target: Path) -> None:
+    try:
+        if target.exists():
+            target.rmdir()
+        written.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise InputError(f"another process has written {target} meanwhile: choose another folder") from None
+
+
 def _remove_abandoned(folder: Path, prefix: str) -> None:
-    """Remove what earlier writing of the same folder left when it was killed: hidden, and untouched for a day."""
+    """Remove what earlier writing of the same folder left when it was killed: hidden, untouched for a day by our
+    clock, which may have jumped, and nobody's who lives."""
     for path in folder.iterdir():
         if path.name.startswith(prefix) and path.is_dir() and not path.is_symlink():
             with suppress(OSError):  # whoever wrote it may be there after all, and have just finished
                 touched = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
-                if time.time() - touched > ABANDONED:
+                if time.time() - touched > ABANDONED and not is_lived_in(path):
                     shutil.rmtree(path, ignore_errors=True)
 
 

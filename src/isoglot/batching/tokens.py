@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import StaticEmbedding, Transformer
 from tokenizers import Tokenizer
 
+from isoglot.checksums import LISTED, damaged, write_list
+from isoglot.errors import IsoglotError
+
 __all__ = ["FlatTokenizer", "TokenCache"]
+
+logger = logging.getLogger(__name__)
 
 TEXTS_A_READ = 2048
 PROBES = ("a", "", "  Two  WORDS\n", "Ünïcodé 漢字 かな ไทย عربى हिन्दी \u200b", "one after the other " * 200)
@@ -115,18 +121,36 @@ class TokenCache:
         read: returns the texts of rows (n,).
         size: number of texts.
         folder: where the arrays are kept, by a hash of texts and tokenizer, for later runs; None for a file that is
-            gone when the cache is.
+            gone when the cache is, as also where the folder cannot be written to. What is not as it was written is
+            tokenized again.
+
+    Raises:
+        IsoglotError: there is no room for a file.
     """
 
     def __init__(self, tokenizer: FlatTokenizer, read: ReadTexts, size: int, folder: Path | None = None) -> None:
-        self.tokenizer = tokenizer
-        if folder is None:
+        self.tokenizer, self._read, self._size = tokenizer, read, size
+        if folder is not None:
+            try:
+                self._keep(folder)
+                return
+            except OSError as error:
+                logger.warning("token ids are not kept: %s cannot be written (%s)", folder, _why(error))
+        try:
             with tempfile.TemporaryDirectory(prefix="isoglot-tokens-", ignore_cleanup_errors=True) as scratch:
                 self.ids, self.offsets = _fill(Path(scratch) / "tokens", tokenizer, read, size)
-            return
+        except OSError as error:
+            where = tempfile.gettempdir()
+            raise IsoglotError(f"cannot write token ids to {where}: {_why(error)}; TMPDIR names another") from None
+
+    def _keep(self, folder: Path) -> None:
+        """Take what a folder has, or fill the cache there."""
+        tokenizer, read, size = self.tokenizer, self._read, self._size
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / f"{_fingerprint(tokenizer, read, size)}.tokens"
-        if _is_whole(kept):
+        if kept.exists() and (bad := damaged(kept / LISTED)):
+            logger.warning("%s is damaged on the disk (%s): texts are tokenized again", kept, ", ".join(bad))
+        elif kept.exists():
             self.ids, self.offsets = _open(kept)
             return
         # What is mapped stays readable whatever becomes of its name, so a process that fills the cache reads its
@@ -134,7 +158,8 @@ class TokenCache:
         with tempfile.TemporaryDirectory(prefix=".tokens-", dir=folder, ignore_cleanup_errors=True) as scratch:
             filled = Path(scratch) / "tokens"
             self.ids, self.offsets = _fill(filled, tokenizer, read, size)
-            if kept.exists() and not _is_whole(kept):
+            write_list(filled / LISTED)
+            if kept.exists() and damaged(kept / LISTED):
                 with contextlib.suppress(OSError):  # another process was quicker
                     kept.rename(Path(scratch) / "broken")
             with contextlib.suppress(OSError):  # likewise; or an open file cannot be renamed, and nothing is kept
@@ -191,17 +216,12 @@ def _fill(folder: Path, tokenizer: FlatTokenizer, read: ReadTexts, size: int) ->
     return _open(folder)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Tell whether a cache holds all it says: a power cut can leave files that are shorter."""
-    try:
-        offsets = np.load(folder / "offsets.npy", mmap_mode="r")
-        return (folder / "ids.bin").stat().st_size == int(offsets[-1]) * np.dtype(np.int32).itemsize
-    except (OSError, ValueError, IndexError):
-        return False
+def _why(error: OSError) -> str:
+    return error.strerror or "no room on the disk"  # numpy says how many numbers it wrote
 
 
 def _open(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     path = folder / "ids.bin"
     empty = not path.stat().st_size  # which cannot be mapped
     ids = np.empty(0, np.int32) if empty else np.memmap(path, np.int32, "r")
-    return ids, np.load(folder / "offsets.npy", mmap_mode="r")
+    return ids, np.load(folder / "offsets.npy", mmap_mode="r", allow_pickle=False)

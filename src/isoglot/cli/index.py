@@ -174,6 +174,9 @@ def search(
         bool, typer.Option("--hybrid", help="Seek the question's words as well, and fuse both rankings.")
     ] = False,
     model: ModelFolder = None,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Compare no checksums, for which all of the index is read once.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write what is found as JSON.")] = False,
 ) -> None:
     """Search an index: a question in any language, documents in all."""
@@ -184,7 +187,7 @@ def search(
     if tags == []:
         raise InputError("--in names no language: leave it out, or name some, such as --in de,sw")
     spoken = None if lang is None else read_tag(lang, "--lang")
-    found = open_index(path, model)
+    found = open_index(path, model, check=not no_check)
     if question == "-":
         question = sys.stdin.read()
     hits = found.search(question, k=k, language=spoken, within=tags, fair=fair, hybrid=hybrid)

@@ -27,7 +27,7 @@ from isoglot.cli.signals import Terminated, ending_on_sigterm
 from isoglot.cli.state import state
 from isoglot.cli.study import demo
 from isoglot.cli.train import train
-from isoglot.errors import IsoglotError
+from isoglot.errors import IsoglotError, is_out_of_memory
 
 # typer carries its own copy of click and does not export the base of its usage errors
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -142,9 +142,9 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         return _fail(f"{reason}: {error.filename}" if error.filename else reason, 2 if _is_refused(error) else 1)
-    except MemoryError:
-        return _fail("out of memory; try a smaller --batch-size", 1)
     except Exception as error:
+        if is_out_of_memory(error):
+            return _fail("out of memory; try a smaller --batch-size", 1)
         said = " ".join(str(error).split()) or "no message"
         return _fail(f"unexpected {type(error).__name__}: {said[:300]} (this is a bug; --debug shows where)", 1)
 

@@ -1,7 +1,8 @@
 """Large collections, checked once and kept: Arrow files in the cache, named by the contents they were made from.
 
 What is kept under a name was read from files with exactly these bytes and passed every strict check, so it is
-opened without another. Nothing is kept of files with bad rows.
+opened without another, but for one of its own bytes: what is not as it was written is read from the files again.
+Nothing is kept of files with bad rows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from types import TracebackType
 import pyarrow as pa
 import xxhash
 
+from isoglot.checksums import LISTED, checksum, damaged, list_beside, write_list
 from isoglot.collections.arrow import keep_in_memory, map_table, one_chunk, without_empty, write_arrow
 from isoglot.collections.building import Texts
 from isoglot.collections.layout import is_parquet
@@ -27,6 +29,7 @@ from isoglot.collections.parquet import uncompressed_size
 from isoglot.errors import InputError
 from isoglot.files import default_cache
 from isoglot.languages.tags import Tags
+from isoglot.locks import is_lived_in, lived_in
 
 __all__ = ["LARGE", "Shelf", "is_large", "mapped_from"]
 
@@ -34,9 +37,8 @@ logger = logging.getLogger(__name__)
 
 LARGE = 128 * 2**20  # bytes of text from which a collection is mapped from disk instead of held in memory
 PACKED = 3  # times that text is larger than when it is gzipped, about
-FORMAT = 2  # changes whenever what is kept does, or what is checked
+FORMAT = 3  # changes whenever what is kept does, or what is checked
 UNUSED_DAYS = 30
-STEP = 4 * 2**20
 
 
 _mapped: ContextVar[int | None] = ContextVar("mapped", default=None)
@@ -66,15 +68,10 @@ def _size(path: Path) -> int:
 
 def _content(path: Path) -> str:
     """Return a 128-bit hash of a file's bytes."""
-    digest = xxhash.xxh3_128()
-    part = memoryview(bytearray(STEP))
     try:
-        with path.open("rb", buffering=0) as file:
-            while size := file.readinto(part):
-                digest.update(part[:size])
+        return checksum(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    return digest.hexdigest()
 
 
 def _name(*parts: str) -> str:
@@ -101,6 +98,7 @@ class Shelf:
     def __init__(self, documents: Path, queries: Path, qrels: Iterable[Path], tags: Tags) -> None:
         self.root = default_cache() / "collections"
         self._begun: Path | None = None
+        self._lives = ExitStack()
         paths = (documents, queries, *qrels)
         self._states = _states(paths)
         self._contents = {path: f"{path.suffix[1:]}-{_content(path)}" for path in paths}
@@ -116,11 +114,14 @@ class Shelf:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self._lives.close()
         if self._begun is not None:
             shutil.rmtree(self._begun, ignore_errors=True)  # what is mapped stays until it is let go
 
     def texts(self) -> Texts | None:
-        """Return the checked texts if they are kept."""
+        """Return the checked texts if they are kept, as they were written."""
+        if not self.folder.is_dir() or not self._is_sound(self.folder / LISTED):
+            return None
         try:
             tables = {name: map_table(self.folder / f"{name}.arrow") for name in _TEXT_FILES}
         except (OSError, ValueError):
@@ -139,11 +140,21 @@ class Shelf:
         return _states(self._states) != self._states
 
     def judgments(self, qrels: Path) -> pa.Table | None:
-        """Return the checked judgments of a file if they are kept."""
+        """Return the checked judgments of a file if they are kept, as they were written."""
+        path = self._judgments_file(qrels)
+        if not path.exists() or not self._is_sound(list_beside(path)):
+            return None
         try:
-            return map_table(self._judgments_file(qrels))
+            return map_table(path)
         except (OSError, ValueError):
             return None
+
+    def _is_sound(self, listed: Path) -> bool:
+        """Tell whether files are as they were written; this reads them once."""
+        bad = damaged(listed)
+        if bad:
+            logger.warning("%s is damaged on the disk (%s): it is made anew", listed.parent, ", ".join(bad))
+        return not bad
 
     def keep(self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.Table:
         """Write batches to disk as they come and map them; a `Keep`. In memory if there can be no cache.
@@ -173,6 +184,7 @@ class Shelf:
                 self.root.mkdir(parents=True, exist_ok=True)
                 _tidy(self.root)
                 self._begun = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+                self._lives.enter_context(lived_in(self._begun))
             except OSError as error:
                 told = "%s cannot be written (%s): the collection is held in memory; ISOGLOT_CACHE names another"
                 logger.warning(told, self.root, error.strerror)
@@ -185,6 +197,8 @@ class Shelf:
         for name, column in (("query_ids", texts.query_ids), ("query_index", pa.array(texts.query_index))):
             batch = pa.record_batch([column], names=["_id" if name == "query_ids" else name])
             self.keep(name, batch.schema, [batch])
+        with suppress(OSError):
+            write_list(self._begun / LISTED)
         if self.folder.exists() and self.texts() is None:  # damaged
             shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):  # another process was faster
@@ -199,6 +213,7 @@ class Shelf:
         new = path.with_suffix(f".{os.getpid()}.new")
         try:
             write_arrow(new, judgments.schema, judgments.combine_chunks().to_batches())
+            write_list(list_beside(path), known=[(path.name, checksum(new))], files=())
             new.replace(path)
         except OSError as error:
             logger.warning("could not keep the judgments of %s: %s", qrels, error.strerror)
@@ -211,8 +226,11 @@ class Shelf:
         begun = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
         try:
             files = [(self.folder / f"{name}.arrow", begun / f"{name}.arrow") for name in _TEXT_FILES]
-            for here, there in qrels.items():
-                files.append((self._judgments_file(here), begun / other._judgments_file(there).name))
+            files.append((self.folder / LISTED, begun / LISTED))
+            judged = [(self._judgments_file(here), other._judgments_file(there)) for here, there in qrels.items()]
+            files += [(old, begun / new.name) for old, new in judged]
+            for old, new in judged:
+                write_list(list_beside(begun / new.name), known=[(new.name, checksum(old))], files=())
             for old, new in files:
                 _link(old, new)
             begun.rename(other.folder)
@@ -236,5 +254,5 @@ def _tidy(root: Path) -> None:
     for folder in root.iterdir():
         with suppress(OSError):
             days = (now - folder.stat().st_mtime) / 86_400
-            if days > (1 if folder.name.startswith(".new-") else UNUSED_DAYS):
+            if days > (1 if folder.name.startswith(".new-") else UNUSED_DAYS) and not is_lived_in(folder):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -18,7 +18,7 @@ from isoglot.collections.problems import Problems
 from isoglot.errors import InputError
 from isoglot.languages.tags import Tags
 
-__all__ = ["read_parquet_qrels", "read_parquet_texts", "uncompressed_size", "write_parquet"]
+__all__ = ["read_parquet", "read_parquet_qrels", "read_parquet_texts", "uncompressed_size", "write_parquet"]
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -29,13 +29,32 @@ TEXTS = ("lang", "title", "text")
 """Columns of words, of which a number is none; ids may be numbers."""
 
 
+READING: dict[str, Any] = {
+    "pre_buffer": False,  # which would hold the whole file
+    "page_checksum_verification": True,
+}
+
+
 def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} is not a readable Parquet file: {' '.join(str(error).split())}")
 
 
+def read_parquet(source: Any) -> pa.Table:
+    """Return what a Parquet file holds, with the checksums of its pages compared where it has them.
+
+    Args:
+        source: a path, or what pyarrow reads like a file.
+
+    Raises:
+        OSError: it cannot be read, or is damaged.
+        pyarrow.ArrowException: likewise.
+    """
+    return pq.ParquetFile(source, **READING).read(use_threads=False)
+
+
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, pre_buffer=False)  # which would hold the whole file
+        return pq.ParquetFile(path, **READING)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from None
 
@@ -249,7 +268,8 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         OSError: there is no room, or no right to write.
     """
     repetitive = [name for name in ("lang", "query-id") if name in table.column_names]
-    options = {"compression": "zstd", "use_dictionary": repetitive, "write_statistics": repetitive}
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repetitive, "write_statistics": repetitive}
+    options["write_page_checksum"] = True  # a bit that flips on a disk is then refused when it is read
     with pq.ParquetWriter(path, table.schema, **options) as writer:
         group: list[pa.RecordBatch] = []
         rows = size = 0

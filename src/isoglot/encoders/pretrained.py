@@ -21,8 +21,8 @@ __all__ = ["POOLINGS", "check_encoder", "check_local", "load_encoder", "model_na
 
 POOLINGS = ("mean", "cls", "max")
 GIVE = (
-    "Give the name of a model on the Hugging Face hub (when connected to it) or a folder that "
-    "sentence-transformers or transformers saved"
+    "Give the name of a model on the Hugging Face hub (when connected to it; HF_HUB_OFFLINE=1 takes what was "
+    "downloaded before) or a folder that sentence-transformers or transformers saved"
 )
 MODEL_FILES = ("modules.json", "config.json")
 ORGANISATION = "sentence-transformers"

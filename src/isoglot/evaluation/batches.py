@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from isoglot.errors import is_out_of_memory
+
 __all__ = [
     "BATCH_SIZE",
     "BATCH_TOKENS",
@@ -21,6 +24,8 @@ __all__ = [
     "fill_batches",
     "token_lengths",
 ]
+
+logger = logging.getLogger(__name__)
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -156,7 +161,8 @@ def encode_by_length(
     """Encode texts with `encode_query` or `encode_document` of a model, in batches of like length.
 
     The embeddings are those of a single call, up to rounding: each batch goes through the model's own method, so
-    prompts and routers apply. A model without a transformer gets the texts in order, `AT_ONCE` in a call.
+    prompts and routers apply. A model without a transformer gets the texts in order, `AT_ONCE` in a call. Where
+    memory does not suffice, batches are cut in halves from there on, which is said in the log.
 
     Args:
         model: any sentence-transformers model.
@@ -183,15 +189,40 @@ def encode_by_length(
     found: NDArray[Any] | None = None
     with Progress(console=Console(stderr=True), disable=not progress) as bar:
         task = bar.add_task(f"encoding {texts.size:,} texts", total=texts.size)
+        pieces = 1
         for batch in batches:
             part = texts.take(batch)
-            size = min(batch_size, len(part))
-            embeddings = np.asarray(
-                encode(part, prompt=prompt, batch_size=size, show_progress_bar=False, **options)
-            )
+
+            def encode_piece(piece: list[str]) -> NDArray[Any]:
+                size = min(batch_size, len(piece))
+                return np.asarray(encode(piece, prompt=prompt, batch_size=size, show_progress_bar=False, **options))
+
+            embeddings, pieces = _in_pieces(encode_piece, part, pieces)
             if found is None:
                 found = np.empty((texts.size, *embeddings.shape[1:]), embeddings.dtype)
             found[batch] = embeddings
             bar.update(task, advance=len(part))
     assert found is not None  # there are texts
     return found
+
+
+def _in_pieces(
+    encode: Callable[[list[str]], NDArray[Any]], texts: list[str], pieces: int
+) -> tuple[NDArray[Any], int]:
+    """Encode texts in so many pieces, or in twice as many each time that memory does not suffice.
+
+    Returns:
+        The embeddings, and in how many pieces it went.
+    """
+    while True:
+        size = -(-len(texts) // pieces)
+        try:
+            parts = [encode(texts[start : start + size]) for start in range(0, len(texts), size)]
+            return (parts[0] if len(parts) == 1 else np.concatenate(parts)), pieces
+        except Exception as error:
+            if size == 1 or not is_out_of_memory(error):
+                raise
+        pieces *= 2  # here, where what the error held on to is gone
+        logger.warning("out of memory: batches are cut in %d from here on; a smaller batch_size avoids it", pieces)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

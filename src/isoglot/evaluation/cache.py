@@ -16,6 +16,7 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from isoglot.checksums import damaged, list_beside, write_list
 from isoglot.evaluation.batches import Texts
 from isoglot.files import content_hash, new_file
 
@@ -98,10 +99,10 @@ def texts_fingerprint(texts: Iterable[str]) -> str:
 
 
 class EmbeddingCache:
-    """A folder of embeddings, one `.npy` file for each list of texts and way to encode it.
+    """A folder of embeddings, one `.npy` file for each list of texts and way to encode it, its checksum beside it.
 
     Nothing is ever removed: delete the folder, or files of it, at any time. A folder that cannot be written to and
-    a file that cannot be read cost time only, and are said in the log.
+    a file that cannot be read, or that is not as it was written, cost time only, and are said in the log.
 
     Args:
         folder: made when it is first written to.
@@ -154,6 +155,8 @@ class EmbeddingCache:
 
     def _read(self, path: Path, rows: int) -> FloatArray | None:
         try:
+            if path.exists() and (bad := damaged(list_beside(path))):
+                raise ValueError(f"damaged on the disk: {', '.join(bad)}")
             kept: FloatArray = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             return None
@@ -167,5 +170,7 @@ class EmbeddingCache:
         try:
             with new_file(path, "wb") as file:
                 np.save(file, embeddings)
+            write_list(list_beside(path), [path])  # without it, after a kill, they are encoded again
         except OSError as error:
-            logger.warning("embeddings are not kept: %s cannot be written (%s)", path, error.strerror)
+            said = error.strerror or "no room on the disk"  # numpy says how many numbers it wrote
+            logger.warning("embeddings are not kept: %s cannot be written (%s)", path, said)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isoglot.collections.cautions import caution_of
+from isoglot.collections.parquet import read_parquet
 from isoglot.errors import InputError
 from isoglot.evaluation.plots import Plots
 from isoglot.files import new_file, read_result_file, write_result_file
@@ -130,7 +131,7 @@ class Result:
         table = pa.table({name: pa.array(values) for name, values in self.per_query.items()})
         try:
             with new_file(sidecar_of(path), "wb") as file:
-                pq.write_table(table, file)
+                pq.write_table(table, file, write_page_checksum=True)
                 self.to_json(path)
         except OSError as error:
             raise InputError(f"cannot write {sidecar_of(path)}: {error.strerror}") from None
@@ -147,7 +148,7 @@ class Result:
         result = cls(**content)
         if sidecar_of(path).exists():
             try:
-                table = pq.ParquetFile(sidecar_of(path), pre_buffer=False).read(use_threads=False)
+                table = read_parquet(sidecar_of(path))
             except (pa.ArrowException, OSError):
                 raise InputError(f"{sidecar_of(path)} is not readable; evaluate again, or delete it") from None
             result.per_query = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}

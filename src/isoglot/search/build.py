@@ -21,6 +21,7 @@ from isoglot.evaluation.embed import unit_rows
 from isoglot.files import held_alone, refuse_taken
 from isoglot.search.embedding import embed_documents, embedding_bar, vector_fingerprint
 from isoglot.search.index import Index, open_index
+from isoglot.search.integrity import list_files
 from isoglot.search.settings import Settings, read_settings, write_settings
 from isoglot.search.table import connect, index_rows, open_documents, rows_of
 
@@ -102,8 +103,10 @@ def build_index(
                     size = min(2 * size, LARGEST_BLOCK)
             tell(done)
         index_rows(table, UNREAD)
+        list_files(path)
         write_settings(database, replace(settings, complete=True))
-    return open_index(path, encoder)
+        list_files(path)
+    return open_index(path, encoder, check=False)
 
 
 def _holds_lock_alone(place: Path) -> bool:

@@ -22,6 +22,7 @@ from isoglot.languages.tags import read_tag
 from isoglot.measures import plural
 from isoglot.names import did_you_mean
 from isoglot.search.embedding import embed_documents, embed_query, embedding_bar, vector_fingerprint
+from isoglot.search.integrity import check_index, is_local, writing_alone
 from isoglot.search.rows import Rows, documents_of
 from isoglot.search.settings import Settings, read_settings
 from isoglot.search.table import (
@@ -257,9 +258,11 @@ class Index:
                     vectors = embed_documents(self._loaded(), texts, languages, batch_size=batch_size)
                 if vectors.shape[1] != self.dimension:
                     raise InputError(_other_dimensions(self.path, self.dimension, vectors.shape[1]))
-                add_rows(self._table, rows_of(block, texts, vectors))
+                with writing_alone(self.path):
+                    add_rows(self._table, rows_of(block, texts, vectors))
                 tell(start + len(at))
-        tidy(self._table)
+        with writing_alone(self.path):
+            tidy(self._table)
         return total
 
     def delete(self, ids: Sequence[str], *, strict: bool = False) -> int:
@@ -282,25 +285,28 @@ class Index:
                 f"{self.path} has no document for {what}, such as {missing[0]!r}: nothing was deleted; leave them "
                 "out, or pass them over with --lenient"
             )
-        count = delete_rows(self._table, wanted)
-        tidy(self._table)
+        with writing_alone(self.path):
+            count = delete_rows(self._table, wanted)
+            tidy(self._table)
         return count
 
 
-def open_index(path: str | Path, model: SentenceTransformer | str | Path | None = None) -> Index:
+def open_index(
+    path: str | Path, model: SentenceTransformer | str | Path | None = None, *, check: bool = True
+) -> Index:
     """Open an index.
 
     Args:
         path: of an index that `build_index` or `isoglot index` made; a folder, or an address such as `s3://…`.
         model: the model that made it, or its name or folder if that is another now; None for the one that it names,
             which is loaded when it is first needed.
+        check: see that its files are as they were written, which reads all of it once; not in an object store.
 
     Raises:
-        InputError: there is no index, it is not finished, the model is not the one that made it, or LanceDB is not
-            installed.
+        InputError: there is no index, it is not finished or damaged, the model is not the one that made it, or
+            LanceDB is not installed.
     """
-    local = "://" not in str(path)
-    if local and not Path(path).is_dir():
+    if is_local(path) and not Path(path).is_dir():
         raise InputError(f"there is no index {path}: build it by isoglot index MODEL DATA --to {path}")
     database = connect(path)
     settings = read_settings(database, str(path))
@@ -308,6 +314,8 @@ def open_index(path: str | Path, model: SentenceTransformer | str | Path | None 
         raise InputError(f"{path} is not an index: build one by isoglot index MODEL DATA --to DIR")
     if not settings.complete:
         raise InputError(f"the index {path} is not finished: repeat the command that built it, and it goes on")
+    if check:
+        check_index(path)
     if isinstance(model, str | Path):
         model = load_encoder(model, **settings.loading)
     if model is not None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 
-from isoglot.errors import IsoglotError
+from isoglot.errors import IsoglotError, is_out_of_memory
 from isoglot.studies.job import Job, Workshop
 
 __all__ = ["StudyStopped", "run_here", "run_in_workers"]
@@ -33,7 +33,7 @@ def sentence_of(error: BaseException) -> str:
     said = " ".join(str(error).split())
     if isinstance(error, IsoglotError):
         return said
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return "out of memory: give the recipe a smaller batch_size or memory, or run fewer at once (--jobs)"
     return f"unexpected {type(error).__name__}: {said[:300] or 'no message'}"
 

@@ -7,6 +7,7 @@ import math
 import signal
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,7 +22,17 @@ from isoglot.batching import StepSampler
 from isoglot.errors import AGAIN, InputError, IsoglotError
 from isoglot.training.validation import less_is_better
 
-__all__ = ["StopEarly", "StopOnSignal", "TellValidation", "TrainingCut", "TrainingStopped", "Watch", "mean_cosine"]
+__all__ = [
+    "StopEarly",
+    "StopOnSignal",
+    "TellValidation",
+    "TrainingCut",
+    "TrainingStopped",
+    "TrueState",
+    "Watch",
+    "best_checkpoint_of",
+    "mean_cosine",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -354,3 +365,22 @@ class StopEarly(TrainerCallback):
         self.reason = f"{self.measure} was no better than at step {found[best][0]:,} in {self.patience} validations"
         if state.is_world_process_zero:
             logger.info("stopped early at step %d of %d: %s", state.global_step, state.max_steps, self.reason)
+
+
+class TrueState(TrainerCallback):
+    """Corrects what the trainer makes of a checkpoint: where the best one is, if the run has moved, and the epoch,
+    which it counts from where it continued (a run is one epoch)."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        best = best_checkpoint_of(args, state)
+        if best is not None:
+            state.best_model_checkpoint = str(best)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        state.epoch = state.global_step / state.max_steps
+
+
+def best_checkpoint_of(args: Any, state: Any) -> Path | None:
+    """Return the folder of a run's best checkpoint, wherever the run has moved; None without one."""
+    path = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
+    return path if state.best_global_step and path.is_dir() else None

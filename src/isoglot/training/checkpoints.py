@@ -1,22 +1,104 @@
-"""The files of checkpoints: there whole or not at all, whenever the process dies."""
+"""The files of checkpoints: there whole or not at all, whenever the process dies, and as they were written."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from transformers.trainer_utils import get_last_checkpoint
+from isoglot.checksums import LISTED, damaged, write_list
+from isoglot.errors import InputError, IsoglotError
 
-__all__ = ["SAVING", "last_checkpoint", "put_in_place", "remove", "remove_leftovers"]
+__all__ = [
+    "SAVING",
+    "damage_of",
+    "last_checkpoint",
+    "put_in_place",
+    "remove",
+    "remove_leftovers",
+    "seal",
+    "sound_checkpoint",
+    "writing",
+]
+
+logger = logging.getLogger(__name__)
 
 SAVING, REMOVING = ".saving-", ".removing-"  # hidden folders: being written, being deleted
 
 
+NO_ROOM = ("No space left", "file write failed", "unexpected pos", "File too large", "quota exceeded")
+"""Signs of a full disk in what torch and safetensors say, who say it in words of their own."""
+
+
+def _checkpoints(folder: str | Path) -> list[Path]:
+    """Return the checkpoints in a folder, the highest step first."""
+    steps = {}
+    for path in Path(folder).glob("checkpoint-*"):
+        number = path.name.removeprefix("checkpoint-")
+        if number.isdecimal() and path.is_dir():
+            steps[int(number)] = path
+    return [steps[step] for step in sorted(steps, reverse=True)]
+
+
 def last_checkpoint(folder: str | Path) -> Path | None:
     """Return the checkpoint of the highest step in a folder, None if there is none."""
-    found = get_last_checkpoint(str(folder)) if Path(folder).is_dir() else None
-    return None if found is None else Path(found)
+    return next(iter(_checkpoints(folder)), None)
+
+
+def sound_checkpoint(folder: str | Path, *, tell: bool = True) -> Path | None:
+    """Return the checkpoint of the highest step that is as it was written; None if there is none at all.
+
+    Args:
+        folder: where checkpoints are.
+        tell: say in the log which ones are passed over.
+
+    Raises:
+        InputError: there are some, and all are damaged.
+    """
+    found = _checkpoints(folder)
+    for path in found:
+        damage = damage_of(path)
+        if damage is None:
+            return path
+        if tell:
+            logger.warning("%s is damaged on the disk (%s): the one before is taken", path, damage)
+    if found:
+        raise InputError(f"all checkpoints in {folder} are damaged on the disk: remove the folder, and start anew")
+    return None
+
+
+def seal(folder: Path) -> None:
+    """Write the checksums of a checkpoint's files beside them."""
+    write_list(folder / LISTED)
+
+
+def damage_of(folder: Path) -> str | None:
+    """Return which files of a checkpoint are not as they were written; None for none, or where none is listed."""
+    listed = folder / LISTED
+    return ", ".join(damaged(listed)) or None if listed.exists() else None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in a sentence that a full disk is why something cannot be written, and free what was written of it.
+
+    Raises:
+        IsoglotError: the disk is full, or a file may not be as large.
+    """
+    try:
+        yield
+    except Exception as error:  # RuntimeError of torch, SafetensorError, OSError
+        said = " ".join(str(error).split())
+        if not any(sign in said for sign in NO_ROOM):
+            raise
+        remove_leftovers(path.parent)
+        raise IsoglotError(
+            f"cannot write {path}: there is no room on the disk; free some, and the same command with --resume "
+            "goes on"
+        ) from error
 
 
 def put_in_place(written: Path, final: Path) -> None:

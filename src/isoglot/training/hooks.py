@@ -14,17 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import TrainerCallback
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_callback import TrainerState
 
 from isoglot.batching import StepSampler
-from isoglot.errors import InputError
-from isoglot.training.callbacks import Watch
-from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove, remove_leftovers
+from isoglot.errors import InputError, IsoglotError
+from isoglot.training.callbacks import TrueState, Watch, best_checkpoint_of
+from isoglot.training.checkpoints import (
+    SAVING,
+    damage_of,
+    last_checkpoint,
+    put_in_place,
+    remove,
+    remove_leftovers,
+    seal,
+    writing,
+)
 from isoglot.training.cpu.sparse_adamw import DeferredAdamW, catch_up_moments
 from isoglot.training.cpu.threads import FEW_THREADS, torch_threads
 from isoglot.training.cpu.token_vectors import token_vectors_of
@@ -36,6 +44,7 @@ from isoglot.training.execution.sharding import (
     shard_optimizer_state,
     whole_optimizer_state,
 )
+from isoglot.training.retrying import RetriedSteps
 
 __all__ = ["TrainerHooks"]
 
@@ -45,25 +54,7 @@ NO_MEASURES = ("epoch", "_time", "runtime", "per_second")
 """Ends of what the trainer adds to the measures of a validation."""
 
 
-class _TrueState(TrainerCallback):
-    """Corrects what the trainer makes of a checkpoint: where the best one is, if the run has moved, and the epoch,
-    which it counts from where it continued (a run is one epoch)."""
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        best = _best_checkpoint(args, state)
-        if best is not None:
-            state.best_model_checkpoint = str(best)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        state.epoch = state.global_step / state.max_steps
-
-
-def _best_checkpoint(args: Any, state: Any) -> Path | None:
-    path = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
-    return path if state.best_global_step and path.is_dir() else None
-
-
-class TrainerHooks(SentenceTransformerTrainer):
+class TrainerHooks(RetriedSteps):
     """A trainer whose runs are watched, can be killed at any moment and go on where they were, and that updates the
     token vectors of a static encoder only where they occur.
 
@@ -100,7 +91,7 @@ class TrainerHooks(SentenceTransformerTrainer):
         self._threads: int | None = None  # torch's outside training steps, where these have fewer
         self._sharded: ShardedEncoder | None = None
         super().__init__(*args, **kwargs)
-        self.add_callback(_TrueState())
+        self.add_callback(TrueState())
 
     def train(self, resume_from_checkpoint: str | Path | bool | None = None, **kwargs: Any) -> Any:
         """Train; all token vectors are up to date afterwards.
@@ -110,7 +101,7 @@ class TrainerHooks(SentenceTransformerTrainer):
             **kwargs: as for `transformers.Trainer.train`.
 
         Raises:
-            InputError: there is no such checkpoint, or it is one of another objective or with another tokenizer.
+            InputError: there is no such checkpoint, it is damaged, or it is one of another objective or tokenizer.
             IsoglotError: the loss is no number.
         """
         if self.args.should_save:
@@ -140,6 +131,8 @@ class TrainerHooks(SentenceTransformerTrainer):
         path = Path(checkpoint) / TRAINER_STATE_NAME
         if not path.is_file():
             raise InputError(f"{checkpoint} is not a checkpoint: it has no {TRAINER_STATE_NAME}")
+        if damage := damage_of(Path(checkpoint)):
+            raise InputError(f"{checkpoint} is damaged on the disk ({damage}): continue from another checkpoint")
         if not _same_pieces(self.model, Path(checkpoint) / TOKENIZER):
             raise InputError(
                 f"{checkpoint} cuts texts into other sub-words than the model does: continue with the model that "
@@ -158,11 +151,13 @@ class TrainerHooks(SentenceTransformerTrainer):
     @property
     def best_checkpoint(self) -> Path | None:
         """The best checkpoint by `args.metric_for_best_model`, if there is one."""
-        return _best_checkpoint(self.args, self.state)
+        return best_checkpoint_of(self.args, self.state)
 
     def load_best(self) -> None:
         """Give the encoder the weights of the best checkpoint, if there is one. All processes must ask."""
         best = self.best_checkpoint
+        if best is not None and (damage := damage_of(best)):
+            raise IsoglotError(f"the best checkpoint, {best}, is damaged on the disk ({damage}): train again")
         if self._sharded is None:
             if best is not None:
                 self._load_from_checkpoint(str(best))
@@ -215,7 +210,8 @@ class TrainerHooks(SentenceTransformerTrainer):
         push, self.args.push_to_hub = self.args.push_to_hub, False  # it would send files that are about to move
         self._saving_to = hidden
         try:
-            super()._save_checkpoint(model, trial)
+            with writing(folder / name):
+                super()._save_checkpoint(model, trial)
         finally:
             self._saving_to = None
             self.args.push_to_hub = push
@@ -224,7 +220,9 @@ class TrainerHooks(SentenceTransformerTrainer):
             self.state.best_model_checkpoint = str(folder / f"checkpoint-{best}")
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            self.state.save_to_json(str(hidden / name / TRAINER_STATE_NAME))
+            with writing(folder / name):
+                self.state.save_to_json(str(hidden / name / TRAINER_STATE_NAME))
+                seal(hidden / name)
             put_in_place(hidden / name, folder / name)
             shutil.rmtree(hidden, ignore_errors=True)
             self._rotate(folder)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -17,11 +19,11 @@ from isoglot.batching import JointSampler, StepSampler
 from isoglot.collections import Collection
 from isoglot.collections.fingerprint import collection_fingerprint, hash_of
 from isoglot.errors import InputError
-from isoglot.files import versions, yaml_text
+from isoglot.files import held_alone, versions, yaml_text
 from isoglot.hardware import hardware
 from isoglot.publishing import CARD, keep_card
 from isoglot.training.callbacks import StopEarly
-from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers
+from isoglot.training.checkpoints import SAVING, last_checkpoint, put_in_place, remove_leftovers, writing
 from isoglot.training.checks import unused
 from isoglot.training.config import WHERE_TO, TrainConfig, read_config
 from isoglot.training.data import parts_of, training_sets
@@ -32,6 +34,7 @@ __all__ = [
     "CHECKPOINTS",
     "LOGS",
     "RECORD_FILE",
+    "alone",
     "begin",
     "check_data",
     "check_out",
@@ -49,6 +52,7 @@ CHECKPOINTS = "checkpoints"
 CONFIG_FILE = "isoglot-training.yaml"
 RECORD_FILE = "isoglot-training.json"
 DATA_FILE = "data.json"  # with the checkpoints, since it matters as long as these do
+LOCK = ".lock"
 LOGS = "runs"  # of TensorBoard, as transformers calls it
 TEACHER = "teacher"  # before its name, among what a run reads
 TIMES = ("_time", "_runtime", "_per_second")  # ends of what the trainer says of a validation besides measures
@@ -69,6 +73,45 @@ def effective_settings(config: TrainConfig) -> dict[str, Any]:
     return {key: value for key, value in used.items() if value is not None}
 
 
+Run = TypeVar("Run")
+
+
+def alone(run: Callable[..., Run]) -> Callable[..., Run]:
+    """Have a run, whose first argument is its configuration, hold its folder while it lasts.
+
+    The system lets go of it when the process ends, however it does. Of several processes of one run the first holds
+    it. A run that is finished is only read.
+
+    Raises:
+        InputError: another run holds the folder, or it cannot be written to.
+    """
+
+    @wraps(run)
+    def held(config: TrainConfig, **options: Any) -> Run:
+        out = Path(config.out)
+        if os.environ.get("RANK", "0") != "0" or is_finished(out) or (out.exists() and not out.is_dir()):
+            return run(config, **options)
+        missing = [folder for folder in (out, *out.absolute().parents) if not folder.exists()]
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write {out}: {error.strerror}") from None
+        told = f"another run is writing to {out}: wait for it, or choose another --out"
+        try:
+            with held_alone(out / LOCK, told):
+                try:
+                    return run(config, **options)
+                finally:
+                    with suppress(OSError):
+                        (out / LOCK).unlink()
+        finally:
+            for folder in missing:
+                with suppress(OSError):  # something is in it
+                    folder.rmdir()
+
+    return held
+
+
 def check_out(config: TrainConfig, resume: bool) -> None:
     """See whether the folder of a run can be used.
 
@@ -78,7 +121,7 @@ def check_out(config: TrainConfig, resume: bool) -> None:
     out = Path(config.out)
     if (out / MODEL_FILE).is_file() and resume and not is_finished(out):
         raise InputError(f"{out} already holds a finished model: there is nothing to resume")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not resume)):
+    if out.exists() and (not out.is_dir() or ({one.name for one in out.iterdir()} - {LOCK} and not resume)):
         raise InputError(f"{out} already exists and is not empty; choose another --out, or continue with --resume")
     if not (out / CONFIG_FILE).is_file():
         return
@@ -206,13 +249,13 @@ def finish(out: Path, model: SentenceTransformer, record: dict[str, Any], card: 
     """
     written = out / f"{SAVING}model"
     shutil.rmtree(written, ignore_errors=True)
-    model.save(
-        str(written), create_model_card=False
-    )  # the library's would ask the Hub what it knows of the encoder
-    (written / CARD).write_text(card, encoding="utf-8")
     keep_card(model, card)
-    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    (written / RECORD_FILE).write_text(text, encoding="utf-8")
+    with writing(out / "model"):
+        # the library's card would ask the Hub what it knows of the encoder
+        model.save(str(written), create_model_card=False)
+        (written / CARD).write_text(card, encoding="utf-8")
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        (written / RECORD_FILE).write_text(text, encoding="utf-8")
     for path in sorted(written.iterdir(), key=lambda path: path.name == MODEL_FILE):
         put_in_place(path, out / path.name)
     shutil.rmtree(written, ignore_errors=True)

@@ -26,7 +26,7 @@ from isoglot.files import default_cache
 from isoglot.objectives import DomainContrast, LanguageAdversary, Matryoshka
 from isoglot.training.arguments import training_arguments
 from isoglot.training.callbacks import StopEarly, StopOnSignal, TellValidation, TrainingStopped
-from isoglot.training.checkpoints import last_checkpoint
+from isoglot.training.checkpoints import sound_checkpoint
 from isoglot.training.checks import check_settings
 from isoglot.training.config import MADE_HERE, TrainConfig
 from isoglot.training.data import check_negatives, load_data, load_target, sample_training_data
@@ -34,6 +34,7 @@ from isoglot.training.output import (
     CHECKPOINTS,
     LOGS,
     RECORD_FILE,
+    alone,
     begin,
     check_data,
     check_out,
@@ -189,6 +190,7 @@ def train(config: TrainConfig, **options: Any) -> SentenceTransformer:
     return run_training(config, **options).model
 
 
+@alone
 def run_training(
     config: TrainConfig,
     *,
@@ -249,7 +251,7 @@ def run_training(
     checkpoint = None
     if resume:
         check_data(out, contents)
-        checkpoint = last_checkpoint(out / CHECKPOINTS)
+        checkpoint = sound_checkpoint(out / CHECKPOINTS, tell=first)
     if model is None and checkpoint is not None and config.encoder in MADE_HERE:
         model = _made_before(config, checkpoint)
     with leave_nothing_untrained(out) if first else nullcontext():

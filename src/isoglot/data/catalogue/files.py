@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,14 @@ DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError),
     NotImplementedError,  # what zipfile says of a way to compress that it does not know
 )
+
+
+TIMES = 200
+"""Times its own size that an archive may hold: texts pack to a tenth, a line over and over to a hundredth."""
+SMALL = 256 * 2**20
+"""Bytes that any archive may hold."""
+FILES = 200_000
+"""Files that any archive may hold."""
 
 
 @dataclass(frozen=True)
@@ -205,12 +213,39 @@ def _lay_out(files: Mapping[File, Path], folder: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive: files and folders alone, none outside the folder, and no more than a text packs to.
+
+    zipfile writes links as plain files and leaves `..` out of names; tarfile's filter refuses what lies or links
+    outside, and devices.
+
+    Raises:
+        InputError: it is damaged, would write outside the folder, or is a bomb.
+    """
+    most = max(SMALL, TIMES * archive.stat().st_size)
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as packed:
+                _refuse_bomb(archive, (one.file_size for one in packed.infolist()), most)
                 packed.extractall(folder)
         else:
             with tarfile.open(archive) as packed_tar:
+                _refuse_bomb(archive, (one.size for one in packed_tar), most)
                 packed_tar.extractall(folder, filter="data")
     except DAMAGED as error:
         raise InputError(f"{archive} is damaged ({error}): remove it and get it again") from None
+
+
+def _refuse_bomb(archive: Path, sizes: Iterable[int], most: int) -> None:
+    """Refuse an archive by what it says of its files, none of which is read beyond that.
+
+    Raises:
+        InputError: they are too many, or too large for the archive.
+    """
+    total = 0
+    for number, size in enumerate(sizes, 1):
+        total += size
+        if total > most or number > FILES:
+            raise InputError(
+                f"{archive} unpacks to more than {most:,} bytes or {FILES:,} files, as no data set does: get it "
+                "from its publisher again"
+            )

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from isoglot.collections.parquet import read_parquet
 from isoglot.collections.problems import Problems
 from isoglot.data.forms.files import Bad, check_text, json_records, shown
 from isoglot.errors import InputError
@@ -128,7 +128,7 @@ def _listed(columns: list[str], records: Sequence[Mapping[str, Any]], unit: str)
 def _parquet(path: Path) -> Records:
     try:
         with opened(path) as file:
-            table = pq.ParquetFile(pa.BufferReader(file.read()), pre_buffer=False).read(use_threads=False)
+            table = read_parquet(pa.BufferReader(file.read()))
         records = table.to_pylist()
     except (pa.ArrowException, ValueError) as error:
         raise InputError(f"{path} is not readable as Parquet: {' '.join(str(error).split())[:200]}") from None

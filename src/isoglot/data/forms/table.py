@@ -64,8 +64,9 @@ class _Text:
 
 @dataclass
 class _Entry:
-    """A question in its languages, and the documents that answer it."""
+    """A question in its languages, and the documents that answer it; `places` are where the texts are first."""
 
+    places: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     documents: dict[str, None] = field(default_factory=dict)
 
@@ -335,6 +336,7 @@ def _splits(rows: Rows, texts: list[_Text], told: dict[str, Any]) -> Splits:
             entry = _Entry() if name is None else entries.setdefault((text.split, name), _Entry())
             if text.query and entry.texts.setdefault(tag, text.query) != text.query:
                 raise Bad("an id with two questions in one language", f"{name!r} in {tag}")
+            entry.places.setdefault(tag, text.place)
             document = _add_document(rows, text)
             if document:
                 entry.documents[document] = None
@@ -362,7 +364,8 @@ def _add_entries(rows: Rows, entries: dict[tuple[str | None, str], _Entry]) -> N
             if asked[split, tag, text] != (split, name):
                 again += 1
             elif relevant:
-                rows.query(split, name, tag, text, relevant=relevant)
+                with reporting(rows.problems, entry.places[tag]):  # another split may have the id too
+                    rows.query(split, name, tag, text, relevant=relevant)
             else:
                 rows.leave_out("question without an answer")
     if again:

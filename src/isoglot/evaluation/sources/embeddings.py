@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.parquet import read_parquet
 from isoglot.errors import InputError
 from isoglot.evaluation.embed import refuse_bytes
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
@@ -161,7 +162,7 @@ def _read_ids(path: Path, kind: Kind, rows: int) -> pa.Array | None:
 
 def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
     try:
-        content = pq.ParquetFile(path, pre_buffer=False).read(use_threads=False)
+        content = read_parquet(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
     for column in ("_id", "embedding"):
@@ -178,6 +179,11 @@ def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
         ids = content["_id"].cast(pa.large_string())
     except pa.ArrowException:
         raise InputError(f"{path}: the column '_id' holds {content['_id'].type}, not ids") from None
+    for name in {"_id", "lang"} & {*content.column_names}:
+        try:
+            content[name].validate(full=True)  # what is called a text may hold other bytes
+        except pa.ArrowException:
+            raise InputError(f"{path}: the column {name!r} holds text that is not UTF-8") from None
     if lists.null_count or ids.null_count:
         raise InputError(f"{path} has rows without _id or embedding")
     lengths = pa.compute.list_value_length(lists).to_numpy(zero_copy_only=False)

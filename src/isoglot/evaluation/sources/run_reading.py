@@ -33,6 +33,8 @@ SCORE_NAMES = (b"score", b"sim", b"similarity", b"relevance")
 """What the fifth column is called in a line of column names."""
 MORE = re.compile(rb"^((?:[^ \n]+ ){5}[^ \n]+) [^\n]*", re.MULTILINE)
 """A line with words after its tag."""
+BETWEEN = re.compile(r"[ \t]+")
+"""What stands between columns."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def read_run(path: str | Path, collection: Collection) -> RunEntries:
     """Read a run file of queries and documents of a collection.
 
     Queries are named `id@lang`, or `id` where the collection has one language version of it. Columns are separated
-    by white space. The second column and the rank are not looked at, as in trec_eval: the score decides. Nor is
+    by spaces or tabs. The second column and the rank are not looked at, as in trec_eval: the score decides. Nor is
     what follows the tag. A byte order mark and a first line of column names are passed over.
 
     Args:
@@ -107,6 +109,8 @@ def _without_head(block: bytes) -> tuple[bytes, int]:
 def _parse(block: bytes) -> pa.Table | None:
     """Parse lines fast; None where something is unusual."""
     text = block.replace(b"\r\n", b"\n").replace(b"\t", b" ")
+    if b"\r" in text:  # which Arrow takes for the end of a line
+        return None
     while b"  " in text:
         text = text.replace(b"  ", b" ")
     text = text.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
@@ -134,7 +138,7 @@ def _parse_lines(block: bytes, first: int, path: Path) -> pa.Table:
             continue
         where = f"{path} line {number}"
         try:
-            parts: list[Any] = line.decode().split()
+            parts: list[Any] = _columns(line.decode())
         except UnicodeDecodeError:
             raise InputError(f"{where}: not valid UTF-8") from None
         if len(parts) < 6:
@@ -153,12 +157,17 @@ def _parse_lines(block: bytes, first: int, path: Path) -> pa.Table:
     return pa.table({name: array.cast(SCHEMA[name]) for name, array in arrays.items()})
 
 
+def _columns(line: str) -> list[str]:
+    stripped = line.strip(" \t\r\n")
+    return BETWEEN.split(stripped) if stripped else []
+
+
 def _find(path: Path, wanted: Callable[[list[str]], bool], nth: int = 1) -> tuple[int, list[str]]:
     """Return number and columns of the nth line that is wanted: slow, for messages."""
     with opened(path) as stream:
         for number, line in enumerate(stream, 1):
             own = line if number > 1 else _without_head(line)[0]
-            parts = own.decode().split()
+            parts = _columns(own.decode(errors="replace"))  # what follows the tag may be no text
             if parts and wanted(parts):
                 nth -= 1
                 if not nth:

@@ -3,6 +3,7 @@ several."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -28,6 +29,8 @@ from isoglot.training.execution.gradient_cache import (
 )
 from isoglot.training.execution.sharding import is_sharded
 
+logger = logging.getLogger(__name__)
+
 __all__ = ["BatchEmbedder", "cut_chunks", "padded"]
 
 Features = Mapping[str, Any]
@@ -37,6 +40,7 @@ Features = Mapping[str, Any]
 CHUNK_TOKENS = {"cpu": 1024, "cuda": 8192}
 SHARE_OF_MEMORY = 0.5
 SIMILAR = 0.8  # texts of at least this share of a chunk's longest are padded to it gladly
+SMALLEST = 64  # tokens of a chunk that is not halved again
 WORTHWHILE = 0.25  # of the token budget
 
 
@@ -99,6 +103,30 @@ class BatchEmbedder:
         if world_size() > 1:
             embeddings = gather_embeddings(embeddings, len(lengths))
         return embeddings
+
+    def halve(self, model: nn.Module, device: torch.device) -> bool:
+        """Have chunks of half as many tokens, and half the memory for activations, from here on; say so.
+
+        Returns:
+            Whether that is possible: a static encoder has no chunks, and they may be as small as they get.
+        """
+        limit = self._most_tokens(device)
+        if _is_static(model) or limit <= SMALLEST:
+            return False
+        self.chunk_tokens = max(limit // 2, SMALLEST)
+        if self._budget is not None:
+            self._budget /= 2
+        logger.warning(
+            "out of memory: from this step on, which is taken again, chunks have %d tokens, activations half the "
+            "memory; chunk_tokens and memory set both",
+            self.chunk_tokens,
+        )
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+    def _most_tokens(self, device: torch.device) -> int:
+        return self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
 
     def state(self) -> dict[str, float]:
         """Return what was measured at the first step.
@@ -191,7 +219,7 @@ class BatchEmbedder:
         mine = share_of_process(len(lengths), process)
         if not len(mine):  # a process without a text still takes part in the exchange
             mine = np.zeros(1, np.int64)
-        limit = self.chunk_tokens or CHUNK_TOKENS.get(device.type, CHUNK_TOKENS["cpu"])
+        limit = self._most_tokens(device)
         if self.parts > 1:
             limit = min(limit, -(-int(lengths[mine].sum()) // self.parts))
         return [mine[chunk] for chunk in cut_chunks(lengths[mine], limit, prompts[mine])]

@@ -34,6 +34,12 @@ class RandomState:
         self.cpu = torch.get_rng_state()
         self.accelerator = None if device.type == "cpu" else torch.get_device_module(device).get_rng_state()
 
+    def restore(self) -> None:
+        """Draw as from here on."""
+        torch.set_rng_state(self.cpu)
+        if self.accelerator is not None:
+            torch.get_device_module(self.device).set_rng_state(self.accelerator)
+
     @contextmanager
     def again(self) -> Iterator[None]:
         """Draw as from here on, and go on afterwards as if nothing had been drawn."""
