@@ -372,11 +372,13 @@ class TrueState(TrainerCallback):
     which it counts from where it continued (a run is one epoch)."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Correct the place of the best checkpoint."""
         best = best_checkpoint_of(args, state)
         if best is not None:
             state.best_model_checkpoint = str(best)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Correct the epoch."""
         state.epoch = state.global_step / state.max_steps
 
 
