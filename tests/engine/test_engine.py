@@ -294,6 +294,21 @@ def test_addresses_at_which_no_cluster_is(address, told, monkeypatch):
         pass
 
 
+def test_a_start_that_fails_is_tried_again_and_then_said(monkeypatch):
+    tries = []
+
+    def fail(*_, **__):
+        tries.append(1)
+        raise Exception("The current node timed out during startup.")
+
+    for name, value in (("is_initialized", lambda: False), ("shutdown", lambda: None), ("init", fail)):
+        monkeypatch.setattr(ray, name, value)
+    told = "Ray could not be started on this machine: The current node timed out"
+    with pytest.raises(IsoglotError, match=told), start_workers(2):
+        pass
+    assert len(tries) == 3
+
+
 def test_more_workers_than_processors(workers):
     with pytest.raises(InputError, match="100 workers need as many processors"), start_workers(100):
         pass

@@ -26,6 +26,8 @@ OBJECTS = 200 * 2**20
 """Bytes of what processes of one machine share, of a cluster that is started here."""
 RETRIES = 5
 """How often work is given out again that its worker was lost at."""
+STARTS = 3
+"""How often Ray is started here before it is given up: it allows itself half a minute, little on a busy machine."""
 KNOCK = 10
 """Seconds that a cluster has to answer in."""
 AHEAD = 2
@@ -177,15 +179,16 @@ class Workers:
 def start_workers(workers: int | None = None, *, address: str | None = None) -> Iterator[Workers]:
     """Start workers, on this machine or on a Ray cluster; they end with the block.
 
-    Where there are GPUs each worker gets one, else an equal share of the processors.
+    Where there are GPUs each worker gets one, else an equal share of the processors. A program that is connected to
+    Ray already has its workers there.
 
     Args:
         workers: how many; None for one a GPU, or else one a processor.
         address: of a running cluster, `HOST:PORT`, on whose machines isoglot is installed; None to start Ray here.
 
     Raises:
-        InputError: Ray is not installed, no cluster answers, it has fewer processors or GPUs than workers, or a
-            program that uses Ray already asks for another cluster.
+        InputError: Ray is not installed, no cluster answers, or it has fewer processors or GPUs than workers.
+        IsoglotError: Ray does not start here.
     """
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
@@ -215,17 +218,33 @@ def start_workers(workers: int | None = None, *, address: str | None = None) -> 
             ray.shutdown()
 
 
+def _start_here(ray: Any, workers: int | None, quiet: dict[str, Any]) -> None:
+    """Start a cluster of this machine's processors alone.
+
+    Raises:
+        IsoglotError: it does not start.
+    """
+    cpus = max(workers or 0, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0)
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init("local", num_cpus=cpus or os.cpu_count(), object_store_memory=OBJECTS, **quiet)
+            return
+        except Exception as error:  # Ray's own are no narrower
+            ray.shutdown()
+            if not left:
+                why = " ".join(str(error).split())[:200]
+                raise IsoglotError(f"Ray could not be started on this machine: {why}") from None
+
+
 def _connect(ray: Any, workers: int | None, address: str | None) -> None:
-    """Connect to a cluster, or start one of this machine's processors alone.
+    """Connect to a cluster, or start one.
 
     Raises:
         InputError: none answers.
     """
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "include_dashboard": False}
     if address is None:
-        cpus = max(workers or 0, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0)
-        ray.init("local", num_cpus=cpus or os.cpu_count(), object_store_memory=OBJECTS, **quiet)
-        return
+        return _start_here(ray, workers, quiet)
     del quiet["include_dashboard"]  # is the cluster's own affair
     _check_address(address)
     try:
