@@ -1,4 +1,4 @@
-"""Every fault of `scripts/faults.py` is tried once, and each long command is killed: docs/reliability.md has more."""
+"""Every fault of `scripts/faults.py` is tried once, and each long command is killed: docs/reliability.md tells."""
 
 from __future__ import annotations
 

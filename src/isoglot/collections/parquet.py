@@ -268,7 +268,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         OSError: there is no room, or no right to write.
     """
     repetitive = [name for name in ("lang", "query-id") if name in table.column_names]
-    options = {"compression": "zstd", "use_dictionary": repetitive, "write_statistics": repetitive}
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": repetitive, "write_statistics": repetitive}
     options["write_page_checksum"] = True  # a bit that flips on a disk is then refused when it is read
     with pq.ParquetWriter(path, table.schema, **options) as writer:
         group: list[pa.RecordBatch] = []
