@@ -485,7 +485,7 @@ def test_blocks_of_scores_keep_to_the_memory_given():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (b"q0@de Q0 de0 1 2 x\nq0@de\x1eQ0 de0 1 2 x y\n", "line 2: .* no query"),
+        (b"q0@de Q0 de0 1 2 x\nq0@de\x1ex Q0 de0 1 2 x\n", "line 2: .* no query"),
         (b"q0@de Q0 de0 1 2 x\nq0@de Q0 de0 2 1 x \xe4\n", "line 2: document 'de0' is given twice"),
     ],
     ids=["control-character", "no-text-after-the-tag"],
