@@ -106,7 +106,7 @@ def content_of(path: Path) -> str:
     if path.suffix == ".json":
         told = timeless(json.loads(path.read_bytes()))
         if path.name == "tokenizer_config.json":
-            told = {key: value for key, value in told.items() if key not in CALLS}
+            told = {key: value for key, value in told.items() if key not in CALLS and value is not None}
         return json.dumps(told, sort_keys=True)
     if path.suffix in (".yaml", ".yml"):
         return digest(json.dumps(timeless(yaml.safe_load(path.read_bytes())), default=str).encode())
