@@ -40,6 +40,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 TIMES = {"seconds", "date", "encoded", "resumed_from_step", "command"}
 """Keys of JSON that tell when and how long, not what; `encoded` is counted since a run went on."""
+CALLS = {"max_length", "pad_token_type_id", "padding_side", "stride", "truncation_side", "truncation_strategy"}
+"""Keys of `tokenizer_config.json` that tell how the tokenizer was last called before it was saved."""
 TIMES_IN_TEXT = re.compile(r"\d+(\.\d+)? (s|seconds|min)\b|\d{4}-\d{2}-\d{2}")
 WARM = (
     *("transformers", "isoglot.cli.program", "isoglot.data.translation", "isoglot.evaluation.hard_negatives"),
@@ -102,7 +104,10 @@ def timeless(value: Any) -> Any:
 def content_of(path: Path) -> str:
     """Return a hash of a file without times."""
     if path.suffix == ".json":
-        return json.dumps(timeless(json.loads(path.read_bytes())), sort_keys=True)
+        told = timeless(json.loads(path.read_bytes()))
+        if path.name == "tokenizer_config.json":
+            told = {key: value for key, value in told.items() if key not in CALLS and value is not None}
+        return json.dumps(told, sort_keys=True)
     if path.suffix in (".yaml", ".yml"):
         return digest(json.dumps(timeless(yaml.safe_load(path.read_bytes())), default=str).encode())
     if path.suffix == ".parquet":
@@ -274,9 +279,10 @@ def warm() -> None:
 def start(arguments: list[str], cache: Path, said: Path) -> int:
     """Run a command in a fork of this process, and a group of its own; return its process id."""
     child = os.fork()
+    with contextlib.suppress(OSError):  # both set it, so that it is set whichever comes first
+        os.setpgid(child, child)
     if child:
         return child
-    os.setpgid(0, 0)
     os.environ["ISOGLOT_CACHE"] = str(cache)
     with said.open("ab") as file:
         for stream in (1, 2):
@@ -431,7 +437,7 @@ def kill_all(work: Path, kills: int, seed: int, sign: int, only: list[str]) -> I
     os.environ |= {"HF_HUB_OFFLINE": "1", "ISOGLOT_CACHE": str(work / "cache"), "ISOGLOT_DATA": str(given / "tiny")}
     warm()
     in_fork(make_data, given)
-    chosen = [one for one in commands(given) if not only or one.name.split()[0] in only]
+    chosen = [one for one in commands(given) if not only or one.name in only]
     for number, command in enumerate(chosen):
         share = kills // len(chosen) + (number < kills % len(chosen))
         begun = time.monotonic()
@@ -457,7 +463,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--signal", default="KILL", choices=["KILL", "TERM", "INT"])
-    parser.add_argument("--only", default="", help="first words of commands, separated by commas")
+    parser.add_argument("--only", default="", help="names of commands, separated by commas")
     parser.add_argument("--work", type=Path, help="folder for all of it; a temporary one by default")
     options = parser.parse_args()
     sign = getattr(signal, f"SIG{options.signal}")

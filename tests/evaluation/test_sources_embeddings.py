@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from evaluation_helpers import judge, make_collection
+from evaluation_helpers import judge, make_collection, parallel_collection
 
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate_embeddings, rank_scores, read_embeddings, result_of_ranks
@@ -214,3 +214,11 @@ def test_ids_as_others_write_them(files, head):
     ):
         files[1].with_suffix(ending).write_bytes(written)
         assert_right(files)
+
+
+def test_ids_in_parquet_that_are_no_text_are_refused(tmp_path):
+    bad = pa.array([b"\xe4"], pa.binary()).view(pa.string())
+    table = pa.table({"_id": bad, "embedding": pa.array([[1.0, 0.0]])})
+    pq.write_table(table, tmp_path / "q.parquet")
+    with pytest.raises(InputError, match=r"q\.parquet: the column '_id' holds text that is not UTF-8"):
+        read_embeddings(tmp_path / "q.parquet", tmp_path / "q.parquet", parallel_collection(languages=2))

@@ -480,3 +480,17 @@ def test_blocks_of_scores_keep_to_the_memory_given():
     assert sizes[40_000] <= 40_000 < sizes[2**30]
     for name in ("pool_rank", "language_rank", "top"):
         np.testing.assert_array_equal(getattr(found[40_000], name), getattr(found[2**30], name))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (b"q0@de Q0 de0 1 2 x\nq0@de\x1ex Q0 de0 1 2 x\n", "line 2: .* no query"),
+        (b"q0@de Q0 de0 1 2 x\nq0@de Q0 de0 2 1 x \xe4\n", "line 2: document 'de0' is given twice"),
+    ],
+    ids=["control-character", "no-text-after-the-tag"],
+)
+def test_lines_that_are_read_fast_are_found_again_to_be_named(tmp_path, lines, message):
+    (tmp_path / "odd.run").write_bytes(lines)
+    with pytest.raises(InputError, match=message):
+        evaluate_run(tmp_path / "odd.run", parallel_collection(languages=2))

@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformerTrainingArguments as Argume
 from transformers import TrainerCallback, set_seed
 
 from isoglot.batching import BatchSampler, Hybrid
+from isoglot.checksums import LISTED
 from isoglot.cli import main
 from isoglot.collections import collection_from_rows, write_collection
 from isoglot.encoders import scratch_encoder, static_encoder
@@ -161,6 +162,7 @@ def test_a_run_goes_on_at_once_at_step_a_million(pages, tmp_path):
     state.write_text(state.read_text().replace('"global_step": 3', '"global_step": 1000000'))
     schedule = torch.load(late / "scheduler.pt", weights_only=True)
     torch.save(schedule | {"last_epoch": 1_000_000}, late / "scheduler.pt")
+    (late / LISTED).unlink()
     seen = Recorder()
     trainer = HybridTrainer(static(pages), pages, args=arguments(tmp_path, 1_000_005, **args), callbacks=[seen])
     assert len(trainer.get_train_dataloader()) == 1_000_005

@@ -131,11 +131,11 @@ def whole_run(runner, folder, steps, save_steps):
 @pytest.mark.slow
 def test_runs_killed_while_they_save_end_with_the_weights_of_one_that_was_not(runner, tmp_path):
     whole = whole_run(runner, tmp_path / "whole", 30, 6)
-    # a checkpoint takes five calls of torch.save; settings, hashes of the data, checkpoints and model are given
-    # their names by replace
-    deaths = [("save", 7, "after"), ("save", 10, "after"), ("replace", 4, "before"), ("replace", 4, "after")]
+    # a checkpoint takes five calls of torch.save; settings, hashes of the data, each checkpoint and before it its
+    # checksums, and the model are given their names by replace
+    deaths = [("save", 7, "after"), ("save", 10, "after"), ("replace", 6, "before"), ("replace", 6, "after")]
     # the final model: checkpoints of the steps 6 to 30, three of them deleted again, and then file by file
-    deaths += [("replace", number, "after") for number in (11, 12, 14)]
+    deaths += [("replace", number, "after") for number in (16, 17, 19)]
     for death in deaths:
         out = tmp_path / "-".join(map(str, death))
         runner.start(out, 30, 6, die=death)
@@ -152,7 +152,7 @@ def test_a_run_on_two_data_sets_goes_on_after_a_kill(pages, tmp_path):
     runner = Runner(f"{pages} --data {pages}")
     try:
         whole = whole_run(runner, tmp_path / "whole", 30, 6)
-        for death in (("save", 7, "after"), ("replace", 4, "after")):
+        for death in (("save", 7, "after"), ("replace", 6, "after")):
             out = tmp_path / "-".join(map(str, death))
             runner.start(out, 30, 6, die=death)
             assert runner.wait() == -signal.SIGKILL

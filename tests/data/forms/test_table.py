@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from isoglot.cli import main
 from isoglot.collections import Collection, read_collection
 from isoglot.data.convert import Reading, convert, read_columns, read_form
 from isoglot.data.forms import table as table_form
-from isoglot.data.forms.columns import Version, parse_parallel
+from isoglot.data.forms.columns import Columns, Version, parse_parallel
 from isoglot.errors import InputError
 
 ROWS = [
@@ -340,3 +341,13 @@ def test_a_language_with_an_empty_header_and_long_fields(tmp_path: Path):
     ]
     assert judged(found).popitem()[1] == {long.strip()}
     assert csv.field_size_limit() == limit
+
+
+def test_an_id_with_another_question_in_another_split_is_a_bad_row(tmp_path):
+    (tmp_path / "faq.train.csv").write_text("n,lang,question,answer\n2,de,Wie?,Acht.\n")
+    (tmp_path / "faq.test.csv").write_text("n,lang,question,answer\n2,de,Wo?,Hier.\n")
+    reading = Reading(language="lang", columns=Columns("question", "answer", id="n"))
+    with pytest.raises(InputError, match="a query id with two texts in one language"):
+        read_form(tmp_path, "table", reading)
+    found = read_form(tmp_path, "table", replace(reading, lenient=True))
+    assert sum(one.queries.num_rows for one in found.values()) == 1
