@@ -49,7 +49,7 @@ def test_train_then_evaluate(data, tmp_path, capsys):
     found = json.loads(result.read_text())
     assert list(found) == [
         *("collection", "model", "languages", "monolingual", "cross_lingual", "multilingual", "bias"),
-        *("macro", "geometry", "intervals", "pairs", "seconds", "versions", "made", "fair"),
+        *("macro", "geometry", "intervals", "pairs", "seconds", "versions", "hardware", "made", "fair"),
     ]
     made = found["made"]
     assert made["dtype"] == "float32"

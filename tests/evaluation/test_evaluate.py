@@ -15,7 +15,7 @@ from isoglot.evaluation.result import sidecar_of
 
 KEYS = [
     "collection", "model", "languages", "monolingual", "cross_lingual", "multilingual", "bias", "macro", "geometry",
-    "intervals", "pairs", "seconds", "versions", "made", "fair",
+    "intervals", "pairs", "seconds", "versions", "hardware", "made", "fair",
 ]  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def test_a_result_is_written_with_its_values_per_query_or_not_at_all(embeddings,
             raise OSError(28, "No space left on device")
         return replace(self, target)
 
-    def full(table, file):
+    def full(table, file, **options):
         raise OSError(28, "No space left on device")
 
     if broken == "r.json":

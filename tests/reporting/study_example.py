@@ -349,6 +349,7 @@ def make_study(**changes: Any) -> dict[str, Any]:
         "command": "isoglot study run ratio --profile embedded --out DIR",
         "full_command": "isoglot study run ratio --profile benchmark --out DIR",
         "versions": {"python": "3.11.7", "isoglot": "0.1.0"},
+        "hardware": [{"system": "Linux", "machine": "x86_64", "cpu": "a processor", "cores": 2, "gpus": []}],
     }
     return {**copy.deepcopy(result), **changes}
 
