@@ -39,9 +39,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @posix
-@pytest.mark.parametrize(
-    "name", [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in faults.FAULTS]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_fault_loses_nothing_and_is_said(name: str, given: Path, tmp_path: Path) -> None:
     try:
         assert faults.try_fault(name, given, tmp_path, seed=1) == []

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from isoglot.installation.examine import module_of
+from isoglot.installation.examination import module_of
 from isoglot.installation.machine import caches
 
 if sys.version_info >= (3, 11):

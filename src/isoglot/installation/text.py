@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from isoglot.installation.examine import Installation
+from isoglot.installation.examination import Installation
 
 __all__ = ["installation_text"]
 
