@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,4 +61,6 @@ def test_kills_of_every_long_command_lose_nothing(tmp_path: Path) -> None:
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
-    assert "| all | 8 |" in done.stdout
+    told = re.search(r"^\| all \| (\d+) \| \d+ \| 0 \| 0 \|", done.stdout, re.MULTILINE)
+    assert told is not None, done.stdout
+    assert int(told[1]) >= 8
