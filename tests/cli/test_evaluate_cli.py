@@ -322,7 +322,7 @@ def test_compare(results, tmp_path, capsys):
 
 
 def _models_shown(out: str) -> list[list[str]]:
-    """The figures of each row of the first table of a comparison, without names, which may be cut, and intervals."""
+    """The figures of each row of the first table of a comparison; names may be cut, and intervals are left out."""
     first = out.partition("against ")[0]
     rows = [[cell.split(" [")[0].strip() for cell in line.split("│")] for line in first.splitlines()]
     return [row[2:-1] for row in rows if len(row) == 8 and row[2]]
