@@ -31,6 +31,7 @@ from isoglot.files import content_hash
 
 __all__ = [
     "check_encoding",
+    "embed_on",
     "embed_queries",
     "embed_shards",
     "fill_shards",
@@ -162,6 +163,27 @@ def embed_shards(
     """
     with share_encoder(model, collection, workers, encoding) as encoder:
         return fill_shards(encoder, collection, folder, workers, plan, progress=encoding.get("progress", False))
+
+
+def embed_on(
+    workers: Workers,
+    model: Any,
+    collection: Collection,
+    rows: IntArray,
+    folder: str | Path,
+    plan: Plan,
+    encoding: Encoding,
+) -> tuple[FloatArray, ShardTable]:
+    """Embed query rows (q,), and documents as `embed_shards` does, by a model that is sent to workers once.
+
+    Raises:
+        InputError: as for `embed_queries`, or the folder holds shards of something else.
+        IsoglotError: workers were lost time and again.
+    """
+    with share_encoder(model, collection, workers, encoding) as encoder:
+        queries = embed_queries(encoder, collection, rows, workers)
+        progress = encoding.get("progress", False)
+        return queries, fill_shards(encoder, collection, folder, workers, plan, progress=progress)
 
 
 def fill_shards(

@@ -10,7 +10,7 @@ import torch
 from isoglot.collections.collection import Collection
 from isoglot.encoders import model_name
 from isoglot.engine.cluster import Workers
-from isoglot.engine.encoding import check_encoding, embed_queries, fill_shards, plan_shards, share_encoder
+from isoglot.engine.encoding import check_encoding, embed_on, plan_shards
 from isoglot.engine.ranking import rank_shards
 from isoglot.engine.shards import shard_folder
 from isoglot.errors import InputError
@@ -73,11 +73,7 @@ def evaluate_on(
     rows = collection.judged_query_rows()
     plan = plan_shards(model, collection, encoding)
     with shard_folder(cache, plan) as folder:
-        with share_encoder(model, collection, workers, encoding) as encoder:
-            queries = embed_queries(encoder, collection, rows, workers)
-            documents = fill_shards(
-                encoder, collection, folder, workers, plan, progress=encoding.get("progress", False)
-            )
+        queries, documents = embed_on(workers, model, collection, rows, folder, plan, encoding)
         clock.lap("encode")
         device = torch.device("cuda" if workers.gpus and encoding.get("device") != "cpu" else "cpu")
         return result_of_vectors(

@@ -13,10 +13,8 @@ from isoglot.engine.encoding import (
     FloatArray,
     IntArray,
     check_encoding,
-    embed_queries,
-    fill_shards,
+    embed_on,
     plan_shards,
-    share_encoder,
     worker_device,
 )
 from isoglot.engine.ranking import cut_pieces
@@ -87,11 +85,7 @@ def mine_on(
     judged = judgments_of(collection, rows)
     miner = Miner(judged, collection, mining)
     with shard_folder(cache, plan) as folder:
-        with share_encoder(model, collection, workers, encoding) as encoder:
-            queries = embed_queries(encoder, collection, rows, workers)
-            documents = fill_shards(
-                encoder, collection, folder, workers, plan, progress=encoding.get("progress", False)
-            )
+        queries, documents = embed_on(workers, model, collection, rows, folder, plan, encoding)
         mine = _Mine(miner, queries, documents, encoding.get("device"))
         with workers.share(mine) as shared:
             parts = list(workers.map(_mine_blocks, [shared], cut_pieces(miner.blocks(memory), len(workers))))

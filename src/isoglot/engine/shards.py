@@ -22,6 +22,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from isoglot.checksums import checksum
 from isoglot.collections.arrow import map_table
 from isoglot.errors import InputError
 from isoglot.evaluation.products import TILE
@@ -45,7 +46,6 @@ logger = logging.getLogger(__name__)
 
 BLOCK = 8 * TILE
 """Documents of a shard: whole tiles, so that products are those of the whole pool."""
-READ = 1 << 20
 MANIFEST = "shards.json"
 FORMAT = 1
 FINGERPRINT = b"isoglot"
@@ -151,7 +151,7 @@ def finished_shards(folder: Path, plan: Plan) -> dict[int, str]:
     found: dict[int, str] = {}
     for path in sorted(folder.glob("*.arrow")):
         number, _, content = path.stem.partition("-")
-        whole = number.isdigit() and int(number) < plan.blocks and _content(path) == content
+        whole = number.isdigit() and int(number) < plan.blocks and checksum(path) == content
         if not whole or int(number) in found:
             if not whole:
                 logger.warning("%s is damaged: its documents are encoded again", path)
@@ -159,15 +159,6 @@ def finished_shards(folder: Path, plan: Plan) -> dict[int, str]:
             continue
         found[int(number)] = path.name
     return found
-
-
-def _content(path: Path) -> str:
-    digest = xxhash.xxh3_128()
-    part = memoryview(bytearray(READ))
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(part):
-            digest.update(part[:size])
-    return digest.hexdigest()
 
 
 @dataclass
