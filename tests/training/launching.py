@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import ModuleType
+
+import torch
 
 
 def launch(processes: int, script: str, *arguments: str) -> None:
@@ -20,3 +23,12 @@ def launch(processes: int, script: str, *arguments: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def alone(script: ModuleType, *arguments: str) -> None:
+    """Do in this process what several do, with one thread as they do."""
+    threads = torch.get_num_threads()
+    try:
+        script.main(*arguments)
+    finally:
+        torch.set_num_threads(threads)

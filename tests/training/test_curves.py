@@ -4,12 +4,11 @@ and through a restart with another number of processes."""
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import curves_run
 import pytest
 import torch
-from launching import launch
+from launching import alone, launch
 
 CURVE = 1e-5
 """How far the loss of a step may be from that of one process, where losses begin near 2."""
@@ -31,14 +30,6 @@ FOUR = {
 RESTARTED = ("1-to-2", "2-to-1", "2-to-4")
 
 
-def alone(folder: Path, *runs: str) -> None:
-    threads = torch.get_num_threads()
-    try:
-        curves_run.main(str(folder), *runs)
-    finally:
-        torch.set_num_threads(threads)
-
-
 @pytest.mark.slow
 def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
     def found(name: str) -> dict:
@@ -48,11 +39,11 @@ def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
         return f"name={run}"
 
     script = curves_run.__file__
-    alone(tmp_path, *map(named, REFERENCES), "name=1-to-2 until=20")
+    alone(curves_run, str(tmp_path), *map(named, REFERENCES), "name=1-to-2 until=20")
     restarts = ("1-to-2 fsdp=1", "2-to-1 fsdp=1 until=20", "2-to-4 until=20")
     launch(2, script, str(tmp_path), *map(named, [*TWO, *restarts]))
     launch(4, script, str(tmp_path), *map(named, [*FOUR, "2-to-4 fsdp=1"]))
-    alone(tmp_path, "name=2-to-1")
+    alone(curves_run, str(tmp_path), "name=2-to-1")
 
     runs = {**TWO, **FOUR, **dict.fromkeys(RESTARTED, "scratch")}
     for run, reference in runs.items():

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import distributed_run
 import pytest
 import torch
-from launching import launch
+from launching import alone, launch
 
 SCRIPT = distributed_run.__file__
 CASES = (
@@ -18,20 +17,11 @@ CASES = (
 )
 
 
-def alone(folder: Path, *cases: str) -> None:
-    """Do in this process what several do, with one thread as they do."""
-    folder.mkdir()
-    threads = torch.get_num_threads()
-    try:
-        distributed_run.main(str(folder), *cases)
-    finally:
-        torch.set_num_threads(threads)
-
-
 @pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path):
     """All kinds in one launch: starting processes takes longer than training does."""
-    alone(tmp_path / "one", *CASES)
+    (tmp_path / "one").mkdir()
+    alone(distributed_run, str(tmp_path / "one"), *CASES)
     (tmp_path / "two").mkdir()
     launch(2, SCRIPT, str(tmp_path / "two"), *CASES)
     for case in CASES:
@@ -50,7 +40,8 @@ def test_two_processes_train_as_one(tmp_path):
 
 @pytest.mark.slow
 def test_a_process_without_a_text_takes_part(tmp_path):
-    alone(tmp_path / "alone", "few")
+    (tmp_path / "alone").mkdir()
+    alone(distributed_run, str(tmp_path / "alone"), "few")
     (tmp_path / "three").mkdir()
     launch(3, SCRIPT, str(tmp_path / "three"), "few")
     single, three = (torch.load(tmp_path / folder / "few") for folder in ("alone", "three"))
