@@ -15,12 +15,14 @@ import contextlib
 import io
 import json
 import logging
+import multiprocessing
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -265,6 +267,45 @@ def two_runs(given: Path, room: Path, rng: random.Random) -> Problems:
     return found + done(training(given, out))
 
 
+def study_worker_killed(given: Path, room: Path, rng: random.Random) -> Problems:
+    """A worker of a study is killed: its run alone fails, which is said, and the same command makes it."""
+    recipe, out = room / "small.yaml", room / "out"
+    size = {"dimensions": 8, "vocabulary": 150, "batch_size": 6, "steps": 200, "save_steps": 10, "cache": False}
+    profile = {
+        "data": {"pages": {"collection": "data"}},
+        "train": {"data": "pages", "encoder": "static", **size},
+        "seeds": [0],
+        "arms": {name: {"train": {"strategy": name}} for name in ("monolingual", "multiway")},
+        "evaluate": [{"name": "test", "data": "pages", "measures": ["AP"]}],
+        "decisive": [{"first": "multiway", "second": "monolingual", "on": "test", "setting": "cross_lingual"}],
+    }
+    words = dict.fromkeys(("title", "question", "hypothesis"), "small")
+    recipe.write_text(json.dumps({"name": "small", **words, "profiles": {"embedded": profile}}), encoding="utf-8")
+
+    def command(folder: Path, jobs: int) -> list[str]:
+        return ["study", "run", str(recipe), "--out", str(folder), "--jobs", str(jobs), "--quiet"]
+
+    def kill_one() -> None:
+        until = time.monotonic() + 300
+        while not list(out.glob("runs/.work-*/**/checkpoint-*")) and time.monotonic() < until:
+            time.sleep(0.01)
+        if workers := multiprocessing.active_children():
+            rng.choice(workers).kill()
+
+    with environment(ISOGLOT_DATA=str(given)):
+        found = done(command(room / "whole", 1))
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        status, said = run(command(out, 2))
+        killer.join()
+        failed = [line for line in said.splitlines() if line.startswith("failed: ")]
+        if status != 1 or len(failed) != 1 or "its process was ended by SIGKILL" not in failed[0]:
+            found.append(f"status {status}: {said[-300:]!r}")
+        found += done(command(out, 2))
+    one, two = (json.loads((folder / "study.json").read_text()) for folder in (room / "whole", out))
+    return found + ([] if one == two else ["another result"])
+
+
 def checkpoint_damaged(given: Path, room: Path, rng: random.Random) -> Problems:
     """A file of the last checkpoint is damaged: the one before is taken, and the run ends with the same weights."""
     from isoglot.training import output
@@ -378,8 +419,8 @@ def index_damaged(given: Path, room: Path, rng: random.Random) -> Problems:
 
 def hub_unreachable(given: Path, room: Path, rng: random.Random) -> Problems:
     """The Hub cannot be reached: a sentence names what else can be given."""
-    code = (
-        "import os, sys; from isoglot.cli import main; "
+    code = (  # without the minute that the Hub's client waits between its attempts
+        "import sys, time; time.sleep = lambda seconds: None; from isoglot.cli import main; "
         "sys.exit(main(['evaluate', 'nobody/nothing-at-all', sys.argv[1], '--quiet']))"
     )
     values = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0", "HF_HOME": str(room)}
@@ -426,13 +467,14 @@ def shared_memory_full(given: Path, room: Path, rng: random.Random) -> Problems:
         raise Skipped("/dev/shm cannot be replaced here") from None
     model, data = str(given / "model"), str(given / "data")
     evaluation = ["evaluate", model, data, "--quiet", "--json", str(room / "r.json")]
-    found: Problems = []
-    for words in (training(given, room / "out"), evaluation):
-        command = [*inside, sys.executable, "-m", "isoglot", *words]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ended.returncode:
-            found.append(f"{words[0]} ended with {ended.returncode}: {ended.stderr[-300:]}")
-    return found
+    code = (  # one after the other in a process, which imports everything once
+        "import json, sys; from isoglot.cli import main; "
+        "sys.exit(next((f'{words[0]} ended with {status}' for words in json.loads(sys.argv[1]) "
+        "if (status := main(words))), 0))"
+    )
+    both = json.dumps([training(given, room / "out"), evaluation])
+    ended = subprocess.run([*inside, sys.executable, "-c", code, both], capture_output=True, text=True, check=False)
+    return [ended.stderr[-400:]] if ended.returncode else []
 
 
 FAULTS: dict[str, Callable[[Path, Path, random.Random], Problems]] = {
@@ -442,6 +484,7 @@ FAULTS: dict[str, Callable[[Path, Path, random.Random], Problems]] = {
     "out of memory in evaluation": memory_in_evaluation,
     "out of memory in training": memory_in_training,
     "two runs into one folder": two_runs,
+    "killed worker of a study": study_worker_killed,
     "damaged checkpoint": checkpoint_damaged,
     "all checkpoints damaged": all_checkpoints_damaged,
     "damaged embeddings": embeddings_damaged,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from isoglot.collections import Collection, collection_from_rows
 
@@ -14,6 +14,26 @@ ROOT = Path(__file__).parents[1]
 
 settings.register_profile("isoglot", deadline=None)  # how long an example takes is the machine's affair
 settings.load_profile("isoglot")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that no process is left alone with one in the end, and those that start
+    Ray last, since its processes take time until the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: 2 if item.path.parent.name == "engine" else item.path not in slow)
+    try_more_examples(items)
+
+
+def try_more_examples(items: list[pytest.Item]) -> None:
+    """Let hypothesis try ISOGLOT_EXAMPLES times as many examples as each test says (docs/reliability.md)."""
+    times = int(os.environ.get("ISOGLOT_EXAMPLES", "1"))
+    if times == 1:
+        return
+    for test in {item.obj for item in items if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)}:
+        # no profile and no option of hypothesis goes before what a test says itself, so that is changed
+        its = test._hypothesis_internal_use_settings
+        test._hypothesis_internal_use_settings = settings(its, max_examples=times * its.max_examples)
+
 
 WORDS = {
     "en": (

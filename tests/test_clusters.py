@@ -11,12 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
 
 from isoglot.collections import collection_from_rows, write_collection
-from isoglot.training import read_config, run_training
+from isoglot.training import output, read_config, run_training
 
 ROOT = Path(__file__).parents[1]
 SLURM = ROOT / "examples" / "slurm" / "train.sbatch"
@@ -156,7 +157,8 @@ def test_two_nodes_train_as_one_and_go_on_only_where_all_see_the_checkpoints(env
     write_collection(pages, tmp_path / "data")
     given = {"data": str(tmp_path / "data"), "encoder": "static", "dimensions": 16, "vocabulary": 150}
     given |= {"batch_size": 8, "steps": 10, "save_steps": 4, "cache": False}
-    alone = run_training(read_config(None, given | {"out": str(tmp_path / "alone")}))
+    with mock.patch.object(output.shutil, "rmtree"):  # its checkpoints stay
+        alone = run_training(read_config(None, given | {"out": str(tmp_path / "alone")}))
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(given))
     nodes = environment | {"SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "a[1-2]"}
 
@@ -164,26 +166,29 @@ def test_two_nodes_train_as_one_and_go_on_only_where_all_see_the_checkpoints(env
         job = ["bash", str(SLURM), str(tmp_path / "run.yaml"), "--out", "m"]
         return run(job, nodes | {"SLURM_JOB_ID": str(free_job())}, tmp_path)
 
+    def stopped(node: str) -> None:
+        """Leave in the folder of a node what a run has left that was stopped after eight of its ten steps."""
+        folder = tmp_path / node / "m"
+        shutil.copytree(tmp_path / "alone", folder, ignore=shutil.ignore_patterns("checkpoint-10"))
+        for name in ("isoglot-training.json", "model.safetensors", "modules.json"):
+            (folder / name).unlink()
+
+    stopped("1")
+    done = submit()  # by one that sees the checkpoint and one that does not
+    assert done.returncode != 0
+    assert re.search(
+        r"finds (no checkpoint|checkpoint-8) in m, and the first one (checkpoint-8|no ch)", done.stderr
+    )
+    assert "put --out on a file system that they share, or copy it to each of them" in done.stderr
+    assert [path for path in (tmp_path / "2").rglob("*") if path.is_file()] == []
+
+    stopped("2")
     done = submit()
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("Trained with hybrid batches for 10 steps") == 1  # by the first process alone
     (record,) = tmp_path.glob("[12]/m/isoglot-training.json")
-    first = record.parents[1]
-    other = tmp_path / {"1": "2", "2": "1"}[first.name]
-    assert [path for path in other.rglob("*") if path.is_file()] == []
     told = json.loads(record.read_text())
     assert told["hardware"]["processes"] == 2
+    assert told["resumed_from_step"] == 8
     losses = [[entry["loss"] for entry in one["loss"]] for one in (told, alone.record)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-4)  # logs are rounded to four places
-
-    done = submit()  # by those who see the finished run and those who do not
-    assert done.returncode != 0
-    assert re.search(
-        r"finds (no checkpoint|a finished run) in m, and the first one (a finished|no ch)", done.stderr
-    )
-    assert "put --out on a file system that they share, or copy it to each of them" in done.stderr
-
-    shutil.copytree(first / "m", other / "m", dirs_exist_ok=True)
-    done = submit()
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "nothing to resume" in done.stderr

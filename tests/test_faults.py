@@ -27,7 +27,8 @@ def load(name: str) -> ModuleType:
 
 
 faults = load("faults")
-SLOW = ("hub unreachable", "two runs into one folder", "clock jumps", "full /dev/shm", "read-only output")
+SLOW = ("hub unreachable", "two runs into one folder", "killed worker of a study", "clock jumps", "full /dev/shm")
+SLOW += ("read-only output",)
 NAMES = [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in faults.FAULTS]
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,14 +23,21 @@ class Absent:
         if name.partition(".")[0] in {EXTRAS!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
-sys.argv[0] = "isoglot"
+import json
 from isoglot.cli import main
-sys.exit(main())
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["isoglot", *words]
+    status = main()
+    print("\\n" + json.dumps(["ended", status]), file=sys.stderr, flush=True)
 """
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True)
+def run(*commands: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Give commands one after the other in a process; return of each its exit status and what it said."""
+    process = [sys.executable, "-c", WITHOUT, json.dumps(commands)]
+    done = subprocess.run(process, capture_output=True, text=True, check=True)
+    *said, _ = re.split(r'^\["ended", (\d+)\]$', done.stderr, flags=re.MULTILINE)
+    return [(int(status), " ".join(told.split())) for told, status in zip(said[::2], said[1::2], strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -51,22 +60,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_training_measuring_and_comparing_need_no_extra(folder: Path) -> None:
     data, model = str(folder / "data"), str(folder / "model")
-    words = ("--encoder", "static", "--steps", "3", "--batch-size", "4")
-    trained = run("train", "--data", data, "--out", model, *words)
-    assert trained.returncode == 0, trained.stderr
-    for name in ("a", "b"):
-        measured = run("evaluate", model, data, "--json", str(folder / f"{name}.json"))
-        assert measured.returncode == 0, measured.stderr
-    compared = run("compare", str(folder / "a.json"), str(folder / "b.json"))
-    assert compared.returncode == 0, compared.stderr
-    page = run("compare", str(folder / "a.json"), str(folder / "b.json"), "--html", str(folder / "page.html"))
-    assert page.returncode == 2
-    assert "needs altair: pip install 'isoglot[report]'" in " ".join(page.stderr.split())
+    a, b = (str(folder / name) for name in ("a.json", "b.json"))
+    *ended, (status, said) = run(
+        ("train", "--data", data, "--out", model, "--encoder", "static", "--steps", "3", "--batch-size", "4"),
+        ("evaluate", model, data, "--json", a),
+        ("evaluate", model, data, "--json", b),
+        ("compare", a, b),
+        ("compare", a, b, "--html", str(folder / "page.html")),
+    )
+    assert [one for one, _ in ended] == [0, 0, 0, 0], ended
+    assert status == 2
+    assert "needs altair: pip install 'isoglot[report]'" in said
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
+def test_what_needs_an_extra_says_which(folder: Path) -> None:
+    expected = [
         (
             ("data", "build", "worldfacts", "--to", "{folder}/w"),
             "worldfacts needs babel: pip install 'isoglot[data]'",
@@ -78,9 +86,8 @@ def test_training_measuring_and_comparing_need_no_extra(folder: Path) -> None:
         ),
         (("data", "stats", "{folder}/data", "--html", "{folder}/p.html"), "pip install 'isoglot["),
         (("serve", "{folder}/index"), "serving an index needs fastapi: pip install 'isoglot[serve]'"),
-    ],
-)
-def test_what_needs_an_extra_says_which(folder: Path, words: tuple[str, ...], told: str) -> None:
-    done = run(*(word.format(folder=folder) for word in words))
-    assert done.returncode == 2, done.stderr
-    assert told in " ".join(done.stderr.split())
+    ]
+    ended = run(*(tuple(word.format(folder=folder) for word in words) for words, _ in expected))
+    for (status, said), (words, told) in zip(ended, expected, strict=True):
+        assert status == 2, (words, said)
+        assert told in said

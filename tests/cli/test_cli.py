@@ -96,7 +96,7 @@ def test_flags_say_all_that_yaml_does_but_settings_of_terms(data, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model(data, tmp_path):
+def test_two_processes_train_one_model(data, tmp_path, capsys):
     """As `torchrun -m isoglot train`: one model, one line about it, and the losses of one process."""
     flags = [
         "--data",
@@ -111,17 +111,14 @@ def test_two_processes_train_one_model(data, tmp_path):
         "12",
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    records = {}
-    for name, launcher in {
-        "one": ["-m"],
-        "two": ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"],
-    }.items():
-        out = tmp_path / name
-        command = [sys.executable, *launcher, "isoglot", "train", *flags, "--out", str(out), "--quiet"]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("Trained with multiway batches for 6 steps") == 1
-        records[name] = json.loads((out / "isoglot-training.json").read_text())
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "isoglot", "train", *flags, "--out", str(tmp_path / "two"), "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert main(["train", *flags, "--out", str(tmp_path / "one"), "--quiet"]) == 0
+    for said in (done.stdout, capsys.readouterr().out):
+        assert said.count("Trained with multiway batches for 6 steps") == 1
+    records = {name: json.loads((tmp_path / name / "isoglot-training.json").read_text()) for name in ("one", "two")}
     losses = {name: [entry["loss"] for entry in record["loss"]] for name, record in records.items()}
     assert losses["two"] == pytest.approx(losses["one"], abs=1e-3)
     assert records["two"]["encoded"] == records["one"]["encoded"]

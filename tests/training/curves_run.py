@@ -26,7 +26,8 @@ from isoglot.encoders.tuning import add_lora
 from isoglot.objectives import InfoNCE
 
 STEPS = 50
-ROWS = 8
+ROWS = 12
+"""A batch, which 1 to 4 processes share evenly, as they do two parts of it, or with four processes three."""
 WORDS = {"en": ("river", "stone", "cloud", "bread", "glass"), "de": ("Fluss", "Stein", "Wolke", "Brot", "Glas")}
 
 
@@ -117,7 +118,7 @@ def train(
         args=args,
         callbacks=[StopAfter(until)] if until < STEPS else [],
         evaluator=MultilingualEvaluator(collection) if evaluate else None,
-        chunk_tokens=32 if parts == 1 else None,
+        chunk_tokens=64 if parts == 1 else None,
         memory=400_000 if parts == 1 else None,  # some chunks are computed again
     )
 

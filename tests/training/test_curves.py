@@ -22,10 +22,14 @@ TWO = {
     "fsdp-parts-2 fsdp=1 parts=2": "scratch",
     "fsdp-lora-2 fsdp=1 encoder=lora": "lora",
 }
+THREE = {
+    "parts-3 parts=2": "scratch",
+    "fsdp-3 fsdp=1": "scratch",
+}
 FOUR = {
     "static-4 encoder=static": "static",
     "ddp-4": "scratch",
-    "fsdp-parts-4 fsdp=1 parts=2": "scratch",
+    "fsdp-parts-4 fsdp=1 parts=3": "scratch",
 }
 RESTARTED = ("1-to-2", "2-to-1", "2-to-4")
 
@@ -42,10 +46,11 @@ def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
     alone(curves_run, str(tmp_path), *map(named, REFERENCES), "name=1-to-2 until=20")
     restarts = ("1-to-2 fsdp=1", "2-to-1 fsdp=1 until=20", "2-to-4 until=20")
     launch(2, script, str(tmp_path), *map(named, [*TWO, *restarts]))
+    launch(3, script, str(tmp_path), *map(named, THREE))
     launch(4, script, str(tmp_path), *map(named, [*FOUR, "2-to-4 fsdp=1"]))
     alone(curves_run, str(tmp_path), "name=2-to-1")
 
-    runs = {**TWO, **FOUR, **dict.fromkeys(RESTARTED, "scratch")}
+    runs = {**TWO, **THREE, **FOUR, **dict.fromkeys(RESTARTED, "scratch")}
     for run, reference in runs.items():
         name = run.split()[0]
         ours, expected = found(name), found(reference)
@@ -57,7 +62,7 @@ def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
         assert ours["norms"] == pytest.approx(expected["norms"][-len(ours["norms"]) :], rel=1e-3)
     learned = found("scratch")["losses"]
     assert sum(learned[:10]) > 4 * sum(learned[-10:])
-    for name in ("scratch", "fsdp-2", "parts-2", "fsdp-parts-4"):
+    for name in ("scratch", "fsdp-2", "parts-2", "fsdp-3", "fsdp-parts-4"):
         assert found(name)["recomputed"] > 0
     # measured before the first step, amid and after
     one, two = (

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from launching import launch
 from safetensors.torch import load_file
 
 from isoglot.training.cpu import sparse_adamw
@@ -76,7 +77,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 class Runner:
     """Runs `isoglot train` in processes of their own, which need not import everything again."""
 
-    def __init__(self, data):
+    def __init__(self, *data):
         self.data = data
         self.smallest = sparse_adamw.SMALLEST
         self.process = subprocess.Popen(
@@ -88,8 +89,9 @@ class Runner:
         )
 
     def arguments(self, out, steps, save_steps):
-        flags = f"--data {self.data} --out {out} --steps {steps} --save-steps {save_steps}"
-        return ["train", *flags.split(), "--dimensions", "16", "--batch-size", "8", "--quiet"]
+        given = [word for one in self.data for word in ("--data", str(one))]
+        flags = f"--out {out} --steps {steps} --save-steps {save_steps} --dimensions 16 --batch-size 8 --quiet"
+        return ["train", *given, *flags.split()]
 
     def start(self, out, steps, save_steps, resume=False, die=None) -> int:
         """Start a run and return its process id."""
@@ -148,19 +150,18 @@ def test_runs_killed_while_they_save_end_with_the_weights_of_one_that_was_not(ru
 
 
 @pytest.mark.slow
-def test_a_run_on_two_data_sets_goes_on_after_a_kill(pages, tmp_path):
-    runner = Runner(f"{pages} --data {pages}")
-    try:
-        whole = whole_run(runner, tmp_path / "whole", 30, 6)
-        for death in (("save", 7, "after"), ("replace", 6, "after")):
-            out = tmp_path / "-".join(map(str, death))
-            runner.start(out, 30, 6, die=death)
-            assert runner.wait() == -signal.SIGKILL
-            runner.start(out, 30, 6, resume=True)
-            assert runner.wait() == 0
-            assert weights(out) == whole
-    finally:
-        runner.end()
+def test_a_run_on_two_data_sets_goes_on_after_a_kill(pages, runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "data", (pages, pages))
+    runner.start(tmp_path / "whole", 30, 6)
+    assert runner.wait() == 0
+    whole = weights(tmp_path / "whole")
+    for death in (("save", 7, "after"), ("replace", 6, "after")):
+        out = tmp_path / "-".join(map(str, death))
+        runner.start(out, 30, 6, die=death)
+        assert runner.wait() == -signal.SIGKILL
+        runner.start(out, 30, 6, resume=True)
+        assert runner.wait() == 0
+        assert weights(out) == whole
 
 
 TWO_PROCESSES = """
@@ -189,25 +190,12 @@ def test_of_two_processes_one_that_is_asked_to_stop_stops_both(runner, tmp_path)
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES)
 
-    def launch(out, kind, *more):
-        command = [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc-per-node",
-            "2",
-            str(script),
-        ]
-        command += [kind, *runner.arguments(tmp_path / out, 30, 4), *more]
-        done = subprocess.run(
-            command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=250, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
+    def run(out, kind, *more):
+        launch(2, str(script), kind, *runner.arguments(tmp_path / out, 30, 4), *more)
         return tmp_path / out
 
-    (whole,) = launch("whole", "whole").rglob("*.safetensors")
-    out = launch("out", "terminated")
+    (whole,) = run("whole", "whole").rglob("*.safetensors")
+    out = run("out", "terminated")
     # they ask each other every eight steps
     kept = sorted(path.name for path in (out / "checkpoints").glob("checkpoint-*"))
     assert kept == ["checkpoint-12", "checkpoint-16"]
@@ -215,7 +203,7 @@ def test_of_two_processes_one_that_is_asked_to_stop_stops_both(runner, tmp_path)
         "rng_state_0.pth",
         "rng_state_1.pth",
     }
-    (resumed,) = launch("out", "whole", "--resume").rglob("*.safetensors")
+    (resumed,) = run("out", "whole", "--resume").rglob("*.safetensors")
     # the promise of two processes is that of one up to rounding; to the bit it is made for one process
     for name, weight in load_file(whole).items():
         difference = (load_file(resumed)[name] - weight).norm() / weight.norm()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from launching import launch
 from sentence_transformers import SentenceTransformer
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState
 
@@ -379,19 +377,15 @@ def test_the_best_by_an_average_over_query_languages(pages, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_measure_and_stop_as_one(pages, contrary, tmp_path):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     flags = (
         f"train --data {pages} --validation {contrary} --best-measure loss --patience 2 --eval-steps 4 --steps 60"
     )
     flags += " --dimensions 16 --batch-size 8"
     found = []
-    for name, start in (("one", []), ("two", launcher)):
-        out = tmp_path / name
-        command = [sys.executable, *start, "-m", "isoglot", *flags.split(), "--out", str(out)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=400, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert done.stderr.count("stopped early") == 1
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        said = launch(processes, "-m", "isoglot", *flags.split(), "--out", str(out))
+        assert said.count("stopped early") == 1
         found.append(record_of(out))
     (one, losses), (two, theirs) = found
     assert theirs == pytest.approx(losses, rel=1e-4)
