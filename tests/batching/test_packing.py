@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoglot.batching.packing import Passes, _fill_empty, pack
+from isoglot.batching.packing import Passes, _fill_empty, _place_one_by_one, pack
 from isoglot.batching.relations import Conflicts, Grouped
 
 
@@ -62,6 +62,47 @@ def test_packing_with_bounded_work_never_lets_rows_conflict_and_leaves_out_no_ro
     full = not (np.bincount(placed[placed >= 0], minlength=len(capacity)) < capacity).any()
     for row in unplaced:
         assert full or any(claims[row] & claims[other] for other in range(len(claims)) if other != row)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sets(st.integers(0, 4), min_size=1, max_size=3), min_size=2, max_size=8),
+    st.lists(st.integers(0, 3), min_size=8, max_size=8),
+    st.lists(st.integers(0, 1), min_size=4, max_size=4),
+    st.integers(0, 3),
+)
+def test_a_row_left_over_finds_a_place_or_one_that_another_row_can_leave(claims, wanted, room, start):
+    placed = np.full(len(claims), -1)
+    held: list[set[int]] = [set() for _ in room]
+    last = len(claims) - 1  # waits; the others are where they wished to be unless they clash there
+    for row in range(last):
+        if not claims[row] & held[wanted[row]]:
+            placed[row] = wanted[row]
+            held[wanted[row]] |= claims[row]
+
+    def fits(row: int, batch: int) -> bool:
+        return not any(claims[row] & claims[other] for other in np.flatnonzero(placed == batch) if other != row)
+
+    can_leave = {
+        placed[row]
+        for row in range(last)
+        for batch in range(4)
+        if placed[row] >= 0 and room[batch] and fits(row, batch)
+    }
+    direct = any(room[batch] and fits(last, batch) for batch in range(4))
+    possible = direct or any(fits(last, batch) for batch in can_leave)
+    offsets = np.cumsum([0, *map(len, claims)])
+    listed = Grouped(np.array([claim for one in claims for claim in sorted(one)]), offsets)
+    before, left = placed.copy(), np.array(room)
+    _place_one_by_one(np.arange(len(claims)), np.array([last]), listed, left, placed, start)
+    assert (placed[last] >= 0) == possible
+    assert np.all(
+        left
+        == room - (np.bincount(placed[placed >= 0], minlength=4) - np.bincount(before[before >= 0], minlength=4))
+    )
+    assert np.all(left >= 0)
+    assert all(fits(row, placed[row]) for row in range(len(claims)) if placed[row] >= 0)
+    assert np.sum(placed != before) == (0 if not possible else 1 if direct else 2)
 
 
 def no_conflicts(ids: int) -> Conflicts:

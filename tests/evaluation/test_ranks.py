@@ -48,6 +48,7 @@ def test_ranks_equal_a_stable_sort(seed, levels, correlation, documents, top):
     scores = rng.integers(-levels, levels, (len(judged.query_rows), documents)).astype(np.float32) / levels
     found = rank_scores(scores, judged, top=top, correlation=correlation)
     assert_same(found, brute_force(scores, judged, min(top, documents)))
+    assert all((one is not None) == correlation for one in (found.correlation, found.top_correlation))
 
 
 def test_a_query_with_more_than_a_thousand_relevant_documents():
