@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from batching_helpers import parallel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +25,14 @@ def test_queries_follow_their_id_and_documents_the_query_that_they_alone_answer(
     names = toy.documents["_id"].to_pylist()
     for row, name in enumerate(names):
         assert names[found[first + row] - first] == f"en/{name.split('/')[1]}"
+
+
+@pytest.mark.parametrize("languages", [("de", "en"), ("de", "en", "th")])
+def test_however_many_queries_there_are_each_document_follows_its_own(languages):
+    collection = parallel(30, languages)
+    first, names = collection.queries.num_rows, collection.documents["_id"].to_pylist()
+    leads = [names[row - first] for row in english_versions(collection)[first:]]
+    assert leads == [f"en/{name.split('/')[1]}" for name in names]
 
 
 def test_where_nobody_knows_whose_translation_it_is_a_document_is_its_own():

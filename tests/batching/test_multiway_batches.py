@@ -63,14 +63,17 @@ def test_missing_translations_are_absent_and_the_rest_is_drawn_evenly_or_by_tau(
     thinned = without(collection, "sw", 270)
     for tau, low, high in ((1.0, 0.35, 0.65), (0.0, 0.75, 1.0)):
         sampler = BatchSampler(thinned, Multiway(ways=2, tau=tau), 40)
-        drawn = asked = 0
+        drawn, asked = np.zeros(2), np.zeros(2)  # of queries, and of documents
         for batch in islice(sampler, 4 * sampler.steps_per_pass):
-            languages = thinned.query_language[batch.queries]
-            ids = thinned.query_index[batch.queries]
-            rare = ids >= 270
-            asked += len(set(ids[rare].tolist()))
-            drawn += int((languages[rare] == thinned.languages.index("sw")).sum())
-        assert low < drawn / asked < high
+            sides = (
+                (thinned.query_language[batch.queries], thinned.query_index[batch.queries]),
+                (thinned.document_language[batch.documents], batch.document_ids),
+            )
+            for side, (languages, ids) in enumerate(sides):
+                rare = ids >= 270
+                asked[side] += len(set(ids[rare].tolist()))
+                drawn[side] += (languages[rare] == thinned.languages.index("sw")).sum()
+        assert np.all((low < drawn / asked) & (drawn / asked < high))
 
 
 def without(collection: Collection, lang: str, queries: int) -> Collection:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from isoglot.batching import BatchSampler, CrossLingual, Hybrid, Mixed, Strategy
 from isoglot.batching.relations import Conflicts
-from isoglot.batching.rows import RowDraws
+from isoglot.batching.rows import RowDraws, _pick
 from isoglot.collections import Collection, read_collection
 
 RULES: tuple[type[Strategy], ...] = (Mixed, CrossLingual)
@@ -116,6 +116,33 @@ def test_no_query_or_document_is_due_more_than_once_a_batch(collection, rule, ba
     load = np.bincount(claims.values, np.repeat(draws.rates, np.diff(claims.offsets)))
     assert load.max() <= draws.batches * (1 + 1e-6)
     assert draws.rates.sum() <= draws.batches * batch_size * (1 + 1e-6)
+
+
+LAST_PLACE = 1 - 2**-32  # as near to 1 as places come
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from([0.0, 1.0, 3.0]) | st.floats(1e-3, 9), min_size=1, max_size=4).filter(any),
+            st.sampled_from([0.0, 0.25, 0.5, LAST_PLACE]) | st.floats(0, LAST_PLACE),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_an_option_is_picked_where_the_place_falls_among_the_weights_of_its_owner(owners):
+    weights = np.array([weight for options, _ in owners for weight in options])
+    owner = np.repeat(np.arange(len(owners)), [len(options) for options, _ in owners])
+    picked, rest = _pick(weights, owner, np.array([place for _, place in owners]))
+    assert owner[picked].tolist() == list(range(len(owners)))
+    assert np.all(weights[picked] > 0)
+    assert np.all((rest >= 0) & (rest < 1))
+    for number, (options, place) in enumerate(owners):
+        at = place * sum(options)
+        which = picked[number] - np.searchsorted(owner, number)
+        found = sum(options[:which]) + rest[number] * options[which]  # the place that was left is within the option
+        assert found == pytest.approx(at, abs=1e-6)
 
 
 def test_all_language_pairs_of_a_query_take_turns():

@@ -129,6 +129,11 @@ def test_the_ten_to_the_ninth_step_is_there_without_those_before():
     assert len(batch) == 16
 
 
+def test_there_is_no_step_before_the_first():
+    with pytest.raises(IndexError, match="steps count from 0, not -1"):
+        BatchSampler(parallel(4), Hybrid(), 2)[-1]
+
+
 def test_batches_are_full_but_for_the_last_two_of_a_pass():
     sampler = BatchSampler(parallel(21, ("en",)), Monolingual(), 8)
     assert sorted(len(sampler[step]) for step in range(3)) == [6, 7, 8]

@@ -55,13 +55,15 @@ def test_figures_are_those_of_beir(tmp_path, caplog):
     )
 
 
-def test_only_what_is_the_same_by_id_and_text_is_left_out_and_never_an_answer():
+@pytest.mark.parametrize("own", [0, 3])
+def test_only_what_is_the_same_by_id_and_text_is_left_out_and_never_an_answer(own):
     other = [*CLAIMS[:4], "another text", f"  a claim   about {WORDS[5]}"]
-    data = claims(("a0", "a0", 1), texts=[*other[:2], f"Title {CLAIMS[2]}", *other[3:]])
+    data = claims((f"a{own}", f"a{own}", 1), texts=[*other[:2], f"Title {CLAIMS[2]}", *other[3:]])
     positions, documents = identical_documents(data, np.arange(6))
     assert positions.tolist() == documents.tolist() == [0, 1, 2, 3, 5]
     judged = judgments_of(data, np.arange(6))
-    assert judged.excluded_queries.tolist() == judged.excluded_documents.tolist() == [1, 2, 3, 5]
+    left_out = [at for at in (0, 1, 2, 3, 5) if at != own]
+    assert judged.excluded_queries.tolist() == judged.excluded_documents.tolist() == left_out
     assert judged.identical == identical_queries(data) == 4
     assert not len(judgments_of(data, np.arange(6), ignore_identical_ids=False).excluded_queries)
 

@@ -113,3 +113,9 @@ def test_tldr_equals_ir_measures(shared_data):
 def test_unknown_measures(name):
     with pytest.raises(InputError, match="there is no measure"):
         parse_measure(name)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("ndgc@10", "nDCG@k"), ("ndgc", "nDCG"), ("sucess@5", "Success@k")])
+def test_a_misspelt_measure_is_met_with_the_one_that_may_have_been_meant(name, meant):
+    with pytest.raises(InputError, match=rf"'{name}' \(did you mean {meant}\?\)"):
+        parse_measure(name)

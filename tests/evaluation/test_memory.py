@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoglot.collections import Collection, collection_from_rows, write_collection
-from isoglot.evaluation import evaluate_embeddings
+from isoglot.evaluation import evaluate_embeddings, keys
 from isoglot.evaluation.embed import unit_rows
 from isoglot.evaluation.keys import find_repeats
 
@@ -86,15 +87,22 @@ def test_peak_memory_of_a_process(tmp_path):
     assert found["peak"] - found["before"] < copy + (64 + 200) * MIB
 
 
-@given(seed=st.integers(0, 10**6), rows=st.integers(1, 60), width=st.integers(1, 4), signs=st.booleans())
+@given(
+    seed=st.integers(0, 10**6),
+    rows=st.integers(1, 60),
+    width=st.integers(1, 4),
+    signs=st.booleans(),
+    block=st.sampled_from([1, 20, keys.BLOCK]),
+)
 @settings(max_examples=60, deadline=None)
-def test_repeats_equal_a_search_by_hand(seed, rows, width, signs):
+def test_repeats_equal_a_search_by_hand(seed, rows, width, signs, block):
     rng = np.random.default_rng(seed)
     table = rng.integers(0, 2 if signs else 3, (rows, width)).astype(np.float32)
     table = table * 2 - 1 if signs else table  # rows that differ in their signs only
     seen: dict[bytes, int] = {}
     expected = {at: seen.setdefault(row.tobytes(), at) for at, row in enumerate(table)}
-    again, origin = find_repeats(table)
+    with patch.object(keys, "BLOCK", block):  # of a table looked at together
+        again, origin = find_repeats(table)
     found = dict(zip(again.tolist(), origin.tolist(), strict=True))
     assert found == {at: first for at, first in expected.items() if at != first}
 

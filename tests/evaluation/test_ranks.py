@@ -48,6 +48,7 @@ def test_ranks_equal_a_stable_sort(seed, levels, correlation, documents, top):
     scores = rng.integers(-levels, levels, (len(judged.query_rows), documents)).astype(np.float32) / levels
     found = rank_scores(scores, judged, top=top, correlation=correlation)
     assert_same(found, brute_force(scores, judged, min(top, documents)))
+    assert all((one is not None) == correlation for one in (found.correlation, found.top_correlation))
 
 
 def test_a_query_with_more_than_a_thousand_relevant_documents():
@@ -69,9 +70,19 @@ def test_bounded_memory_gives_the_same_ranks(seed, correlation):
     documents = rng.integers(-3, 4, (50, 6)).astype(np.float32)
     whole = rank_embeddings(queries, documents, judged, correlation=correlation)
     assert_same(whole, brute_force(queries @ documents.T, judged, 10))
-    for memory in (1, 50 * 4 * 3):
-        parts = rank_embeddings(queries, documents, judged, correlation=correlation, memory=memory)
+    for memory in (1, 50 * 4 * 3, 2**20):
+        blocks: list[np.ndarray] = []
+
+        def observe(positions, scores, columns, memory=memory, blocks=blocks):
+            blocks.append(positions)
+            alone = judged.query_ids[positions] if correlation else positions  # what no memory could cut
+            assert scores.nbytes <= memory or len(set(alone.tolist())) == 1
+
+        options = {"correlation": correlation, "memory": memory, "observe": observe}
+        parts = rank_embeddings(queries, documents, judged, **options)
         assert_same(parts, whole)
+        assert sorted(np.concatenate(blocks)) == list(range(len(queries)))  # each is computed once
+        assert memory < 2**20 or len(blocks) == 1  # and all at once where there is room
         if correlation:
             np.testing.assert_allclose(parts.correlation, whole.correlation, rtol=0, atol=1e-12)
 
@@ -171,13 +182,18 @@ def test_scores_that_cannot_be_ranked():
         rank_scores(scores, judged)
 
 
-@given(seed=st.integers(0, 10**6), levels=st.sampled_from([2, 10**6]), documents=st.sampled_from([2, 9, 30, 300]))
+@given(
+    seed=st.integers(0, 10**6),
+    levels=st.sampled_from([2, 10**6]),
+    documents=st.sampled_from([2, 9, 30, 300]),
+    top=st.sampled_from([1, 10, 25]),
+)
 @settings(max_examples=25, deadline=None)
-def test_correlation_on_top_equals_scipy_over_the_union(seed, levels, documents):
+def test_correlation_on_top_equals_scipy_over_the_union_however_many_are_returned(seed, levels, documents, top):
     judged = judge(make_collection(seed, languages=4, documents=documents))
     rng = np.random.default_rng(seed)
     base = rng.integers(0, levels, (1, documents)) + rng.integers(0, levels, (len(judged.query_rows), documents))
-    found = rank_scores(base.astype(np.float32), judged, top=1).top_correlation
+    found = rank_scores(base.astype(np.float32), judged, top=top).top_correlation
     ranks = np.array([np.argsort(ranking(row)) for row in base])
     for query, value in enumerate(found):
         same = np.flatnonzero(judged.query_ids == judged.query_ids[query])

@@ -114,3 +114,7 @@ def test_dimensions_that_are_never_trained_are_told(facts, caplog):
 def test_dimensions_and_weights_that_make_no_sense_are_refused(facts, cuts, weights, message):
     with pytest.raises(InputError, match=message):
         Objective(batch_of(facts)[0], Matryoshka(InfoNCE(), cuts, weights))
+
+
+def test_one_dimension_is_the_least_to_train():
+    assert Matryoshka(InfoNCE(), [1, 4], weights=[0.5, 2]).shares == ((1, 0.5), (4, 2.0))

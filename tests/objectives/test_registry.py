@@ -55,3 +55,22 @@ def test_settings_are_passed_on():
 def test_mistakes_are_named_in_one_sentence(name, settings, message):
     with pytest.raises(InputError, match=message):
         term(name, **settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "shown"),
+    [
+        ("InfoNCE", {"symmetric": True, "temperature": 0.07}, ["symmetric=True", "Temperature(0.07)"]),
+        ("InfoNCE", {"learn_temperature": True}, ["symmetric=False", "Temperature(0.05, learned in [0.01, 1.0])"]),
+        ("MultiwayInfoNCE", {"form": "per_pair", "alpha": 0.3}, ["form=per_pair, alpha=0.3, symmetric=False\n"]),
+        ("MultiwayInfoNCE", {"cross_temperature": 0.2}, ["form=pooled", "cross_temperature=0.2"]),
+        ("KLAlignment", {"teacher": "random"}, ["teacher=random, train_teacher=False"]),
+        ("EmbeddingDistillation", {"side": "queries"}, ["of=english, distance=cosine, side=queries"]),
+        ("SimilarityDistillation", {"of": "own"}, ["of=own", "(teacher_temperature): Temperature(0.05)"]),
+        ("ScoreDistillation", {"form": "kl"}, ["form=kl", "(teacher_temperature): Temperature(1.0)"]),
+    ],
+)
+def test_a_term_shows_its_settings(name, settings, shown):
+    text = repr(term(name, **settings))
+    assert text.startswith(f"{name}(")
+    assert all(part in text for part in shown)

@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from isoglot.errors import InputError
 from isoglot.objectives import InfoNCE, KLAlignment, LanguageContrast, Sum, Weighted
@@ -51,7 +52,15 @@ def test_sums_of_sums_are_one_sum_with_the_weights_multiplied_out(tree):
 
 
 @pytest.mark.parametrize(
-    "given_as", [{FIRST: 1.0, SECOND: 0.3}, [(FIRST, 1.0), (SECOND, 0.3)], FIRST + 0.3 * SECOND]
+    "given_as",
+    [
+        {FIRST: 1.0, SECOND: 0.3},
+        [(FIRST, 1.0), (SECOND, 0.3)],
+        [FIRST, 0.3 * SECOND],
+        [FIRST, (SECOND, 0.3)],
+        [FIRST + 0.3 * SECOND],
+        FIRST + 0.3 * SECOND,
+    ],
 )
 def test_an_objective_may_be_given_in_several_forms(given_as):
     assert weighted_parts(given_as) == ((FIRST, 1.0), (SECOND, 0.3))
@@ -72,5 +81,11 @@ def test_weights_are_finite(weight):
 def test_only_numbers_are_weights_and_only_terms_are_added():
     with pytest.raises(TypeError):
         "2" * FIRST
-    with pytest.raises(TypeError):
-        FIRST + 2
+    for other in (2, [SECOND], nn.Linear(2, 2)):
+        with pytest.raises(TypeError):
+            FIRST + other
+
+
+def test_one_term_is_an_objective():
+    assert weighted_parts(FIRST) == ((FIRST, 1.0),)
+    assert weighted_parts(0.3 * FIRST) == ((FIRST, 0.3),)
