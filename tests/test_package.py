@@ -9,6 +9,7 @@ import importlib.util
 import re
 import runpy
 import shutil
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -118,3 +119,27 @@ def test_the_page_tells_sizes_as_they_are(built: tuple[Path, Path]) -> None:
         held = SCRIPT["installed"](names)
         assert len(held) == int(count)
         assert sum(held.values()) / 1e6 == pytest.approx(float(megabytes.replace(",", "")), rel=0.02)
+
+
+LOOK = """
+import ast, importlib, pathlib, sys
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if not isinstance(node, ast.ImportFrom) or node.level:
+            continue
+        if node.module.partition(".")[0] in sys.stdlib_module_names:
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    print(f"{path.name}:{node.lineno}: {node.module} has no {name.name}")
+"""
+
+
+def test_the_oldest_python_that_is_here_reads_the_source() -> None:
+    """Its syntax, and what is taken of the standard library: `datetime.UTC` is younger than Python 3.10."""
+    name, python = next(iter(SCRIPT["pythons"]().items()), ("", None))
+    if name != "3.10":
+        pytest.skip("no Python 3.10, the oldest that is supported")
+    done = subprocess.run([python, "-c", LOOK, ROOT / "src"], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout == ""
