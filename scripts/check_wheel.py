@@ -210,6 +210,7 @@ def try_out(name: str, python: Path, wheel: Path, with_peer: bool) -> list[str]:
         if done.returncode != status or told not in " ".join((done.stdout + done.stderr).split()):
             said = (done.stdout + done.stderr)[-1500:]
             faults.append(f"Python {name}: isoglot {' '.join(words)}: status {done.returncode}\n{said}")
+            print(faults[-1], flush=True)  # at once: the other Pythons take long
 
     if with_peer:
         with tempfile.TemporaryDirectory(prefix="isoglot-peer-") as folder:

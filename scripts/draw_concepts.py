@@ -54,7 +54,8 @@ def counted(pairs: Sequence[tuple[str, str]], languages: Sequence[str], title: s
         color=alt.condition(shown, alt.value("#2a788e"), alt.value("white")),
     )
     numbers = base.transform_filter(shown).mark_text(color="white").encode(text="pairs:Q")
-    return (cells + numbers).properties(title=title, width=alt.Step(42), height=alt.Step(34))
+    head = alt.Title(title, frame="bounds")  # a title wider than the cells starts at the edge of the figure
+    return (cells + numbers).properties(title=head, width=alt.Step(42), height=alt.Step(34))
 
 
 def composed(collection: Collection) -> dict[str, Any]:

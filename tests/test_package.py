@@ -9,6 +9,8 @@ import importlib.util
 import re
 import runpy
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from importlib.metadata import version
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "check_wheel.py"), run_name="check_wheel")
@@ -95,3 +98,48 @@ def test_the_citation_has_what_its_form_demands() -> None:
         assert {"type", "title", "authors"} <= reference.keys()
     for author in (*citation["authors"], *(one for work in citation["references"] for one in work["authors"])):
         assert "name" in author or {"family-names", "given-names"} <= author.keys()
+
+
+def test_the_page_tells_sizes_as_they_are(built: tuple[Path, Path]) -> None:
+    """Of the wheel everywhere; of what it needs where the versions are those that the page names."""
+    page = " ".join((ROOT / "docs" / "package.md").read_text(encoding="utf-8").split())
+    wheel = re.search(r"own wheel is ([\d.]+) MB", page)
+    assert wheel is not None
+    assert built[0].stat().st_size / 1e6 == pytest.approx(float(wheel[1]), abs=0.15)
+    told = re.search(r"\(sentence-transformers (\S+), torch (\S+) for the CPU\) and Python (\S+) on Linux", page)
+    assert told is not None
+    here = ("sentence-transformers", "torch"), f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if (*map(version, here[0]), here[1]) != (told[1], f"{told[2]}+cpu", told[3]):
+        pytest.skip(f"figures are those of {told[0]}")
+    sizes = re.search(r"needs takes ([\d,]+) MB in (\d+) distributions; .* takes ([\d,]+) MB in (\d+) \(", page)
+    assert sizes is not None
+    needs = (Requirement(text) for text in SCRIPT["metadata_of"](built[0]).get_all("Requires-Dist"))
+    base = {need.name for need in needs if need.marker is None}
+    for names, megabytes, count in ((base, sizes[1], sizes[2]), ({SCRIPT["PEER"]}, sizes[3], sizes[4])):
+        held = SCRIPT["installed"](names)
+        assert len(held) == int(count)
+        assert sum(held.values()) / 1e6 == pytest.approx(float(megabytes.replace(",", "")), rel=0.02)
+
+
+LOOK = """
+import ast, importlib, pathlib, sys
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if not isinstance(node, ast.ImportFrom) or node.level:
+            continue
+        if node.module.partition(".")[0] in sys.stdlib_module_names:
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    print(f"{path.name}:{node.lineno}: {node.module} has no {name.name}")
+"""
+
+
+def test_the_oldest_python_that_is_here_reads_the_source() -> None:
+    """Its syntax, and what is taken of the standard library: `datetime.UTC` is younger than Python 3.10."""
+    name, python = next(iter(SCRIPT["pythons"]().items()), ("", None))
+    if name != "3.10":
+        pytest.skip("no Python 3.10, the oldest that is supported")
+    done = subprocess.run([python, "-c", LOOK, ROOT / "src"], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from math import isinf
 from typing import Any
 
@@ -22,7 +22,7 @@ def made_of(collection: Collection, judged: Judgments, model: dict[str, Any] | N
     """
     told = {key: collection.metadata.get(key) for key in (PSEUDO_QUERIES, QUERY_VIEW)}
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "collection_hash": collection_fingerprint(collection),
         "identical_left_out": judged.identical,
         **{key: value for key, value in told.items() if value},
