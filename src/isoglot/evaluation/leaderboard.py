@@ -142,6 +142,7 @@ class Board:
             "rows": [
                 {
                     "model": name,
+                    "file": self.files[name],
                     "figures": {key: _figure(one, key) for key in self.columns},
                     "settings": self.settings(name),
                     "date": (one.made or {}).get("date"),

@@ -118,7 +118,7 @@ def _part(board: BoardLike) -> dict[str, Any]:
         "notes": board.notes(),
         "table": table,
         "ranked_by": "" if board.ranked_by is None else measure_of(board.ranked_by).label,
-        "reservations": [{"name": name, "sentences": told} for name, told in board.reservations().items()],
+        "reservations": [Fact(name, " ".join(told)) for name, told in board.reservations().items()],
         "models": [Fact(name, _how(board, name)) for name in board.results],
         "hash": collection_hash(first),
         "command": board.command(),
