@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from isoglot.evaluation import evaluate_bm25 as evaluate_bm25
     from isoglot.evaluation import evaluate_embeddings as evaluate_embeddings
     from isoglot.evaluation import evaluate_run as evaluate_run
+    from isoglot.evaluation import make_leaderboard as make_leaderboard
     from isoglot.evaluation import measure as measure
     from isoglot.evaluation import mine_hard_negatives as mine_hard_negatives
     from isoglot.evaluation import read_embeddings as read_embeddings
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from isoglot.objectives import Term as Term
     from isoglot.objectives import Weighted as Weighted
     from isoglot.repair import repair_model as repair_model
+    from isoglot.reporting import write_leaderboard as write_leaderboard
     from isoglot.reporting import write_report as write_report
     from isoglot.search import Hit as Hit
     from isoglot.search import Index as Index
@@ -105,8 +107,8 @@ _ROOMS = {
     "errors": ("InputError", "IsoglotError"),
     "evaluation": (
         *("MultilingualEvaluator", "Result", "code_mix_queries", "compare_all", "compare_results", "evaluate"),
-        *("evaluate_bm25", "evaluate_embeddings", "evaluate_run", "measure", "mine_hard_negatives"),
-        *("read_embeddings", "romanise_queries"),
+        *("evaluate_bm25", "evaluate_embeddings", "evaluate_run", "make_leaderboard", "measure"),
+        *("mine_hard_negatives", "read_embeddings", "romanise_queries"),
     ),
     "evaluation.mteb": ("evaluate_mteb",),
     "objectives": (
@@ -116,7 +118,7 @@ _ROOMS = {
         *("Sum", "Term", "Weighted"),
     ),
     "repair": ("repair_model",),
-    "reporting": ("write_report",),
+    "reporting": ("write_leaderboard", "write_report"),
     "search": ("Hit", "Index", "build_index", "open_index"),
     "training": ("HybridTrainer",),
     "training.execution": ("Objective",),

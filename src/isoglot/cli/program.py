@@ -20,6 +20,7 @@ from isoglot.cli.compare import compare
 from isoglot.cli.doctor import doctor
 from isoglot.cli.evaluate import evaluate
 from isoglot.cli.index import index, search
+from isoglot.cli.leaderboard import leaderboard
 from isoglot.cli.mine import mine
 from isoglot.cli.repair import repair
 from isoglot.cli.serve import serve
@@ -57,7 +58,7 @@ def app() -> typer.Typer:
         state.quiet, state.debug = quiet, debug
         _set_up_logging(quiet)
 
-    for command in (demo, train, evaluate, compare, card, mine, index, search, repair, serve, doctor):
+    for command in (demo, train, evaluate, compare, leaderboard, card, mine, index, search, repair, serve, doctor):
         found.command()(command)
     found.add_typer(data.app, name="data")
     found.add_typer(study.app, name="study")

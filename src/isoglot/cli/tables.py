@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +24,7 @@ __all__ = [
 ]
 
 BIAS = ("rank_distance", "max_rank", "complete@10", "own_language_share@10")
-MODEL_COLUMNS = (
-    *((setting, "AP") for setting in SETTINGS),
-    ("bias", "rank_distance"),
-    ("bias", "own_language_share@10"),
-)
-RANKED_BY = ("multilingual", "monolingual", "cross_lingual")
-"""By the AP of which setting models are ordered: of the first one that there is."""
+MODEL_BIAS = ("rank_distance", "own_language_share@10")
 
 
 def _label(setting: str, measure: str) -> str:
@@ -114,39 +107,36 @@ def result_table(result: Result) -> Table:
     return table
 
 
-def _precision(result: Result, setting: str, macro: bool) -> float:
-    """Return the AP of a setting, to order models by; one that has none comes last."""
-    held: Any = result.macro if macro and setting in (result.macro or ()) else vars(result)
-    value = (held[setting] or {}).get("AP")
-    return -math.inf if value is None else float(value)
-
-
-def models_table(results: Mapping[str, Result], *, best_first: bool = False, macro: bool = False) -> Table:
+def models_table(
+    results: Mapping[str, Result], *, best_first: bool = False, macro: bool = False, measure: str = "AP"
+) -> Table:
     """Return one row a result of one collection.
 
     Args:
         results: what each is called -> the result.
-        best_first: by AP in the pool, or within languages where there is no pool; else in the order given.
+        best_first: by the measure in the pool, or within languages where there is no pool; else in the order given.
         macro: the pool's values and bias as means over query languages, where a result has these.
+        measure: the rank measure shown.
     """
+    from isoglot.evaluation.leaderboard import names_best_first
+
     title = f"on {next(iter(results.values())).collection} [95 % interval]"
     names = list(results)
     if best_first:
-        sought = next((one for one in RANKED_BY if any(getattr(found, one) for found in results.values())), None)
-        if sought is not None:
-            names.sort(key=lambda name: _precision(results[name], sought, macro), reverse=True)
-            title += f", by {setting_name(sought)} AP"
+        names, ranked_by = names_best_first(results, measure, macro=macro)
+        title += "" if ranked_by is None else f", by {measure_of(ranked_by).label}"
     table = Table(title=title, title_justify="left")
     table.add_column("model", overflow="fold")
     for head in (
-        *(f"{setting_name(setting)} AP" for setting in SETTINGS),
+        *(f"{setting_name(setting)} {measure}" for setting in SETTINGS),
         "rank distance\n(lower is better)",
         "own language share@10\n(0 is best)",
     ):
         table.add_column(head, justify="right")
+    columns = (*((setting, measure) for setting in SETTINGS), *(("bias", name) for name in MODEL_BIAS))
     for name in names:
         held = results[name]
-        cells = (_cell(held, *column, macro=macro and column[0] in (held.macro or ())) for column in MODEL_COLUMNS)
+        cells = (_cell(held, *column, macro=macro and column[0] in (held.macro or ())) for column in columns)
         table.add_row(name, *cells)
     return table
 

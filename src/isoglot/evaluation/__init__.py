@@ -7,6 +7,7 @@ from isoglot.evaluation.evaluator import MultilingualEvaluator
 from isoglot.evaluation.fair import FAIR, Calibration, fair_ranking, fit_calibration
 from isoglot.evaluation.hard_negatives import HardNegatives, mine_embeddings, mine_hard_negatives
 from isoglot.evaluation.judgments import Judgments, Ranks, judgments_of
+from isoglot.evaluation.leaderboard import Board, Leaderboard, make_leaderboard
 from isoglot.evaluation.measures import DEFAULT_MEASURES
 from isoglot.evaluation.measuring import evaluate, evaluate_embeddings, measure
 from isoglot.evaluation.query_views import code_mix_queries, romanise_queries
@@ -19,11 +20,13 @@ from isoglot.evaluation.summary import result_of_ranks
 __all__ = [
     "DEFAULT_MEASURES",
     "FAIR",
+    "Board",
     "Calibration",
     "Compared",
     "Comparison",
     "HardNegatives",
     "Judgments",
+    "Leaderboard",
     "MultilingualEvaluator",
     "Ranks",
     "Result",
@@ -40,6 +43,7 @@ __all__ = [
     "fair_ranking",
     "fit_calibration",
     "judgments_of",
+    "make_leaderboard",
     "measure",
     "measure_compressed",
     "measure_reranked",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isoglot.collections.cautions import POOL, pool_text
+from isoglot.collections.comparable import why_none_compares
 from isoglot.errors import InputError
 from isoglot.evaluation.result import Result
 from isoglot.evaluation.statistics import FloatArray, holm, sign_flip_test
@@ -227,25 +227,13 @@ def _columns(results: Mapping[str, Result], measures: Sequence[str] | None) -> l
 def _check_comparable(results: Mapping[str, Result]) -> None:
     if len(results) < 2:
         raise InputError("a comparison needs two results or more")
-    (first_name, first), *others = results.items()
     for name, result in results.items():
         if not result.per_query:
             raise InputError(
                 f"{name} has no values per query: keep F.queries.parquet next to F.json, or evaluate again"
             )
-    for name, other in others:
-        if (first.made or {}).get(POOL) != (other.made or {}).get(POOL):
-            told = [pool_text((result.made or {}).get(POOL)) for result in (first, other)]
-            raise InputError(
-                f"{first_name} and {name} were measured on different pools: a query's holds {told[0]} of the one, "
-                f"{told[1]} of the other; evaluate both with the same --pool-languages and --without-own-answer"
-            )
-        pools = [(result.multilingual or {}).get("documents") for result in (first, other)]
-        if pools[0] != pools[1] or first.languages != other.languages:
-            raise InputError(
-                f"{first_name} and {name} were evaluated on different collections ({first.collection}, "
-                f"{other.collection}): evaluate both on the same one"
-            )
+    if reason := why_none_compares(results):
+        raise InputError(reason)
 
 
 def _of_language(result: Result, language: str) -> Result:

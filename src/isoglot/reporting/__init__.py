@@ -8,6 +8,7 @@ for _library in ("altair", "jinja2", "vl_convert"):
 from isoglot.reporting.charts import write_figures
 from isoglot.reporting.figures import save_figures
 from isoglot.reporting.inspection import Inspection, RankedDocument, RankedQuery, Space, inspect_result, project
+from isoglot.reporting.leaderboard import write_leaderboard
 from isoglot.reporting.report import write_report
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "project",
     "save_figures",
     "write_figures",
+    "write_leaderboard",
     "write_report",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from isoglot.collections.comparable import collection_hash, why_none_compares
 from isoglot.measures import SETTINGS, Measure, format_value, measure_of, plural, signed_value
 from isoglot.reporting.inspection import Inspection
 from isoglot.reporting.result_like import ComparedLike, ResultLike, value_row
 from isoglot.reporting.tables import Cell, Head, Table, row_cell
 from isoglot.reporting.words import name_of
 
-__all__ = ["comparison_sentences", "side_by_side", "verdict_table"]
+__all__ = ["comparable", "comparison_sentences", "side_by_side", "verdict_table"]
 
 QUESTIONS = (
     ("monolingual.AP", "Within one language"),
@@ -34,6 +35,13 @@ def _measure(one: ComparedLike) -> Measure:
     return measure_of(f"{one.setting}.{one.measure}" if one.setting in SETTINGS else one.measure)
 
 
+def comparable(results: Mapping[str, ResultLike]) -> bool:
+    """Tell whether figures of all results compare: they are of one collection, by hash or by name."""
+    hashes = {collection_hash(result) for result in results.values()}
+    one = len({result.collection for result in results.values()}) == 1 or (len(hashes) == 1 and None not in hashes)
+    return one and why_none_compares(results) is None
+
+
 def comparison_sentences(
     results: Mapping[str, ResultLike], tests: Sequence[ComparedLike] = (), first: str = ""
 ) -> list[str]:
@@ -46,11 +54,12 @@ def comparison_sentences(
     """
     if len(results) < 2:
         return []
-    collections = sorted({result.collection for result in results.values()})
-    if len(collections) > 1:
-        return [
-            f"The models were measured on different collections ({', '.join(collections)}): values do not compare."
-        ]
+    if not comparable(results):
+        collections = sorted({result.collection for result in results.values()})
+        if len(collections) > 1:
+            named = ", ".join(collections)
+            return [f"The models were measured on different collections ({named}): values do not compare."]
+        return [f"Values do not compare: {why_none_compares(results)}."]
     if not tests:
         return [
             *_untested(results),
@@ -145,11 +154,19 @@ def verdict_table(tests: Sequence[ComparedLike], first: str) -> Table:
     return Table("What the paired tests show", heads, rows, note=note, sortable=True)
 
 
-def side_by_side(arms: Mapping[str, Inspection]) -> Table:
-    """Return the main measures, one row a model, sortable."""
-    same = len({arm.result.collection for arm in arms.values()}) == 1
+def side_by_side(
+    arms: Mapping[str, Inspection], *, keys: Sequence[str] = COMPARED, label: str = "Models side by side"
+) -> Table:
+    """Return the main measures, one row a model, in the order given, sortable.
+
+    Args:
+        arms: what each model is called -> the model.
+        keys: of the measures shown, of those that some result has a value of.
+        label: of the table.
+    """
+    same = comparable({name: arm.result for name, arm in arms.items()})
     heads, columns = [Head("model")], []
-    for key in COMPARED:
+    for key in dict.fromkeys(keys):
         rows = [value_row(arm.result, key) for arm in arms.values()]
         if all(row["mean"] is None for row in rows):
             continue
@@ -162,8 +179,12 @@ def side_by_side(arms: Mapping[str, Inspection]) -> Table:
         [Cell(name, note="" if same else arm.result.collection), *(column[at] for column in columns)]
         for at, (name, arm) in enumerate(arms.items())
     ]
-    note, pool = "Below each value its 95 % interval.", _pool(arm.result for arm in arms.values())
+    with_intervals = [bool(arm.result.intervals) for arm in arms.values()]
+    note = "Below each value its 95 % interval." if any(with_intervals) else "No result has intervals."
+    if any(with_intervals) and not all(with_intervals):
+        note = "Below each value its 95 % interval, where the result has one."
+    pool = _pool(arm.result for arm in arms.values())
     if same and pool:
         languages = plural(len(next(iter(arms.values())).result.languages), "language")
         note += f" Ranks are places{pool.removeprefix(',')} in {languages}."
-    return Table("Models side by side", heads, rows_of_cells, note=note, sortable=True)
+    return Table(label, heads, rows_of_cells, note=note, sortable=True)

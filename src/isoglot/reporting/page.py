@@ -141,14 +141,15 @@ def coded(text: str, names: Iterable[str]) -> Markup:
     )
 
 
-def render_page(template: str, context: Mapping[str, Any]) -> str:
+def render_page(template: str, context: Mapping[str, Any], *, figures: bool = True) -> str:
     """Fill a template of this package; everything in `context` is escaped.
 
     Args:
         template: file in `templates`.
         context: what the template asks for.
+        figures: whether the page has any; one without them is 700 kB smaller.
     """
-    scripts = [_vega(), _asset("report.js")]
+    scripts = [*([_vega()] if figures else []), _asset("report.js")]
     # A script must not contain its own end; the bundle has no such text, and this keeps it so.
     scripts = [script.replace("</script", "<\\/script") for script in scripts]
     policy = (

@@ -10,7 +10,7 @@ from isoglot.collections.cautions import caution_of, different_queries
 from isoglot.errors import InputError
 from isoglot.measures import BIAS, GEOMETRY, SETTINGS, plural, setting_name
 from isoglot.reporting.charts import comparison_charts, highest_values
-from isoglot.reporting.comparison import comparison_sentences, side_by_side, verdict_table
+from isoglot.reporting.comparison import comparable, comparison_sentences, side_by_side, verdict_table
 from isoglot.reporting.inspection import Inspection, named_arms
 from isoglot.reporting.model import model_part
 from isoglot.reporting.page import Fact, figure, making, render_page, write_page
@@ -18,7 +18,7 @@ from isoglot.reporting.repairs import repair_sentences
 from isoglot.reporting.result_like import ComparedLike, ResultLike
 from isoglot.reporting.words import listed
 
-__all__ = ["write_report"]
+__all__ = ["lead_of", "words_of", "write_report"]
 
 RANK_MEASURES = {
     "AP": "average precision: the mean, over a question's relevant documents, of the share of relevant documents "
@@ -75,19 +75,20 @@ def write_report(
         )
         models.append({**model_part(name, arm, tops), "facts": [*facts, *_settings(arm.result)]})
     compared = {name: arm.result for name, arm in arms.items()}
-    together = comparison_charts(arms) if len(arms) > 1 and len(collections) == 1 else {}
+    alike = comparable(compared)
+    together = comparison_charts(arms) if len(arms) > 1 and alike else {}
     context = {
         "title": f"isoglot: {headline}",
         "kicker": "isoglot evaluation",
         "headline": headline,
-        "lead": _lead(next(iter(arms.values())).result) if len(collections) == 1 else "",
+        "lead": lead_of(next(iter(arms.values())).result) if alike else "",
         "models": models,
         "spaces": any(model["space"] or model["geometry"] for model in models),
         "cautions": _cautions({name: arm.result for name, arm in arms.items()}),
-        "words": _words([arm.result for arm in arms.values()]),
+        "words": words_of([arm.result for arm in arms.values()]),
         "comparison": [
             *comparison_sentences(compared, tests, next(iter(arms))),
-            *(repair_sentences(compared, tests, next(iter(arms))) if len(collections) == 1 else []),
+            *(repair_sentences(compared, tests, next(iter(arms))) if alike else []),
         ],
         "verdicts": verdict_table(tests, next(iter(arms))) if tests else None,
         "side_by_side": side_by_side(arms) if len(arms) > 1 else None,
@@ -112,7 +113,8 @@ def _settings(result: ResultLike) -> list[Fact]:
     return [Fact("Settings", told)] if told else []
 
 
-def _lead(result: ResultLike) -> str:
+def lead_of(result: ResultLike) -> str:
+    """Return how large a collection is, in one line."""
     sizes = [plural(len(result.languages), "language")]
     counted = result.multilingual or {}
     sizes += [
@@ -123,7 +125,7 @@ def _lead(result: ResultLike) -> str:
     return " · ".join(sizes)
 
 
-def _words(results: Sequence[ResultLike]) -> list[Fact]:
+def words_of(results: Sequence[ResultLike]) -> list[Fact]:
     """Say what settings and measures are, of those that the page speaks of."""
     facts = [
         Fact(setting_name(setting), text)
