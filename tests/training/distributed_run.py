@@ -31,7 +31,7 @@ from isoglot.objectives import (
 )
 from isoglot.training.execution.embedding import BatchEmbedder
 
-STEPS = 20
+STEPS = 12
 ROWS = 24
 
 
