@@ -110,6 +110,15 @@ def test_rows_left_over_find_a_place_or_one_that_another_row_can_leave(claims, w
         assert np.sum(placed != before) == (0 if not possible else 1 if direct else 2)
 
 
+def test_after_rows_have_changed_places_the_next_one_goes_where_there_is_room():
+    # the first row leaves its place to the third, which clashes with the second; the fourth goes to what is left
+    placed, left = np.array([0, 1, -1, -1]), np.array([0, 2, 0])
+    listed = Grouped(np.array([1, 2, 2, 3]), np.arange(5))
+    _place_one_by_one(np.arange(4), np.array([2, 3]), listed, left, placed, 0)
+    assert placed.tolist() == [1, 1, 0, 1]
+    assert left.tolist() == [0, 0, 0]
+
+
 def no_conflicts(ids: int) -> Conflicts:
     return Conflicts(Grouped(np.empty(0, np.int64), np.zeros(ids + 1, np.int64)))
 
