@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from isoglot.batching.packing import Passes, _fill_empty, _place_one_by_one, pack
@@ -65,16 +65,20 @@ def test_packing_with_bounded_work_never_lets_rows_conflict_and_leaves_out_no_ro
 
 
 @settings(max_examples=300, deadline=None)
+@example([{1}, {2}, {2}], [0, 1] + [0] * 6, [0, 1, 0, 0], 0, 1)  # the first row can leave its place to the last
+@example([{1}, {2}, {2}, {2}], [0, 1] + [0] * 6, [0, 1, 0, 0], 0, 2)
+@example([{1}, {1}, {1}], [0] * 8, [0, 1, 1, 0], 3, 2)
 @given(
     st.lists(st.sets(st.integers(0, 4), min_size=1, max_size=3), min_size=2, max_size=8),
     st.lists(st.integers(0, 3), min_size=8, max_size=8),
     st.lists(st.integers(0, 1), min_size=4, max_size=4),
     st.integers(0, 3),
+    st.integers(1, 3),
 )
-def test_a_row_left_over_finds_a_place_or_one_that_another_row_can_leave(claims, wanted, room, start):
+def test_rows_left_over_find_a_place_or_one_that_another_row_can_leave(claims, wanted, room, start, waiting):
     placed = np.full(len(claims), -1)
     held: list[set[int]] = [set() for _ in room]
-    last = len(claims) - 1  # waits; the others are where they wished to be unless they clash there
+    last = max(len(claims) - waiting, 1)  # from there on rows wait; others are where they wished, unless they clash
     for row in range(last):
         if not claims[row] & held[wanted[row]]:
             placed[row] = wanted[row]
@@ -94,15 +98,25 @@ def test_a_row_left_over_finds_a_place_or_one_that_another_row_can_leave(claims,
     offsets = np.cumsum([0, *map(len, claims)])
     listed = Grouped(np.array([claim for one in claims for claim in sorted(one)]), offsets)
     before, left = placed.copy(), np.array(room)
-    _place_one_by_one(np.arange(len(claims)), np.array([last]), listed, left, placed, start)
-    assert (placed[last] >= 0) == possible
+    _place_one_by_one(np.arange(len(claims)), np.arange(last, len(claims)), listed, left, placed, start)
+    assert (placed[last:] >= 0).any() >= possible
     assert np.all(
         left
         == room - (np.bincount(placed[placed >= 0], minlength=4) - np.bincount(before[before >= 0], minlength=4))
     )
     assert np.all(left >= 0)
     assert all(fits(row, placed[row]) for row in range(len(claims)) if placed[row] >= 0)
-    assert np.sum(placed != before) == (0 if not possible else 1 if direct else 2)
+    if last == len(claims) - 1:
+        assert np.sum(placed != before) == (0 if not possible else 1 if direct else 2)
+
+
+def test_after_rows_have_changed_places_the_next_one_goes_where_there_is_room():
+    # the first row leaves its place to the third, which clashes with the second; the fourth goes to what is left
+    placed, left = np.array([0, 1, -1, -1]), np.array([0, 2, 0])
+    listed = Grouped(np.array([1, 2, 2, 3]), np.arange(5))
+    _place_one_by_one(np.arange(4), np.array([2, 3]), listed, left, placed, 0)
+    assert placed.tolist() == [1, 1, 0, 1]
+    assert left.tolist() == [0, 0, 0]
 
 
 def no_conflicts(ids: int) -> Conflicts:

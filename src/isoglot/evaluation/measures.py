@@ -83,9 +83,9 @@ class RankedRelevance:
         """Sum values (n,) over the documents of each query: (g,) float64."""
         return np.add.reduceat(values.astype(np.float64), self.starts)
 
-    def found(self, k: int | None) -> FloatArray:
-        """Count the relevant documents of each query at ranks up to k (None: no limit): (g,) float64."""
-        return self.sizes.astype(np.float64) if k is None else self.total(self.ranks <= k)
+    def found(self, k: int) -> FloatArray:
+        """Count the relevant documents of each query at ranks up to k: (g,) float64."""
+        return self.total(self.ranks <= k)
 
     @property
     def first(self) -> NDArray[Any]:
@@ -126,7 +126,7 @@ def reciprocal_rank(ranked: RankedRelevance, k: int | None = None) -> FloatArray
     return (1 / ranked.first) * (k is None or ranked.first <= k)
 
 
-def recall(ranked: RankedRelevance, k: int | None) -> FloatArray:
+def recall(ranked: RankedRelevance, k: int) -> FloatArray:
     """R@k: share of the relevant documents at ranks up to k; trec_eval's `recall_k`: (g,)."""
     return ranked.found(k) / ranked.sizes
 
