@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from benchmark_files import Topic, lareqa_file, topics, word, write_encoders
 from form_samples import squad_file, squad_question
@@ -19,6 +20,7 @@ from isoglot.data.forms.lareqa import read_lareqa
 from isoglot.errors import InputError
 from isoglot.files import read_yaml
 from isoglot.reporting.study.result import StudyArm
+from isoglot.studies import StudyRequest, runner
 from isoglot.studies.library import first_articles
 from isoglot.studies.published import Beside, Published
 from isoglot.studies.recipe_files import RECIPES
@@ -95,6 +97,23 @@ def write_small(folder: Path) -> Path:
     path = folder / "paper.yaml"
     path.write_text(yaml.safe_dump({**recipe, "profiles": {"pretrained": profile}}, sort_keys=False), "utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "devices"),
+    [(0, None, [None]), (2, None, ["0", "1"]), (2, "1", ["1"])],
+)
+def test_runs_are_spread_over_the_gpus_where_there_are_any(gpus, visible, devices, shared, tmp_path, monkeypatch):
+    encoder = write_encoders(tmp_path / "models")["xlm-roberta-base"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    request = StudyRequest(write_small(tmp_path), tmp_path / "out", profile="pretrained", encoder=encoder)
+    workshop = runner._Made(request).workshop
+    assert (workshop.threads is None) == (gpus > 0)
+    assert runner._devices(workshop) == devices
 
 
 def test_the_pretrained_profile_trains_the_encoder_that_is_given_on_several_sets(shared, tmp_path, capsys):

@@ -38,7 +38,9 @@ def test_our_own_recipes_are_whole_in_all_profiles(name):
     if "benchmark" in recipe.profiles:
         assert recipe.profiles["benchmark"].gpu
     if "pretrained" in recipe.profiles:
-        assert recipe.profiles["pretrained"].minutes <= 120
+        pretrained = recipe.profiles["pretrained"]
+        assert pretrained.minutes
+        assert pretrained.minutes <= 120 or pretrained.gpu  # what takes two cores a day is said for a GPU, too
 
 
 def test_the_pretrained_profile_asks_for_an_encoder_and_keeps_the_settings_meant_for_it():

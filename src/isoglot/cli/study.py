@@ -154,8 +154,8 @@ def run(
     profile: Annotated[
         str,
         typer.Option(
-            help="embedded: minutes on two cores; pretrained: an hour or two, with the --encoder given; benchmark: "
-            "a GPU server."
+            help="embedded: minutes on two cores; pretrained: hours, or minutes on a GPU, with the --encoder "
+            "given; benchmark: a GPU server."
         ),
     ] = "embedded",
     encoder: Annotated[
@@ -168,7 +168,7 @@ def run(
     seeds: Annotated[str | None, typer.Option(help="In place of the recipe's, such as 0,1,2.")] = None,
     arms: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Runs at once; by default one a core, or in benchmark one a GPU.", min=1)
+        int | None, typer.Option(help="Runs at once; by default one a core, or one a GPU (not in embedded).", min=1)
     ] = None,
     keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the trained models.")] = False,
     figures: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +12,13 @@ from rich.table import Table
 
 from isoglot.cli.completion import complete_data
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split, app, listed
+from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, started_workers
 from isoglot.cli.progress import text_progress
 from isoglot.cli.state import console, state
 
 if TYPE_CHECKING:
     from isoglot.data.translation.report import PairReport
+    from isoglot.data.translation.translator import Translates
 
 __all__ = ["translate"]
 
@@ -78,6 +82,9 @@ def translate(
         float | None, typer.Option(help="Reject what comes back less alike, 0 to 100; translates back.")
     ] = None,
     cache: Annotated[bool, typer.Option(help="Keep translations, and reuse those kept.")] = True,
+    engine: Engine = None,
+    address: Address = None,
+    workers: WorkerCount = None,
 ) -> None:
     """Translate a collection into more languages: queries keep their ids, documents and judgments are added.
 
@@ -107,6 +114,7 @@ def translate(
         round_trip=round_trip,
         min_chrf=min_chrf,
     )
+    on_workers = check_engine(engine, address, workers)
     refuse_dtype(dtype)
     for folder in model:
         refuse_missing_model(folder)
@@ -118,7 +126,7 @@ def translate(
 
         check_device(device)
     splits = load_splits(data, split=split, language=lang, lenient=lenient)
-    translators = [
+    loaded = [
         load_translator(
             name,
             beams=beams,
@@ -130,7 +138,14 @@ def translate(
         for name in model
     ]
     with translation_store(default_cache() if cache else None, out) as store:
-        with text_progress(state.progress) as notify:
+        with ExitStack() as stack:
+            translators: Sequence[Translates] = loaded
+            if on_workers:
+                from isoglot.engine import translator_on
+
+                started = stack.enter_context(started_workers(address, workers))
+                translators = [stack.enter_context(translator_on(started, one)) for one in loaded]
+            notify = stack.enter_context(text_progress(state.progress))
             found = translate_collection(
                 splits, translators=translators, store=store, notify=notify, **vars(options)
             )

@@ -5,6 +5,7 @@ from isoglot.engine.encoding import embed_shards, plan_shards
 from isoglot.engine.evaluate import evaluate_on
 from isoglot.engine.mining import mine_on
 from isoglot.engine.shards import Plan, ShardTable, shard_folder
+from isoglot.engine.translating import translator_on
 
 __all__ = [
     "Plan",
@@ -16,4 +17,5 @@ __all__ = [
     "plan_shards",
     "shard_folder",
     "start_workers",
+    "translator_on",
 ]

@@ -301,7 +301,7 @@ class Profile(Strict):
 
     Attributes:
         minutes: how long it takes, on two cores (`embedded`, `pretrained`).
-        gpu: what the estimate of GPU hours is made of (`benchmark`).
+        gpu: what the estimate of GPU hours is made of (`benchmark`, and `pretrained` where two cores take a day).
         data: name -> source.
         lexicons: name -> source, for `code_switch.lexicons`.
         train: settings of all arms; `data` (one or several), `validation`, `target` and `code_switch.lexicons` name

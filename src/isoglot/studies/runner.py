@@ -146,7 +146,8 @@ class _Made:
             beside = recipe_path(given).resolve().parent
         folders = data_folders(beside, recipe.data_folder)
         self.data: Data = resolve_data(self.plan, folders, by_name=by_name)
-        on_cores = request.profile != "benchmark"
+        # a pretrained encoder takes a GPU whole where there is one: several runs on it would fight for its memory
+        on_cores = request.profile == "embedded" or (request.profile == "pretrained" and not _gpus())
         self.workshop = Workshop(
             runs=self.out / "runs",
             library=self.data.library,
@@ -234,8 +235,8 @@ def run_study(
 
     Args:
         request: which study, and where.
-        jobs: runs at once; by default one a core, or one a GPU in `benchmark`. 1 runs them in this
-            process.
+        jobs: runs at once; by default one a GPU in `benchmark` and, where there are GPUs, in `pretrained`, else
+            one a core. 1 runs them in this process.
         announce: called with what will be done, before anything is.
         notify: called with what has been done, the number of runs done and of all runs.
 
@@ -316,19 +317,22 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _devices(workshop: Workshop) -> list[str | None]:
-    """Return the GPUs that runs are spread over; [None] without any, and where runs are spread over cores."""
+def _gpus() -> list[str]:
+    """Return the GPUs of this process, as values of CUDA_VISIBLE_DEVICES."""
     import torch
 
-    if workshop.threads or not torch.cuda.is_available():
-        return [None]
+    if not torch.cuda.is_available():
+        return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    named = (
-        [one for one in visible.split(",") if one]
-        if visible
-        else [str(n) for n in range(torch.cuda.device_count())]
-    )
-    return list(named)
+    if visible:
+        return [one for one in visible.split(",") if one]
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _devices(workshop: Workshop) -> list[str | None]:
+    """Return the GPUs that runs are spread over; [None] without any, and where runs are spread over cores."""
+    found: list[str | None] = [] if workshop.threads else [*_gpus()]
+    return found or [None]
 
 
 @contextmanager

@@ -81,16 +81,20 @@ def load_translator(
     limit = _positions(config)
     if max_length is not None and max_length > limit:
         raise InputError(f"the model {source} takes at most {limit} tokens; max_length is {max_length}")
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    def place() -> torch.device:
+        """Return where the model goes, of the process that loads it."""
+        return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
     return Translator(
         name=source,
         tokenizer=tokenizer,
         scheme=scheme,
-        load=lambda: _load_model(source, beams, dtype).to(place).eval(),
+        load=lambda: _load_model(source, beams, dtype).to(place()).eval(),
         fingerprint=_fingerprint(source, getattr(config, "_commit_hash", None)),
         settings=GenerationSettings(beams, max_length or min(MAX_LENGTH, limit), dtype, sentence_splitter()),
         longest=limit,
-        batch_tokens=batch_tokens or (CPU_TOKENS if place.type == "cpu" else BATCH_TOKENS),
+        batch_tokens=batch_tokens or (CPU_TOKENS if place().type == "cpu" else BATCH_TOKENS),
     )
 
 

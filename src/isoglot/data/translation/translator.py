@@ -121,6 +121,33 @@ class Translator:
         Raises:
             InputError: as for `check`.
         """
+        prefix, first = self._prepare(source, target)
+
+        def fits(text: str) -> bool:
+            return len(self._ids([prefix + text])[0]) <= self.settings.max_length
+
+        for rows, lengths in self._windows(texts, prefix):
+            pieces = {
+                row: split_text(texts[row], source, fits)
+                if length > self.settings.max_length
+                else [Piece(texts[row], "")]
+                for row, length in zip(rows, lengths, strict=True)
+            }
+            yield from self._translate_pieces(pieces, prefix, first, target)
+
+    def windows(self, texts: Sequence[str], source: str, target: str) -> list[list[int]]:
+        """Return the positions of texts that `translate` has in hand together, in its order.
+
+        To translate the texts of each window by themselves, in this order, is to translate all.
+
+        Raises:
+            InputError: as for `check`.
+        """
+        prefix, _ = self._prepare(source, target)
+        return [rows for rows, _ in self._windows(texts, prefix)]
+
+    def _prepare(self, source: str, target: str) -> tuple[str, int | None]:
+        """Set the tokenizer to two languages; return what is put before a text, and the first token written."""
         source_code, target_code = self.scheme.codes(source, target, self.name)
         self.tokenizer.padding_side = "right"
         if self.scheme.marks_source:
@@ -130,22 +157,17 @@ class Translator:
         if self.scheme.first_tokens is not None:
             first = self.tokenizer.convert_tokens_to_ids(self.scheme.first_tokens[target_code])
         self._check_prefix(prefix)
+        return prefix, first
 
-        def fits(text: str) -> bool:
-            return len(self._ids([prefix + text])[0]) <= self.settings.max_length
-
+    def _windows(self, texts: Sequence[str], prefix: str) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield positions and numbers of tokens of the texts in hand together, the longest first."""
         lengths: list[int] = []
         for start in range(0, len(texts), WINDOW):
             lengths += map(len, self._ids([prefix + text for text in texts[start : start + WINDOW]]))
         order = sorted(range(len(texts)), key=lambda row: -lengths[row])
         for start in range(0, len(order), WINDOW):
-            pieces = {
-                row: split_text(texts[row], source, fits)
-                if lengths[row] > self.settings.max_length
-                else [Piece(texts[row], "")]
-                for row in order[start : start + WINDOW]
-            }
-            yield from self._translate_pieces(pieces, prefix, first, target)
+            rows = order[start : start + WINDOW]
+            yield rows, [lengths[row] for row in rows]
 
     def _check_prefix(self, prefix: str) -> None:
         """Make sure that the tokenizer keeps the code of the target language as one token."""
