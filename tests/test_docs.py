@@ -40,13 +40,14 @@ def names(tmp_path, monkeypatch, toy):
 
     monkeypatch.chdir(tmp_path)
     ig.write_collection({"train": toy, "test": toy}, "my-data")
+    model = ig.static_encoder(toy, dimensions=8)
     Path("lexicons").mkdir()
     Path("lexicons/en-de.tsv").write_text("archive\tArchiv\n", encoding="utf-8")
     arguments = SentenceTransformerTrainingArguments(
         "out", max_steps=1, per_device_train_batch_size=2, report_to=[], use_cpu=True
     )
     return {
-        "model": ig.static_encoder(toy, dimensions=8),
+        "model": model,
         "args": arguments,
         **dict.fromkeys(("data", "collection", "train", "test"), toy),
     }
@@ -64,6 +65,9 @@ def test_python_blocks_run(page, names):
 
         Path("ratio").mkdir()
         Path("ratio/study.json").write_text(json.dumps(of_tldr()), encoding="utf-8")
+    if page.name == "serve.md":
+        pytest.importorskip("lancedb")
+        ig.build_index(names["model"], names["data"], "index")
     for unrun, code in BLOCK.findall(page.read_text(encoding="utf-8")):
         try:
             exec(compile(_imports(code) if unrun else code, page.name, "exec"), names)
