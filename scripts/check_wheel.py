@@ -35,12 +35,25 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST, PEER = 10, "sentence-transformers"
 SEED = ("pip", "setuptools", "pkg_resources", "_distutils_hack")  # of an empty environment
 TORCH = ("torch", "functorch", "nvidia", "triton", "cuda")
+FACTS = {  # two questions, each with an answer, in two languages: fewer teach nothing
+    "q1": {
+        "en": ("capital of Canada", "Ottawa is the capital of Canada"),
+        "de": ("Hauptstadt von Kanada", "Ottawa ist die Hauptstadt von Kanada"),
+    },
+    "q2": {
+        "en": ("capital of Switzerland", "Bern is the capital of Switzerland"),
+        "de": ("Hauptstadt der Schweiz", "Bern ist die Hauptstadt der Schweiz"),
+    },
+}
+EACH = [(name, tag, *texts) for name, versions in FACTS.items() for tag, texts in versions.items()]
 DATA = {
-    "corpus.jsonl": '{"_id": "d1", "lang": "en", "text": "Ottawa is the capital of Canada"}\n'
-    '{"_id": "d2", "lang": "de", "text": "Bern ist die Hauptstadt der Schweiz"}\n',
-    "queries.jsonl": '{"_id": "q1", "lang": "en", "text": "capital of Canada"}\n'
-    '{"_id": "q2", "lang": "de", "text": "Hauptstadt der Schweiz"}\n',
-    "qrels.tsv": "query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\n",
+    "corpus.jsonl": "".join(
+        f'{{"_id": "{tag}/{name}", "lang": "{tag}", "text": "{answer}"}}\n' for name, tag, _, answer in EACH
+    ),
+    "queries.jsonl": "".join(
+        f'{{"_id": "{name}", "lang": "{tag}", "text": "{question}"}}\n' for name, tag, question, _ in EACH
+    ),
+    "qrels.tsv": "query-id\tcorpus-id\tscore\n" + "".join(f"{name}\t{tag}/{name}\t1\n" for name, tag, *_ in EACH),
 }
 
 

@@ -20,6 +20,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from isoglot.cli import program
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "check_wheel.py"), run_name="check_wheel")
 
@@ -143,3 +145,12 @@ def test_the_oldest_python_that_is_here_reads_the_source() -> None:
     done = subprocess.run([python, "-c", LOOK, ROOT / "src"], capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout == ""
+
+
+def test_the_texts_on_which_the_wheel_is_tried_suffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    for file, text in SCRIPT["DATA"].items():
+        (tmp_path / "data" / file).write_text(text, encoding="utf-8")
+    for words in ("train --data data --strategy monolingual --steps 2 --out model", "evaluate model data"):
+        assert program.main(words.split()) == 0, words
