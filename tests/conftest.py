@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
 from isoglot.collections import Collection, collection_from_rows
+
+if TYPE_CHECKING:
+    from isoglot.engine import Workers
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first, so that no process is left alone with one in the end, and those that start
     Ray last, since its processes take time until the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: 2 if item.path.parent.name == "engine" else item.path not in slow)
+    on_ray = {item.path for item in items if "workers" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: 2 if item.path in on_ray else item.path not in slow)
     try_more_examples(items)
 
 
@@ -85,6 +91,15 @@ def toy() -> Collection:
         queries += [("unpack", tag, unpack), ("list", tag, list_files)]
         qrels += [("unpack", f"{tag}/tar", 1), ("list", f"{tag}/ls", 1)]
     return collection_from_rows(documents, queries, qrels, name="toy")
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    """One Ray cluster of two workers for all tests of a process: a second one would wait for processors for ever."""
+    from isoglot.engine import start_workers
+
+    with start_workers(2) as started:
+        yield started
 
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,15 +14,9 @@ import ray
 from isoglot.cli import main
 from isoglot.collections import write_collection
 from isoglot.data.translation import load_translator, translator
-from isoglot.engine import Workers, start_workers, translator_on
+from isoglot.engine import translator_on
 
 TEXTS = [f"archive {at} " + "of programs " * (at % 3) for at in range(9)]
-
-
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    with start_workers(2) as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
