@@ -95,7 +95,7 @@ def toy() -> Collection:
 
 @pytest.fixture(scope="session")
 def workers() -> Iterator[Workers]:
-    """One Ray cluster of two workers for all tests of a process: a second one would wait for processors for ever."""
+    """One Ray cluster of two workers for all tests of a process: a second would wait for processors for ever."""
     from isoglot.engine import start_workers
 
     with start_workers(2) as started:
