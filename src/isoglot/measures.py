@@ -29,6 +29,7 @@ __all__ = [
     "format_value",
     "goodness",
     "interval_text",
+    "key_parts",
     "measure_of",
     "percent",
     "plural",
@@ -242,6 +243,12 @@ def measure_of(key: str) -> Measure:
     if dot and setting in SETTINGS:
         return Measure(key, f"{setting_name(setting)} {name}", note=SETTINGS[setting])
     return Measure(key, key)
+
+
+def key_parts(key: str) -> tuple[str, str]:
+    """Return setting and name of a key; one without a setting, such as `rank_distance`, is of `bias`."""
+    setting, dot, name = key.partition(".")
+    return (setting, name) if dot else ("bias", key)
 
 
 def better_of(setting: str, measure: str) -> Better | None:

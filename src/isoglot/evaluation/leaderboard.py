@@ -17,7 +17,7 @@ from isoglot.errors import InputError
 from isoglot.evaluation.losers import shown_measure
 from isoglot.evaluation.reservations import common_reservations, model_reservations
 from isoglot.evaluation.result import Result
-from isoglot.measures import SETTINGS, format_value, measure_of, plural
+from isoglot.measures import SETTINGS, format_value, key_parts, measure_of, plural
 
 __all__ = ["Board", "Leaderboard", "make_leaderboard", "names_best_first"]
 
@@ -195,16 +195,14 @@ class Leaderboard:
 
 def _value(result: Result, key: str | None, macro: bool = False) -> float | None:
     """Return a figure; None where there is none, and of NaN."""
-    setting, dot, name = (key or "").partition(".")
-    setting, name = (setting, name) if dot else ("bias", setting)
+    setting, name = key_parts(key or "")
     held: Any = result.macro if macro and setting in (result.macro or ()) else vars(result)
     value = (held[setting] or {}).get(name)
     return None if value is None or math.isnan(value) else float(value)
 
 
 def _figure(result: Result, key: str) -> dict[str, float | None]:
-    setting, dot, name = key.partition(".")
-    setting, name = (setting, name) if dot else ("bias", setting)
+    setting, name = key_parts(key)
     low, high = ((result.intervals or {}).get(setting) or {}).get(name) or (None, None)
     return {"value": _value(result, key), "low": low, "high": high}
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from isoglot.measures import key_parts
+
 __all__ = ["ComparedLike", "ResultLike", "Row", "value_row"]
 
 Values = dict[str, Any]
@@ -69,8 +71,7 @@ def value_row(result: ResultLike, key: str, macro: bool = False) -> Row:
         key: `monolingual.AP`, `geometry.cka`, `bias.rank_distance` or just `rank_distance`.
         macro: the average over query languages instead.
     """
-    setting, dot, name = key.partition(".")
-    setting, name = (setting, name) if dot else ("bias", key)
+    setting, name = key_parts(key)
     averages = result.macro or {}
     values = averages.get(setting) if macro else getattr(result, setting)
     intervals = averages.get("intervals") if macro else result.intervals
