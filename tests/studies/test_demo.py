@@ -12,7 +12,7 @@ STRATEGIES = ("monolingual", "cross_lingual", "hybrid", "multiway")
 
 
 def test_the_demo_trains_four_strategies_and_writes_what_it_found(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(runner, "_cores", lambda: 1)  # workers would take longer to start than all else
+    monkeypatch.setattr(runner, "count_cores", lambda: 1)  # workers would take longer to start than all else
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), "--seeds", "2", "--steps", "40", "--languages", "en,de,th"]) == 0
     shown = capsys.readouterr().out

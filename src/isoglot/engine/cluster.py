@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import require
+from isoglot.hardware import count_cores
 
 __all__ = ["Shared", "Workers", "start_workers"]
 
@@ -224,10 +225,10 @@ def _start_here(ray: Any, workers: int | None, quiet: dict[str, Any]) -> None:
     Raises:
         IsoglotError: it does not start.
     """
-    cpus = max(workers or 0, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0)
+    cpus = max(workers or 0, count_cores())
     for left in reversed(range(STARTS)):
         try:
-            ray.init("local", num_cpus=cpus or os.cpu_count(), object_store_memory=OBJECTS, **quiet)
+            ray.init("local", num_cpus=cpus, object_store_memory=OBJECTS, **quiet)
             return
         except Exception as error:  # Ray's own are no narrower
             ray.shutdown()

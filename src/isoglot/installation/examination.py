@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any
 
+from isoglot.hardware import count_cores
 from isoglot.installation.importing import import_all
-from isoglot.installation.machine import Folder, ask_hub, caches, count_cores, total_memory
+from isoglot.installation.machine import Folder, ask_hub, caches, total_memory
 
 __all__ = ["Extra", "Installation", "Library", "examine", "module_of"]
 

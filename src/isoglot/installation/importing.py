@@ -31,12 +31,8 @@ for name in modules:
         tell(module=name, problem=said(error))
 if device:
     try:
-        import torch
-        gpus = []
-        for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-            about = torch.cuda.get_device_properties(number)
-            gpus.append({"name": about.name, "memory": about.total_memory})
-        tell(device={"cuda": gpus, "mps": torch.backends.mps.is_available(), "threads": torch.get_num_threads()})
+        from isoglot.hardware import devices
+        tell(device=devices())
     except BaseException as error:
         tell(device={"problem": said(error)})
 """

@@ -1,4 +1,4 @@
-"""The machine: cores, memory, caches, and the way to the Hugging Face Hub."""
+"""The machine: memory, caches, and the way to the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Folder", "ask_hub", "caches", "count_cores", "total_memory"]
+__all__ = ["Folder", "ask_hub", "caches", "total_memory"]
 
 HUB_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_ENDPOINT", "HF_HOME")
 HUB = "https://huggingface.co"
@@ -33,15 +33,6 @@ class Folder:
     variable: str
     size: int | None
     writable: bool
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use, a container's share among it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(OSError, ValueError):
-        most, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        cores = min(cores, max(1, int(most) // int(period)))
-    return cores
 
 
 def total_memory() -> int | None:

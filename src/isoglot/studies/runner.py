@@ -15,6 +15,7 @@ from isoglot.encoders import check_encoder
 from isoglot.errors import InputError
 from isoglot.evaluation import Result
 from isoglot.files import held_alone, new_file, write_result_file
+from isoglot.hardware import count_cores
 from isoglot.studies.job import (
     Cost,
     Job,
@@ -295,7 +296,7 @@ def _run_all(
         return []
     devices = _devices(workshop)
     if processes is None:
-        processes = len(devices) if devices[0] is not None else (_cores() if workshop.threads else 1)
+        processes = len(devices) if devices[0] is not None else (count_cores() if workshop.threads else 1)
     processes = min(processes, len(open_ones))
     say(f"{len(open_ones)} runs, {processes} at once", done, total)
     ended = (
@@ -308,13 +309,6 @@ def _run_all(
             failed.append((job, sentence))
         say(job.label if sentence is None else f"{job.label} failed: {sentence}", done, total)
     return failed
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _gpus() -> list[str]:
