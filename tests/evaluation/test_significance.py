@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evaluation_helpers import make_collection
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, permutation_test
 
 from isoglot.errors import InputError
-from isoglot.evaluation import compare_results, evaluate_embeddings
+from isoglot.evaluation import compare_all, compare_results, evaluate_embeddings
 from isoglot.evaluation.statistics import holm, sign_flip_test
 
 
@@ -54,8 +56,8 @@ def test_holm_by_hand():
     assert (holm(p) >= false_discovery_control(p)).all()  # it is stricter than Benjamini-Hochberg
 
 
-def two_results(seed=0, noise=0.3):
-    collection = make_collection(seed, ids=30, documents=60)
+def two_results(seed=0, noise=0.3, languages=3):
+    collection = make_collection(seed, languages, ids=30, documents=60)
     rng = np.random.default_rng(seed)
     q = rng.standard_normal((len(collection.query_index), 8))
     d = rng.standard_normal((60, 8))
@@ -92,6 +94,32 @@ def test_a_result_against_itself():
     first, _ = two_results()
     for row in compare_results(first, first, draws=100):
         assert (row.p, row.p_holm, row.effect_size, row.difference) == (1, 1, None, 0)
+
+
+@pytest.mark.parametrize("macro", [False, True])
+def test_what_one_language_has_twice_is_tested_once(macro, caplog):
+    first, second = two_results(languages=1)
+    options = {"draws": 500, "macro": macro}
+    with caplog.at_level("INFO"):
+        found = compare_all({"a": first, "b": second}, ["AP", "R@5", "RR@10"], by_language=True, **options)
+    assert [(one.language, one.setting, one.measure) for one in found] == [
+        (None, "monolingual", name) for name in ("AP", "R@5", "RR@10")
+    ]
+    p = [one.p for one in compare_results(first, second, [f"multilingual_{one.measure}" for one in found], **options)]
+    assert [one.p_holm for one in found] == pytest.approx(holm(np.array(p)))  # of three tests, and not of six
+    assert "tested once: AP, R@5, RR@10" in caplog.text
+    (asked,) = compare_all({"a": first, "b": second}, ["multilingual_AP"], **options)
+    assert (asked.setting, asked.p_holm) == ("multilingual", found[0].p)
+
+
+def test_what_differs_in_one_result_alone_is_tested():
+    first, second = two_results(languages=1)
+    searched = replace(second, per_query=dict(second.per_query))
+    searched.per_query["multilingual_AP"] = second.per_query["multilingual_AP"] * 0.9  # as of an index that misses
+    found = compare_all({"a": first, "b": searched}, ["AP"], draws=100)
+    assert [one.setting for one in found] == ["multilingual", "monolingual"]
+    several = compare_all(dict(zip("ab", two_results(), strict=True)), ["AP"], draws=100)
+    assert [one.setting for one in several] == ["multilingual", "monolingual", "cross_lingual"]
 
 
 def test_results_that_cannot_be_compared():

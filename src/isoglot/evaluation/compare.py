@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,8 @@ __all__ = [
     "compare_results",
     "row_weights",
 ]
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_COMPARED = (
     *("AP", "nDCG@10", "R@10"),
@@ -224,6 +227,28 @@ def _columns(results: Mapping[str, Result], measures: Sequence[str] | None) -> l
     return list(dict.fromkeys(found))
 
 
+def _without_copies(columns: Sequence[str], results: Mapping[str, Result], macro: bool) -> list[str]:
+    """Leave out what the pool has where it is what each language has, as in a collection of one language, and say so."""
+
+    def is_copy(column: str) -> bool:
+        setting, measure = _split(column)
+        within = f"monolingual_{measure}"
+        if setting != "multilingual" or within not in columns:
+            return False
+        values = [result.per_query for result in results.values()]
+        return all(
+            np.allclose(one[column], one[within], rtol=0, atol=1e-12, equal_nan=True)
+            and np.allclose(row_weights(one, column, macro), row_weights(one, within))
+            for one in values
+        )
+
+    copies = [column for column in columns if is_copy(column)]
+    if copies:
+        named = ", ".join(_split(column)[1] for column in copies)
+        logger.info("multilingual values are the monolingual ones, of all results, and tested once: %s", named)
+    return [column for column in columns if column not in copies]
+
+
 def _check_comparable(results: Mapping[str, Result]) -> None:
     if len(results) < 2:
         raise InputError("a comparison needs two results or more")
@@ -254,12 +279,13 @@ def compare_all(
 
     One Holm correction holds for everything that is returned: the chance of any false finding among all models,
     settings, measures and languages stays below the level. Values of a language of queries are averages over these.
+    What is the same in the pool as within languages, as all is where there is one language, is tested once.
 
     Args:
         results: name -> result; the first is compared with.
         measures: names of measures (`AP`: in every setting) or columns (`multilingual_AP`); None for
             `DEFAULT_COMPARED`.
-        by_language: also compare for each language of queries.
+        by_language: also compare for each language of queries, where there are several.
         macro: average multilingual and bias values over query languages, as in `Result.macro`.
         draws: number of random sign patterns.
         seed: of the patterns.
@@ -272,11 +298,10 @@ def compare_all(
             measure is not in all results.
     """
     _check_comparable(results)
-    columns = _columns(results, measures)
+    columns = _without_copies(_columns(results, measures), results, macro)
     (_, first), *others = results.items()
-    languages: list[str | None] = [None]
-    if by_language:
-        languages += sorted(set(first.per_query["lang"].tolist()))
+    asked_in = sorted(set(first.per_query["lang"].tolist()))
+    languages: list[str | None] = [None, *(asked_in if by_language and len(asked_in) > 1 else ())]
     found = []
     for name, other in others:
         for language in languages:
