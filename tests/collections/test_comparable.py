@@ -52,6 +52,29 @@ def test_what_compares(changes):
     assert why_not_comparable("a", make_result(made=made()), "b", make_result(**changes)) is None
 
 
+KEPT = {"keep_identical_ids": True, "identical_left_out": 0}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "compare"),
+    [
+        ({"identical_left_out": 7}, {"identical_left_out": 7}, True),
+        ({"identical_left_out": 7}, KEPT, False),
+        ({"identical_left_out": 7}, {"identical_left_out": 0}, False),  # a file from before there was such a key
+        ({"identical_left_out": 0}, KEPT, True),  # no query is a document, so there is nothing to keep
+        ({"identical_left_out": 7, "query_view": VIEW}, KEPT, False),
+        ({"identical_left_out": 3, "query_view": VIEW}, {"identical_left_out": 7}, True),  # four have changed
+        (KEPT, KEPT, True),
+    ],
+)
+def test_queries_that_are_documents_are_in_their_pools_of_both_or_of_neither(one, other, compare):
+    sides = [make_result(made=made(**side)) for side in (one, other)]
+    for first, second in (sides, sides[::-1]):
+        reason = why_not_comparable("a", first, "b", second)
+        assert (reason is None) == compare
+        assert compare or "with --keep-identical-ids, or neither" in reason
+
+
 def test_the_first_that_does_not_compare_is_told():
     results = {"a": make_result(made=made()), "b": make_result(made=made())}
     assert why_none_compares(results) is None

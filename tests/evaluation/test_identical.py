@@ -9,7 +9,8 @@ import pytest
 from isoglot.collections import collection_from_rows
 from isoglot.collections.identical import identical_documents, identical_queries
 from isoglot.data.quality.findings import finding_sentences, quality_findings
-from isoglot.evaluation import evaluate_embeddings, evaluate_run, judgments_of, mine_embeddings
+from isoglot.errors import InputError
+from isoglot.evaluation import compare_all, evaluate_embeddings, evaluate_run, judgments_of, mine_embeddings
 
 WORDS = ("bridge", "marble", "meadow", "copper", "anchor", "pebble")
 CLAIMS = [f"a claim about {word}" for word in WORDS]
@@ -46,6 +47,10 @@ def test_figures_are_those_of_beir(tmp_path, caplog):
     assert "6 of 6 queries are documents themselves" in caplog.text
     kept = evaluate_embeddings(table, table, data, bootstrap=0, ignore_identical_ids=False)
     assert kept.multilingual["R@1"] == 0  # each finds itself first
+    assert (result.made["identical_left_out"], result.made.get("keep_identical_ids")) == (6, None)
+    assert (kept.made["identical_left_out"], kept.made["keep_identical_ids"]) == (0, True)
+    with pytest.raises(InputError, match="leaves 6 out of their own pool, the other 0"):
+        compare_all({"a": result, "b": kept}, ["RR"])
 
     path = tmp_path / "r.run"  # of a system that did rank them
     lines = [f"a{q} Q0 a{d} 1 {unit[q] @ unit[d]} x" for q in range(6) for d in range(6)]

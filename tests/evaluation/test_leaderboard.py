@@ -150,6 +150,10 @@ def test_what_is_refused():
             "isoglot evaluate MODEL toy --queries code-mixed --lexicon de-th.tsv --mix-rate 0.5 --mix-seed 1 "
             "--json MODEL.json",
         ),
+        (
+            {"made": HASH | {"identical_left_out": 0, "keep_identical_ids": True}},
+            "isoglot evaluate MODEL toy --keep-identical-ids --json MODEL.json",
+        ),
         (OTHERS["measure"][0], "isoglot evaluate MODEL toy --measures nDCG@10 --json MODEL.json"),
     ],
 )

@@ -105,7 +105,8 @@ def test_what_one_language_has_twice_is_tested_once(macro, caplog):
     assert [(one.language, one.setting, one.measure) for one in found] == [
         (None, "monolingual", name) for name in ("AP", "R@5", "RR@10")
     ]
-    p = [one.p for one in compare_results(first, second, [f"multilingual_{one.measure}" for one in found], **options)]
+    columns = [f"multilingual_{one.measure}" for one in found]
+    p = [one.p for one in compare_results(first, second, columns, **options)]
     assert [one.p_holm for one in found] == pytest.approx(holm(np.array(p)))  # of three tests, and not of six
     assert "tested once: AP, R@5, RR@10" in caplog.text
     (asked,) = compare_all({"a": first, "b": second}, ["multilingual_AP"], **options)

@@ -10,6 +10,7 @@ from isoglot.collections.pseudo import pseudo_sentence
 
 __all__ = [
     "CODE_MIXED",
+    "KEPT_IDENTICAL",
     "POOL",
     "QUERY_VIEW",
     "ROMANISED",
@@ -23,6 +24,8 @@ POOL = "pool"
 """Key of `made`: which pool was measured, if not that of all documents."""
 QUERY_VIEW = "query_view"
 """Key of `made`, and of a collection's metadata: how the queries were changed, if they were."""
+KEPT_IDENTICAL = "keep_identical_ids"
+"""Key of `made`: that queries which are documents themselves were ranked against themselves, if they were."""
 ROMANISED = "romanised"
 CODE_MIXED = "code-mixed"
 MOST_TAGS = 10

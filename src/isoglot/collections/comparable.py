@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from isoglot.collections.cautions import POOL, QUERY_VIEW, pool_text
+from isoglot.collections.cautions import KEPT_IDENTICAL, POOL, QUERY_VIEW, pool_text
 
 __all__ = ["collection_hash", "why_none_compares", "why_not_comparable"]
 
@@ -48,6 +48,16 @@ def why_not_comparable(first_name: str, first: Any, name: str, other: Any) -> st
         return (
             f"{first_name} and {name} were evaluated on different texts or judgments: {which}, of collection_hash "
             f"{hashes[0]} and {hashes[1]}; evaluate both on the same"
+        )
+    kept = [bool(_made(one).get(KEPT_IDENTICAL)) for one in (first, other)]
+    left_out = [_made(one).get("identical_left_out") for one in (first, other)]
+    # files of before there was such a key tell by the number
+    told_apart = kept[0] != kept[1] or (same_view and None not in left_out)
+    if told_apart and left_out[0] != left_out[1]:
+        return (
+            f"{first_name} and {name} were measured on different pools: of queries that are documents themselves "
+            f"the one leaves {left_out[0] or 0:,} out of their own pool, the other {left_out[1] or 0:,}; evaluate "
+            "both with --keep-identical-ids, or neither"
         )
     return None
 

@@ -228,7 +228,7 @@ def _columns(results: Mapping[str, Result], measures: Sequence[str] | None) -> l
 
 
 def _without_copies(columns: Sequence[str], results: Mapping[str, Result], macro: bool) -> list[str]:
-    """Leave out what the pool has where it is what each language has, as in a collection of one language, and say so."""
+    """Leave out columns of the pool that are those within languages, as where there is one language, and say so."""
 
     def is_copy(column: str) -> bool:
         setting, measure = _split(column)

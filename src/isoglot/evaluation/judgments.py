@@ -38,6 +38,7 @@ class Judgments:
         excluded_queries: (m,) positions of queries, ascending, that a document is not in the pool of.
         excluded_documents: (m,) the rows of these documents.
         identical: how many of these are their queries themselves.
+        keeps_identical: whether none was looked for.
         pools: (P, L) whether documents of a language are in a pool; None for the pool of all documents.
         pool_of: (q,) the pool of each query.
     """
@@ -51,6 +52,7 @@ class Judgments:
     excluded_queries: IntArray = field(default_factory=_none)
     excluded_documents: IntArray = field(default_factory=_none)
     identical: int = 0
+    keeps_identical: bool = False
     pools: NDArray[np.bool_] | None = None
     pool_of: IntArray | None = None
 
@@ -131,7 +133,7 @@ def judgments_of(collection: Collection, query_rows: IntArray, *, ignore_identic
     """
     judged = _judged(collection, np.asarray(query_rows))
     if not ignore_identical_ids:
-        return judged
+        return replace(judged, keeps_identical=True)
     positions, documents = identical_documents(collection, judged.query_rows)
     pool = len(judged.document_language)
     answers = judged.queries.astype(np.int64) * pool + judged.documents

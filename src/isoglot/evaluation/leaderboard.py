@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isoglot.collections.cautions import CODE_MIXED, POOL, QUERY_VIEW, caution_of
+from isoglot.collections.cautions import CODE_MIXED, KEPT_IDENTICAL, POOL, QUERY_VIEW, caution_of
 from isoglot.collections.collection import PSEUDO_QUERIES
 from isoglot.collections.comparable import collection_hash
 from isoglot.errors import InputError
@@ -24,7 +24,10 @@ __all__ = ["Board", "Leaderboard", "make_leaderboard", "names_best_first"]
 RANKED_BY = ("multilingual", "monolingual", "cross_lingual")
 """By which setting models are ordered: the first one that there is."""
 SHOWN_BIAS = ("rank_distance", "own_language_share@10")
-NOT_SETTINGS = ("date", "collection_hash", "identical_left_out", POOL, QUERY_VIEW, PSEUDO_QUERIES)
+NOT_SETTINGS = (
+    *("date", "collection_hash", "identical_left_out"),
+    *(KEPT_IDENTICAL, POOL, QUERY_VIEW, PSEUDO_QUERIES),
+)
 """What `made` holds that is of the board, or a column of its own, and no setting of a model."""
 DEFAULT_MEASURE = "AP"
 TEXTS, QUERIES = "texts", "what was done to queries"
@@ -108,6 +111,7 @@ class Board:
             if pool["languages"] != ["all"]:
                 words += ["--pool-languages", ",".join(pool["languages"])]
             words += ["--without-own-answer"] if pool["without_own_answer"] else []
+        words += ["--keep-identical-ids"] if made.get(KEPT_IDENTICAL) else []
         if view := made.get(QUERY_VIEW):
             words += ["--queries", view["view"]]
             if view["view"] == CODE_MIXED:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from math import isinf
 from typing import Any
 
-from isoglot.collections.cautions import QUERY_VIEW
+from isoglot.collections.cautions import KEPT_IDENTICAL, QUERY_VIEW
 from isoglot.collections.collection import PSEUDO_QUERIES, Collection
 from isoglot.collections.fingerprint import collection_fingerprint
 from isoglot.encoders import repair_of
@@ -18,13 +18,15 @@ __all__ = ["made_of", "model_settings"]
 def made_of(collection: Collection, judged: Judgments, model: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return `date` (UTC), `collection_hash`, `identical_left_out` (`judgments_of`), and what a model says.
 
-    Of queries that nobody asked also `pseudo_queries`: what they are made of; of changed ones `query_view`: how.
+    Where queries that are documents were ranked against themselves also `keep_identical_ids`: true. Of queries
+    that nobody asked also `pseudo_queries`: what they are made of; of changed ones `query_view`: how.
     """
     told = {key: collection.metadata.get(key) for key in (PSEUDO_QUERIES, QUERY_VIEW)}
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "collection_hash": collection_fingerprint(collection),
         "identical_left_out": judged.identical,
+        **({KEPT_IDENTICAL: True} if judged.keeps_identical else {}),
         **{key: value for key, value in told.items() if value},
         **(model or {}),
     }

@@ -62,12 +62,12 @@ class Result:
         versions: of isoglot, Python and the libraries.
         hardware: what was computed on (`isoglot.hardware`). None in a file written before there was such a key.
         made: `date` (UTC), `collection_hash` (of its texts and judgments), `identical_left_out` (queries that are
-            documents and are not ranked against themselves), `pseudo_queries` (what queries are made of that nobody
-            asked; there only then), `pool` (`languages` and `without_own_answer` of the pool measured; there only
-            if it is not that of all documents); of models also `query_prompt`, `document_prompt`, `max_length`,
-            `pooling`, `dtype`, `truncate_dim` and `device`, and of repaired ones `repair_method`,
-            `repair_strength`, `repair_of` (the model before) and `repair_data`. None in a file written before there
-            was such a key.
+            documents and are not ranked against themselves), `keep_identical_ids` (true where they are; there only
+            then), `pseudo_queries` (what queries are made of that nobody asked; there only then), `pool`
+            (`languages` and `without_own_answer` of the pool measured; there only if it is not that of all
+            documents); of models also `query_prompt`, `document_prompt`, `max_length`, `pooling`, `dtype`,
+            `truncate_dim` and `device`, and of repaired ones `repair_method`, `repair_strength`, `repair_of` (the
+            model before) and `repair_data`. None in a file written before there was such a key.
         fair: how the pool's ranking was merged anew (`isoglot.evaluation.merging`), `oracle` being an upper bound;
             None for the system's own ranking, as in a file written before there was such a key.
         before: of a fair ranking, the result of the system's own. Not in any file.
