@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from isoglot.data.translation.schemes import Scheme
 from isoglot.data.translation.sentences import Piece, join_pieces, split_text
-from isoglot.errors import InputError
+from isoglot.errors import InputError, is_out_of_memory
 
 __all__ = ["GenerationSettings", "Translates", "Translator"]
 
@@ -216,15 +216,17 @@ class Translator:
 
         try:
             written = self._generate(ids, first)
-        except torch.OutOfMemoryError:
-            if len(ids) == 1:
+        except Exception as error:
+            if len(ids) == 1 or not is_out_of_memory(error):
                 raise
-            logger.warning("out of memory: a batch of %d texts is translated in halves", len(ids))
+        else:
+            kept = [[token for token in row if token != first] for row in written]
+            return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]
+        logger.warning("out of memory: a batch of %d texts is translated in halves", len(ids))
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
-            half = len(ids) // 2
-            return self._write(ids[:half], first) + self._write(ids[half:], first)
-        kept = [[token for token in row if token != first] for row in written]
-        return [text.strip() for text in self.tokenizer.batch_decode(kept, skip_special_tokens=True)]
+        half = len(ids) // 2  # here, where what the error held on to is gone
+        return self._write(ids[:half], first) + self._write(ids[half:], first)
 
     def _generate(self, ids: list[list[int]], first: int | None) -> list[list[int]]:
         """Return the ids of the translations of tokenized texts, special ones included.
