@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,12 +14,11 @@ from isoglot.engine.encoding import check_encoding, embed_on, plan_shards
 from isoglot.engine.ranking import rank_shards
 from isoglot.engine.shards import shard_folder
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import Encoding, check_dtype
+from isoglot.evaluation.embed import check_dtype
 from isoglot.evaluation.made import model_settings
-from isoglot.evaluation.measuring import Embedded, Evaluating, result_of_vectors
-from isoglot.evaluation.merging import check_merging
+from isoglot.evaluation.measuring import Evaluating, result_of_vectors, split_options
 from isoglot.evaluation.result import Result
-from isoglot.evaluation.summary import Clock, check_measuring
+from isoglot.evaluation.summary import Clock
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -57,16 +56,12 @@ def evaluate_on(
         InputError: an option is not one of workers; or as for `evaluate`.
         IsoglotError: workers were lost time and again.
     """
-    check_measuring(options)
-    check_merging(options.get("fair"))
+    measured, encoding = split_options(options)
     for key in NOT_HERE:
         if options.get(key):
             raise InputError(f"{key} needs everything in one process: leave out --engine ray, or --{_flag(key)}")
     if (dtype := options.get("dtype")) is not None:
         check_dtype(dtype)
-    of_result = Embedded.__annotations__
-    measured = cast("Any", {key: value for key, value in options.items() if key in of_result})
-    encoding = cast("Encoding", {key: value for key, value in options.items() if key not in of_result})
     cache = encoding.pop("cache", None)
     check_encoding(encoding)
     clock = Clock()

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from isoglot.collections.collection import Collection
 from isoglot.encoders import model_name
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import Encoding, check_cut, embed_collection, scoring_device, unit_rows
+from isoglot.evaluation.embed import check_cut, embed_collection, scoring_device, unit_rows
 from isoglot.evaluation.made import model_settings
-from isoglot.evaluation.measuring import Embedded, Evaluating, load_source, result_of_vectors
-from isoglot.evaluation.merging import check_merging
+from isoglot.evaluation.measuring import Evaluating, load_source, result_of_vectors, split_options
 from isoglot.evaluation.result import Result
-from isoglot.evaluation.summary import Clock, check_measuring
+from isoglot.evaluation.summary import Clock
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -92,16 +91,13 @@ def measure_compressed(
         InputError: the model has fewer dimensions, there is no such precision, or as for `evaluate`.
     """
     check_compression(dimensions, quantize)
-    check_merging(options.get("fair"))
-    check_measuring(options)
+    split_options(options)  # checks, before anything is loaded
     if options.get("trec_run") is not None and len(dimensions) > 1:
         raise InputError("--trec-run holds the rankings of one system: give one --truncate-dim")
     model, loaded = load_source(source, dict(options))
     name = name or loaded.pop("name", None) or model_name(model)
     loaded.pop("name", None)
-    of_result = Embedded.__annotations__
-    measured = cast("Embedded", {key: value for key, value in loaded.items() if key in of_result})
-    encoding = cast("Encoding", {key: value for key, value in loaded.items() if key not in of_result})
+    measured, encoding = split_options(loaded)
     clock = Clock()
     rows, queries, documents = embed_collection(model, collection, **encoding)
     clock.lap("encode")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from typing_extensions import Unpack
 
-__all__ = ["evaluate", "evaluate_embeddings", "load_source", "measure", "result_of_vectors"]
+__all__ = ["evaluate", "evaluate_embeddings", "load_source", "measure", "result_of_vectors", "split_options"]
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.float32]
@@ -86,6 +86,20 @@ class Embedded(Measuring, Pooled, total=False):
 
 class Evaluating(Embedded, Encoding, total=False):
     """The keywords of `evaluate`."""
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[Embedded, Encoding]:
+    """Return what is measured and how texts are encoded, of the keywords of `evaluate`; the former is checked.
+
+    Raises:
+        InputError: a measure is unknown, or a way to merge.
+    """
+    check_measuring(cast("Measuring", options))  # before encoding, which may take long
+    check_merging(options.get("fair"))
+    known = Embedded.__annotations__
+    measured = {key: value for key, value in options.items() if key in known}
+    encoding = {key: value for key, value in options.items() if key not in known}
+    return cast("Embedded", measured), cast("Encoding", encoding)
 
 
 def _rule(collection: Collection, options: Pooled) -> PoolRule | None:
@@ -262,14 +276,10 @@ def evaluate(
         InputError: no query has a relevant document, a measure is unknown, the model gives NaN, there is no such
             device or precision, or run files cannot be written.
     """
-    check_measuring(options)  # before encoding, which may take long
-    check_merging(options.get("fair"))
+    measured, encoding = split_options(options)
     check_run_pool(options.get("trec_run"), _rule(collection, options))
     if (folder := options.get("trec_run")) is not None:
         check_run_folder(folder, collection)
-    of_result = Embedded.__annotations__
-    measured = cast("Embedded", {key: value for key, value in options.items() if key in of_result})
-    encoding = cast("Encoding", {key: value for key, value in options.items() if key not in of_result})
     device = scoring_device(model, encoding.get("device"))
     clock = Clock()
     rows, queries, documents = embed_collection(model, collection, **encoding)
