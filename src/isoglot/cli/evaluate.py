@@ -83,6 +83,21 @@ def _with_all_queries(
     return whole if same and whole.queries.num_rows > collection.queries.num_rows else collection
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _check_stages(reranker: str | None, first: str | None, stages: dict[str, Any], by_mteb: bool) -> None:
+    """Refuse the options of a two-stage system without one, and one without its first stage."""
+    if reranker is None and (first is not None or stages):
+        raise InputError("--first, --depth and --rerank-per-language go with rerank:MODEL, a cross-encoder")
+    if reranker is not None and first is None:
+        raise InputError("rerank:MODEL orders what a first stage finds: give --first run:FILE or --first MODEL")
+    if reranker is not None and by_mteb:
+        raise InputError("rerank:MODEL does not apply to mteb's own measures: use --pool")
+
+
 PREFERENCE = 0.01  # of the top 10: a percentage point
 
 
@@ -266,75 +281,61 @@ def evaluate(
         raise InputError("--measures names no measure: leave it out, or name some, such as AP,nDCG@10")
     if no_cache and cache is not None:
         raise InputError("--cache and --no-cache exclude each other: leave one out")
-    task = data if data.startswith("mteb:") else None
+    task = data.removeprefix("mteb:") if data.startswith("mteb:") else None
     if pool and task is None:
         raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
-    if mteb_results is not None and (task is None or pool):
+    by_mteb = task is not None and not pool
+    if mteb_results is not None and not by_mteb:
         raise InputError("--mteb-results goes with mteb:TASK, without --pool: our own measures are not mteb's")
     dimensions = parse_dimensions(truncate_dim)
     check_compression(dimensions, quantize)
     compressed = len(dimensions) > 1 or quantize is not None
-    if compressed and task is not None and not pool:
+    if compressed and by_mteb:
         raise InputError("--quantize and several --truncate-dim do not apply to mteb's own measures: use --pool")
-    if on_workers and (compressed or (task is not None and not pool)):
+    if on_workers and (compressed or by_mteb):
         raise InputError("--engine ray is for our own measures of whole embeddings: leave it out, or --quantize")
     reranker = model.removeprefix("rerank:") if model.startswith("rerank:") else None
-    stages: dict[str, Any] = {"depth": depth, "per_language": rerank_per_language or None}
-    stages = {key: value for key, value in stages.items() if value is not None}
-    if reranker is None and (first is not None or stages):
-        raise InputError("--first, --depth and --rerank-per-language go with rerank:MODEL, a cross-encoder")
-    if reranker is not None and (first is None or (task is not None and not pool)):
-        raise InputError(
-            "rerank:MODEL orders what a first stage finds: give --first run:FILE or --first MODEL"
-            if first is None
-            else "rerank:MODEL does not apply to mteb's own measures: use --pool"
-        )
+    stages = _given(depth=depth, per_language=rerank_per_language or None)
+    _check_stages(reranker, first, stages, by_mteb)
     mix = (lexicon, mix_rate, mix_seed)
-    check_queries(queries, *mix, model=model, first=first, mteb=task is not None and not pool)
-    given: dict[str, Any] = {
-        "html": html_file if task is not None and not pool else None,
-        "figures": figures if task is not None and not pool else None,
-        "measures": chosen,
-        "name": name,
-        "ignore_identical_ids": False if keep_identical_ids else None,
-        "rank_correlation": False if no_rank_correlation else None,
-        "fair": fair,
-        "pool_languages": pool_languages,
-        "without_own_answer": without_own_answer or None,
-        "trec_run": trec_run,
-        "trec_depth": trec_depth,
-        "pooling": pooling,
-        "max_length": max_length,
-        "query_prompt": query_prompt,
-        "document_prompt": document_prompt,
-        "batch_size": batch_size,
-        "batch_tokens": batch_tokens,
-        "device": device,
-        "dtype": dtype,
-        "truncate_dim": dimensions[0] if dimensions else None,
-        "memory": None if memory is None else parse_memory(memory),
-        "cache": cache,
-    }
-    options = {key: value for key, value in given.items() if value is not None}
+    check_queries(queries, *mix, model=model, first=first, mteb=by_mteb)
+    options = _given(
+        html=html_file if by_mteb else None,
+        figures=figures if by_mteb else None,
+        measures=chosen,
+        name=name,
+        ignore_identical_ids=False if keep_identical_ids else None,
+        rank_correlation=False if no_rank_correlation else None,
+        fair=fair,
+        pool_languages=pool_languages,
+        without_own_answer=without_own_answer or None,
+        trec_run=trec_run,
+        trec_depth=trec_depth,
+        pooling=pooling,
+        max_length=max_length,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+        batch_size=batch_size,
+        batch_tokens=batch_tokens,
+        device=device,
+        dtype=dtype,
+        truncate_dim=dimensions[0] if dimensions else None,
+        memory=None if memory is None else parse_memory(memory),
+        cache=cache,
+    )
     if no_cache:
         options["cache"] = None
-    if task is not None and not pool:
-        outcome = measure(
-            model,
-            task,
-            progress=state.progress,
-            languages=listed(lang),
-            splits=[split] if split else None,
-            **options,
-            **({} if mteb_results is None else {"mteb_results": mteb_results}),
-        )
+    if by_mteb:
+        chosen_parts = {"languages": listed(lang), "splits": [split] if split else None}
+        options |= chosen_parts | _given(mteb_results=mteb_results)
+        outcome = measure(model, data, progress=state.progress, **options)
         if json_file is not None:
             outcome.to_json(json_file)
         return console().print(benchmark_table(outcome))
     if task is not None:
         from isoglot.data.mteb import collection_from_mteb
 
-        collection = collection_from_mteb(task.removeprefix("mteb:"), split, languages=listed(lang))
+        collection = collection_from_mteb(task, split, languages=listed(lang))
     else:
         with mapped_from(0) if on_workers else nullcontext():
             collection = _load(data, split, lang, lenient)
@@ -350,17 +351,13 @@ def evaluate(
         files: dict[str, Any] = {"json_file": json_file, "html_file": html_file, "figures": figures}
         return evaluate_compressed(model, collection, dimensions, quantize, bootstrap=bootstrap, **files, **options)
     shown = html_file is not None or figures is not None
+    options |= {"progress": state.progress, "bootstrap": bootstrap}
     if reranker is not None:
-        result = measure_reranked(
-            reranker, collection, first, progress=state.progress, bootstrap=bootstrap, **stages, **options
-        )
+        result = measure_reranked(reranker, collection, first, **stages, **options)
     elif on_workers:
-        how = {"progress": state.progress, "bootstrap": bootstrap, **options}
-        result = measure_on_workers(model, collection, address, workers, **how)
+        result = measure_on_workers(model, collection, address, workers, **options)
     else:
-        result = measure(
-            model, collection, progress=state.progress, keep_embeddings=shown, bootstrap=bootstrap, **options
-        )
+        result = measure(model, collection, keep_embeddings=shown, **options)
     if json_file is not None:
         result.save(json_file)
     tests = compare_before(result) if result.before is not None else []
