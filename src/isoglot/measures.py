@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 __all__ = [
     "BIAS",
+    "COUNTS",
     "GEOMETRY",
     "OF_SEEDS",
     "OF_VERSIONS",
@@ -47,6 +48,9 @@ SETTINGS = {
     "multilingual": "one pool of all languages",
 }
 """Setting -> what it is, in plain words."""
+
+COUNTS = ("pairs", "queries", "documents")
+"""What settings hold beside measures."""
 
 OTHERS = "others_"
 """How columns of `Result.per_query` begin that hold what the other queries of a query's language pairs have, which

@@ -14,6 +14,7 @@ from isoglot.collections.collection import PSEUDO_QUERIES, Collection
 from isoglot.evaluation.embed import Encoding
 from isoglot.evaluation.measuring import evaluate
 from isoglot.evaluation.result import Result
+from isoglot.measures import COUNTS
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -40,12 +41,11 @@ def flat_metrics(result: Result) -> dict[str, float]:
         ("macro_", macro.get("bias")),
         ("", result.geometry),
     )
-    counts = {"pairs", "queries", "documents"}
     return {
         prefix + name: float(value)
         for prefix, values in groups
         for name, value in (values or {}).items()
-        if isinstance(value, (int, float)) and name not in counts
+        if isinstance(value, (int, float)) and name not in COUNTS
     }
 
 

@@ -9,11 +9,9 @@ import numpy as np
 from isoglot.collections.cautions import POOL
 from isoglot.evaluation.result import Result
 from isoglot.languages.tags import language_name
-from isoglot.measures import count, format_value, percent
+from isoglot.measures import COUNTS, count, format_value, percent
 
 __all__ = ["LanguageRow", "language_rows", "shown_measure", "who_loses"]
-
-COUNTS = ("pairs", "queries", "documents")
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,23 @@ from huggingface_hub import EvalResult
 from isoglot.evaluation.losers import language_rows, shown_measure, who_loses
 from isoglot.evaluation.result import Result
 from isoglot.files import content_hash
-from isoglot.measures import BIAS, SETTINGS, Form, format_value, interval_text, measure_of, plural, setting_name
+from isoglot.measures import (
+    BIAS,
+    COUNTS,
+    SETTINGS,
+    Form,
+    format_value,
+    interval_text,
+    measure_of,
+    plural,
+    setting_name,
+)
 from isoglot.publishing.markdown import plain, table
 
 __all__ = ["TASK", "index_entries", "result_key", "result_text"]
 
 TASK = "information-retrieval"
 """Type of the task, as sentence-transformers writes it."""
-COUNTS = ("pairs", "queries", "documents")
 WIDE = 12
 """Languages from which on the table of pairs is folded away."""
 

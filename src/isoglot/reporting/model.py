@@ -7,6 +7,7 @@ from typing import Any
 
 from isoglot.measures import (
     BIAS,
+    COUNTS,
     GEOMETRY,
     SETTINGS,
     Measure,
@@ -27,7 +28,6 @@ from isoglot.reporting.words import name_of, order_of
 __all__ = ["model_part"]
 
 BY_LANGUAGE = "mean of each query language, then of these"
-COUNTS = ("pairs", "queries", "documents")
 BIAS_CHARTS = ("rank_distance", "own_language", "distances")
 TILES = ("monolingual.AP", "cross_lingual.AP", "multilingual.AP", "rank_distance", "own_language_share@10")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isoglot.measures import count, format_value, percent, plural
+from isoglot.measures import COUNTS, count, format_value, percent, plural
 from isoglot.reporting.result_like import ResultLike
 from isoglot.reporting.words import article, name_of
 
@@ -226,7 +226,7 @@ def result_sentences(result: ResultLike, measure: str = "AP") -> list[str]:
     """
     values = result.multilingual or result.monolingual or result.cross_lingual or {}
     if measure not in values:
-        measure = next((name for name in values if name not in ("pairs", "queries", "documents")), measure)
+        measure = next((name for name in values if name not in COUNTS), measure)
     return [
         *_settings(result, measure),
         *_pairs(result, measure),
