@@ -20,7 +20,7 @@ from isoglot import static_encoder
 from isoglot.collections import write_collection
 from isoglot.encoders import load_encoder
 from isoglot.engine import Workers, embed_shards, evaluate_on, mine_on, plan_shards, start_workers
-from isoglot.engine.cluster import SETTINGS
+from isoglot.engine.cluster import SETTINGS, _divide
 from isoglot.engine.encoding import embed_queries, share_encoder
 from isoglot.errors import InputError, IsoglotError
 from isoglot.evaluation import evaluate, evaluate_embeddings, mine_hard_negatives
@@ -307,6 +307,53 @@ def test_a_start_that_fails_is_tried_again_and_then_said(monkeypatch):
     with pytest.raises(IsoglotError, match=told), start_workers(2):
         pass
     assert len(tries) == 3
+
+
+def test_workers_that_wait_for_processors_of_others_are_told_of(workers, monkeypatch, caplog):
+    monkeypatch.setattr("isoglot.engine.cluster.PATIENCE", 1)
+    with caplog.at_level("WARNING"), start_workers(1):  # the two that run have half of the processors each
+        pass
+    assert "1 of 1 workers wait for" in caplog.text
+    assert "others hold those of the Ray cluster, which has" in caplog.text
+    assert len(set(workers.map(_process, (), range(8)))) == 2  # which work on
+
+
+def _process(_: int) -> int:
+    return os.getpid()
+
+
+CPUS, CARDS = [{"CPU": 4.0}, {"CPU": 4.0}, {"CPU": 2.0}, {}], [{"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0, "GPU": 2.0}]
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "expected"),
+    [
+        (CPUS, None, (10, 1, False)),
+        (CPUS, 4, (4, 2, False)),
+        (CPUS, 2, (2, 4, False)),  # five processors each are ten, but on no machine
+        (CPUS, 1, (1, 4, False)),
+        (CARDS, None, (3, 2, True)),  # two on the second machine
+        (CARDS, 2, (2, 4, True)),
+        (CARDS, 1, (1, 8, True)),
+    ],
+)
+def test_workers_fit_on_the_machines(machines, workers, expected):
+    assert _divide(machines, workers) == expected
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "told"),
+    [
+        (CPUS, 11, "11 workers .*: the cluster has 10 processors$"),
+        (CARDS, 4, "12 processors and 3 GPUs"),
+        ([{"CPU": 8.0}, {"GPU": 1.0}], 1, "8 processors and 1 GPUs"),  # on different machines
+        ([{}], None, "0 processors"),
+        ([], 2, "0 processors"),
+    ],
+)
+def test_workers_that_fit_on_no_machines_are_refused(machines, workers, told):
+    with pytest.raises(InputError, match=told):
+        _divide(machines, workers)
 
 
 def test_more_workers_than_processors(workers):

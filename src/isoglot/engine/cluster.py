@@ -31,6 +31,8 @@ STARTS = 3
 """How often Ray is started here before it is given up: it allows itself half a minute, little on a busy machine."""
 KNOCK = 10
 """Seconds that a cluster has to answer in."""
+PATIENCE = 10
+"""Seconds that workers have to start in, on a cluster that was there before, until it is said that they wait."""
 AHEAD = 2
 """Pieces of work that a worker has at hand: while it returns one, it does the next."""
 
@@ -180,15 +182,17 @@ class Workers:
 def start_workers(workers: int | None = None, *, address: str | None = None) -> Iterator[Workers]:
     """Start workers, on this machine or on a Ray cluster; they end with the block.
 
-    Where there are GPUs each worker gets one, else an equal share of the processors. A program that is connected to
-    Ray already has its workers there.
+    Where there are GPUs each worker gets one. All get as many processors, which lie on one machine. A program that
+    is connected to Ray already has its workers there; where others hold its processors, workers wait for these,
+    which is said in the log.
 
     Args:
         workers: how many; None for one a GPU, or else one a processor.
         address: of a running cluster, `HOST:PORT`, on whose machines isoglot is installed; None to start Ray here.
 
     Raises:
-        InputError: Ray is not installed, no cluster answers, or it has fewer processors or GPUs than workers.
+        InputError: Ray is not installed, no cluster answers, or it has fewer processors or GPUs than workers, or
+            not on the same machines.
         IsoglotError: Ray does not start here.
     """
     for key, value in SETTINGS.items():
@@ -201,22 +205,56 @@ def start_workers(workers: int | None = None, *, address: str | None = None) -> 
         _connect(ray, workers, address)
     found: Workers | None = None
     try:
-        resources = ray.cluster_resources()
-        cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-        number = workers or gpus or cpus
-        if not 0 < number <= cpus or (gpus and number > gpus):
-            have = f"{cpus} processors" + (f" and {gpus} GPUs" if gpus else "")
-            raise InputError(f"{number} workers need as many processors (and GPUs): the cluster has {have}")
-        threads = cpus // number
+        number, threads, gpus = _divide([one["Resources"] for one in ray.nodes() if one["Alive"]], workers)
         options = {"num_cpus": threads, "num_gpus": 1 if gpus else 0}
         kind = ray.remote(_Worker).options(**options, max_restarts=0, max_task_retries=0)
-        found = Workers(lambda: kind.remote(threads), number, bool(gpus))
+        found = Workers(lambda: kind.remote(threads), number, gpus)
+        if not ours or address is not None:
+            _tell_who_waits(ray, found, threads)
         yield found
     finally:
         for actor in found.actors if found is not None else ():
             ray.kill(actor)
         if ours:
             ray.shutdown()
+
+
+def _divide(machines: list[dict[str, float]], workers: int | None) -> tuple[int, int, bool]:
+    """Return how many workers there will be, how many processors each has, and whether each has a GPU.
+
+    Args:
+        machines: Ray's resources of each.
+        workers: how many were asked for.
+
+    Raises:
+        InputError: the machines do not have as many processors and GPUs.
+    """
+    have = [(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in machines]
+    cpus, gpus = sum(own for own, _ in have), sum(cards for _, cards in have)
+    number = workers or gpus or cpus
+    for threads in range(cpus // max(number, 1), 0, -1):
+        if sum(min(own // threads, cards if gpus else own) for own, cards in have) >= number:
+            return number, threads, gpus > 0
+    told = f"{cpus} processors" + (f" and {gpus} GPUs" if gpus else "")
+    raise InputError(f"{number} workers need as many processors (and GPUs): the cluster has {told}")
+
+
+def _tell_who_waits(ray: Any, workers: Workers, threads: int) -> None:
+    """Say how many workers wait for processors or GPUs that others hold."""
+    asked = [actor.process.remote() for actor in workers.actors]
+    _, waiting = ray.wait(asked, num_returns=len(asked), timeout=PATIENCE)
+    if waiting:
+        free = ray.available_resources()
+        logger.warning(
+            "%d of %d workers wait for %d processors each%s: others hold those of the Ray cluster, which has %g "
+            "free%s; they start when these are let go",
+            len(waiting),
+            len(asked),
+            threads,
+            " and a GPU" if workers.gpus else "",
+            free.get("CPU", 0),
+            f" and {free.get('GPU', 0):g} GPUs" if workers.gpus else "",
+        )
 
 
 def _start_here(ray: Any, workers: int | None, quiet: dict[str, Any]) -> None:
