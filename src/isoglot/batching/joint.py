@@ -38,7 +38,7 @@ class SetDraws:
 
     Attributes:
         part: the set.
-        training_pairs: how many it has: see `isoglot.batching.strategy.training_pairs`.
+        training_pairs: how many it has: see `isoglot.batching.strategies.training_pairs`.
         share: of the batches with queries and relevant documents, those from this set; 0 if it is left out.
         missing: kinds of batches that the strategy draws and this set has no training pair for, `monolingual` or
             `cross-lingual`.

@@ -23,7 +23,6 @@ __all__ = [
     "likely_scripts",
     "main_script",
     "script_share",
-    "spaceless_class",
 ]
 
 SCRIPTS = {
@@ -136,11 +135,6 @@ def is_right_to_left(tag: str) -> bool:
         tag: a canonical language tag.
     """
     return langcodes.Language.get(tag).maximize().script in RIGHT_TO_LEFT
-
-
-def spaceless_class() -> str:
-    """Return the scripts without spaces as a part of a character class of the package regex."""
-    return _within(SPACELESS)
 
 
 def letters_of(text: str) -> list[str]:

@@ -59,7 +59,7 @@ def run_text(
         "### Data",
         _data(record),
         "### Reproduce",
-        _reproduce(settings, record),
+        _reproduce(record),
         "## Limits",
         _limits(settings, record),
     ]
@@ -140,7 +140,7 @@ def _data_set(one: Mapping[str, Any]) -> str:
     return " ".join(told)
 
 
-def _reproduce(settings: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+def _reproduce(record: Mapping[str, Any]) -> str:
     versions = record["versions"]
     command = record.get("command")
     started = ""

@@ -137,10 +137,6 @@ class Library:
             return self.load(source.fallback)
         raise Absent(self._absent[name])
 
-    def why_absent(self, name: str) -> str | None:
-        """Return why a source, which was asked for before, is absent; None if it is here."""
-        return self._absent.get(name)
-
     def _read(self, source: DataSource) -> Collection:
         collection = self._read_whole(source)
         if source.languages is not None and source.collection != "worldfacts":

@@ -22,7 +22,7 @@ from isoglot.encoders import static_encoder, train_tokenizer
 from isoglot.evaluation import Result, evaluate
 from isoglot.files import default_cache, new_file, new_folder, versions
 from isoglot.hardware import hardware
-from isoglot.measures import OTHERS, PER_QUERY_BIAS, SETTINGS
+from isoglot.measures import COUNTS, OTHERS, PER_QUERY_BIAS, SETTINGS
 from isoglot.repair import repair_model
 from isoglot.studies.arms import effective, training_sets
 from isoglot.studies.job import RUN_FILE, Job, Workshop, work_folder
@@ -191,7 +191,7 @@ def _fit(job: Job, bench: Bench, work: Path, record: dict[str, Any]) -> tuple[Se
         model, told = run.model, run.record
         record["steps"] += told["steps"]
         seconds["train"] = round(seconds["train"] + told["seconds"]["train"], 3)
-        since = told["resumed_from_step"] or 0
+        since = run.resumed_from
         # nothing is told of a stage that went on after its last step, and of encoders that take more than token ids
         tokens = told["encoded"]["tokens"] if told["encoded"] else 0 if since == told["steps"] else None
         tokens = encoded_tokens(work, number, since, tokens)
@@ -289,7 +289,7 @@ def scalars(result: Result) -> dict[str, dict[str, float]]:
         found[setting] = {
             name: float(value)
             for name, value in values.items()
-            if isinstance(value, int | float) and name not in ("pairs", "queries", "documents")
+            if isinstance(value, int | float) and name not in COUNTS
         }
     return found
 
