@@ -157,6 +157,20 @@ def defaults_of(stage: TrainConfig) -> dict[str, Any]:
     return found
 
 
+def _settings_of_stages(profile: Profile, arm: Arm, place: str) -> list[Overrides]:
+    """Merge the settings of each stage of an arm with its own and the common ones."""
+    if not isinstance(arm.train, dict):  # not trained
+        kept = {key: value for key, value in profile.train.items() if key in ENCODING}
+        return [kept if arm.encoder is None else {**kept, "encoder": arm.encoder}]
+    common = {**profile.train, **arm.train}
+    if arm.stages is None:
+        return [common]
+    steps, others = sum(stage.steps for stage in arm.stages), profile.train.get("steps", DEFAULT_STEPS)
+    if steps != others:
+        raise InputError(f"{place}: its stages take {steps} steps in all, other arms {others}: make them equal")
+    return [{**common, **stage.train, "steps": stage.steps} for stage in arm.stages]
+
+
 def plan_arm(
     profile: Profile, name: str, arm: Arm, place: str, encoder: str | None = None
 ) -> tuple[ArmPlan, set[str]]:
@@ -176,7 +190,6 @@ def plan_arm(
         InputError: a key is unknown, a value bad, or a setting would do nothing.
     """
     trained = arm.train != "none"
-    own = arm.train if isinstance(arm.train, dict) else {}
     if not trained and (arm.stages or arm.sample or arm.trials):
         raise InputError(f"{place} is not trained: leave out stages, sample and trials")
     if arm.repair is not None:
@@ -186,16 +199,7 @@ def plan_arm(
             raise InputError(f"{place}.repair: {error}") from None
     if trained and arm.encoder is not None:
         raise InputError(f"{place}.encoder is for arms without training: give train.encoder")
-    if not trained:
-        kept = {key: value for key, value in profile.train.items() if key in ENCODING}
-        given = [kept if arm.encoder is None else {**kept, "encoder": arm.encoder}]
-    elif arm.stages is None:
-        given = [{**profile.train, **own}]
-    else:
-        given = [{**profile.train, **own, **stage.train, "steps": stage.steps} for stage in arm.stages]
-        steps, others = sum(stage.steps for stage in arm.stages), profile.train.get("steps", DEFAULT_STEPS)
-        if steps != others:
-            raise InputError(f"{place}: its stages take {steps} steps in all, other arms {others}: make them equal")
+    given = _settings_of_stages(profile, arm, place)
     dropped: set[str] = set()
 
     def read(settings: Overrides, check: bool = True) -> tuple[TrainConfig, ...]:

@@ -278,22 +278,13 @@ def run_training(
             f"stopped at step {step:,} of {config.steps:,} as SIGTERM asked, with a checkpoint in {out}; the same "
             "command with --resume continues"
         )
-    small = trainer.sampler.small_pairs
-    if small and first:
-        logger.info(
-            "%d language pairs have too few training pairs without common relevant documents to fill "
-            "batches of %d, and have smaller ones; %s lists them. A smaller --batch-size, or "
-            "rows of many pairs in a batch (--pairing row, --strategy mixed), fills them",
-            *(len(small), config.batch_size, out / RECORD_FILE),
-        )
+    if first:
+        _tell_small_pairs(trainer, config)
     trainer.load_best()
     trained = trainer.whole_model()
     has_weights = first or trainer.sharding is None
-    if has_weights and not all(bool(torch.isfinite(weights).all()) for weights in trained.parameters()):
-        raise IsoglotError(
-            "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "
-            "or a higher --temperature"
-        )
+    if has_weights:
+        _check_weights(trained)
     encoded = count_encoded(trainer)
     if has_weights:
         merge_lora(trained)
@@ -306,6 +297,26 @@ def run_training(
     elif first and config.push_to_hub:
         logger.info("not pushed, since SIGTERM came: the same command with --resume pushes the model in %s", out)
     return TrainingRun(trained, record, stop.asked)
+
+
+def _tell_small_pairs(trainer: HybridTrainer, config: TrainConfig) -> None:
+    small = trainer.sampler.small_pairs
+    if small:
+        logger.info(
+            "%d language pairs have too few training pairs without common relevant documents to fill "
+            "batches of %d, and have smaller ones; %s lists them. A smaller --batch-size, or "
+            "rows of many pairs in a batch (--pairing row, --strategy mixed), fills them",
+            *(len(small), config.batch_size, Path(config.out) / RECORD_FILE),
+        )
+
+
+def _check_weights(trained: SentenceTransformer) -> None:
+    """Refuse weights that are NaN or infinite."""
+    if not all(bool(torch.isfinite(weights).all()) for weights in trained.parameters()):
+        raise IsoglotError(
+            "training went wrong: weights are not finite numbers after the last step; try a lower --learning-rate "
+            "or a higher --temperature"
+        )
 
 
 def _trainer(
