@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 from isoglot.errors import InputError
 
@@ -105,6 +105,13 @@ class Found:
     is_file: bool
     size: int
     changed: int
+
+
+class Writable(Protocol):
+    """What bytes are written to."""
+
+    def write(self, part: bytes, /) -> object:
+        """Write some."""
 
 
 @lru_cache(maxsize=32)
@@ -215,7 +222,7 @@ class Store:
             size: int | None = found.size if found.is_file else None
             return size
 
-    def copy(self, name: str, to: IO[bytes]) -> None:
+    def copy(self, name: str, to: Writable) -> None:
         """Copy a file's bytes, a part of them in memory at a time.
 
         Raises:

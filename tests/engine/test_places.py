@@ -210,7 +210,7 @@ def test_a_killed_command_goes_on_where_it_was(bucket, machine, tmp_path, monkey
 
 @pytest.mark.slow
 def test_commands_on_workers_with_everything_in_a_store(workers, bucket, tmp_path, monkeypatch, capsys):
-    """The result is that of one process and folders though a worker is killed, and what is kept is not done again."""
+    """The result is that of one process and folders though a worker is killed; what is kept is not done again."""
     for module in ("engine", "mine"):
         monkeypatch.setattr(f"isoglot.cli.{module}.started_workers", lambda *_: nullcontext(workers))
     collection = random_collection(32, documents=3000)

@@ -9,7 +9,9 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
+
+import xxhash
 
 from isoglot.checksums import checksum
 from isoglot.collections.cache import tidy
@@ -57,10 +59,15 @@ def place_of(folder: str | Path, key: str) -> Place:
     return Folder(Path(folder).expanduser().resolve())
 
 
+def _hash_in(name: str) -> str:
+    """Return the hash that the name of a shard says, as of `isoglot.checksums`."""
+    return name.removesuffix(SHARD).partition("-")[2]
+
+
 def _has_its_bytes(path: Path, name: str) -> bool:
     """Tell whether a file is there and holds the bytes that a shard's name says."""
     try:
-        return checksum(path) == name.removesuffix(SHARD).partition("-")[2]
+        return checksum(path) == _hash_in(name)
     except OSError:
         return False
 
@@ -146,9 +153,9 @@ class StoredFolder:
                 copy.parent.mkdir(parents=True)
                 tidy(copy.parent.parent)
             with new_file(copy, "wb") as file:
-                self.store.copy(name, file)
-                file.flush()
-                if name.endswith(SHARD) and not _has_its_bytes(Path(file.name), name):
+                hashed = _Hashed(file)
+                self.store.copy(name, hashed)
+                if name.endswith(SHARD) and hashed.digest.hexdigest() != _hash_in(name):
                     raise _DamagedError
         except _DamagedError:
             return None
@@ -179,6 +186,17 @@ class StoredFolder:
         """Remove a file and the copy here, if they are there."""
         self.store.remove(name)
         (self._copies / name).unlink(missing_ok=True)
+
+
+class _Hashed:
+    """A file that is written, and the hash of what was."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, xxhash.xxh3_128()
+
+    def write(self, part: bytes) -> None:
+        self.digest.update(part)
+        self.file.write(part)
 
 
 class _DamagedError(Exception):
