@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -156,6 +157,18 @@ def test_shards_of_another_model_are_refused(bucket, embedded, machine):
     bucket.put("shards/shards.json", b"[]")
     with pytest.raises(InputError, match=r"^s3://bucket/shards/shards.json is not a list of shards"):
         fill(collection, model, bucket.address("shards"))
+
+
+def test_shards_become_parquet_as_the_page_says(embedded, tmp_path, monkeypatch):
+    collection, model, documents = embedded
+    fill(collection, model, tmp_path / "shards" / "KEY")
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n((?:(?!```).)*?write_table.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    read = pq.read_table("embeddings.parquet")
+    np.testing.assert_array_equal(np.stack(read["embedding"].to_numpy()), documents)
+    assert read["_id"].to_pylist() == collection.documents["_id"].to_pylist()
 
 
 def test_places(tmp_path, store_keys):
