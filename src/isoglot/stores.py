@@ -152,7 +152,9 @@ class Store:
     def __post_init__(self) -> None:
         refuse_secrets(self.address)
         if "://" not in self.address:
-            raise InputError(f"{self.address} is an address that pathlib has taken a slash from: give it as a text")
+            raise InputError(
+                f"{self.address} is an address with one slash, as pathlib makes it: give a text with two"
+            )
 
     def __str__(self) -> str:
         return self.address.partition("?")[0].rstrip("/")

@@ -194,7 +194,7 @@ embed_shards(model, collection, sys.argv[3], Alone(), plan_shards(model, collect
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_where_it_was(bucket, machine, tmp_path, monkeypatch):
-    collection = random_collection(31, documents=6000)
+    collection = random_collection(31, documents=3000)
     write_collection(collection, tmp_path / "data")
     static_encoder(collection, dimensions=6, vocabulary=150).save(str(tmp_path / "model"))
     monkeypatch.setenv("PYTHONPATH", ":".join([str(Path(__file__).parent), *filter(None, sys.path)]))
@@ -226,7 +226,7 @@ def test_commands_on_workers_with_everything_in_a_store(workers, bucket, tmp_pat
     """The result is that of one process and folders though a worker is killed; what is kept is not done again."""
     for module in ("engine", "mine"):
         monkeypatch.setattr(f"isoglot.cli.{module}.started_workers", lambda *_: nullcontext(workers))
-    collection = random_collection(32, documents=3000)
+    collection = random_collection(32, documents=1500)
     write_collection({"train": collection, "test": collection}, tmp_path / "data", "parquet")
     bucket.put_folder(tmp_path / "data", "data")
     model = tmp_path / "model"
@@ -253,7 +253,7 @@ def test_commands_on_workers_with_everything_in_a_store(workers, bucket, tmp_pat
     left, right = (result_files(tmp_path / out) for out in ("local.json", "store.json"))
     np.testing.assert_equal(right, left)
     shards = [key for key in bucket.under("kept/shards/") if key.endswith(".arrow")]
-    assert len({key.rpartition("/")[2][:5] for key in shards}) == 47
+    assert len({key.rpartition("/")[2][:5] for key in shards}) == 24
     bucket.asked.clear()
     mined = ["mine", str(model), "--negatives", "2", "--margin", "0.02"]
     assert main([*mined, str(tmp_path / "data"), "--out", str(tmp_path / "local")]) == 0
