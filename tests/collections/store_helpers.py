@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -138,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         content, changed = bucket.objects[key]
         headers = {
             "Last_Modified": format_datetime(changed, usegmt=True),
-            "ETag": f'"{md5(content).hexdigest()}"',
+            "ETag": f'"{changed.timestamp()}"',
             "Accept_Ranges": "bytes",
         }
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -188,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             bucket.uploads[asked["uploadId"][0]][int(asked["partNumber"][0])] = body
         else:
             bucket.put(key, body)
-        self._answer(200, ETag=f'"{md5(body).hexdigest()}"')
+        self._answer(200, ETag='"x"')
 
     def _post(self, bucket: Bucket, key: str, asked: dict[str, list[str]], body: bytes) -> None:
         if "uploads" in asked:
@@ -214,6 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     bucket: Bucket
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a client that is killed, or has waited too long, leaves its connection."""
 
 
 @contextmanager
