@@ -13,6 +13,8 @@ from hypothesis import is_hypothesis_test, settings
 from isoglot.collections import Collection, collection_from_rows
 
 if TYPE_CHECKING:
+    from store_helpers import Bucket
+
     from isoglot.engine import Workers
 
 ROOT = Path(__file__).parents[1]
@@ -83,6 +85,29 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(scope="session")
+def store_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Credentials that only the object store of tests takes, for this process and those that it starts."""
+    from store_helpers import KEY, SECRET
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        patch.setenv("ISOGLOT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # of workers as well
+        yield
+
+
+@pytest.fixture
+def bucket(store_keys: None) -> Iterator[Bucket]:
+    """An object store on this machine, which takes the credentials of `store_keys`."""
+    from store_helpers import served_bucket
+
+    with served_bucket() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
 def toy() -> Collection:
     """Two queries and two documents, each in English, German and Thai; a document answers one query."""
     documents, queries, qrels = [], [], []
@@ -94,7 +119,7 @@ def toy() -> Collection:
 
 
 @pytest.fixture(scope="session")
-def workers() -> Iterator[Workers]:
+def workers(store_keys: None) -> Iterator[Workers]:
     """One Ray cluster of two workers for all tests of a process: a second would wait for processors for ever."""
     from isoglot.engine import start_workers
 

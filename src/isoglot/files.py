@@ -27,6 +27,7 @@ import yaml
 
 from isoglot.errors import InputError
 from isoglot.locks import held_alone, is_lived_in, lived_in
+from isoglot.stores import refuse_address
 
 __all__ = [
     "content_hash",
@@ -64,6 +65,7 @@ def default_cache() -> Path:
     """Return the folder of what is kept from run to run: $ISOGLOT_CACHE, or `isoglot` in the user's (XDG)."""
     given = os.environ.get("ISOGLOT_CACHE")
     if given:
+        refuse_address(given, "the cache of ISOGLOT_CACHE")
         return Path(given).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "isoglot"
 
@@ -121,6 +123,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         InputError: it cannot be read, begins as UTF-16 or UTF-32 do, whose bytes may pass for others, or what is
             packed in it is damaged: also while it is read in the block.
     """
+    refuse_address(path, "this file")
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -231,6 +234,7 @@ def new_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     Raises:
         OSError: it cannot be written.
     """
+    refuse_address(path, "what is written")
     target, encoding = Path(path), None if "b" in mode else "utf-8"
     if target.exists() and (target.parent == Path("/dev") or not (target.is_file() or target.is_dir())):
         with target.open(mode, encoding=encoding) as file:
@@ -317,6 +321,7 @@ def refuse_taken(path: str | Path) -> None:
     Raises:
         InputError: it is there, and is not an empty folder.
     """
+    refuse_address(path, "what is written")
     target = Path(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{path} already exists and is not an empty folder; remove it or choose another one")

@@ -1,6 +1,10 @@
-"""Random collections, and what is meant by the same result."""
+"""Random collections, what is meant by the same result, and work without workers."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +42,25 @@ def assert_same(one: Result, other: Result) -> None:
     assert one.per_query.keys() == other.per_query.keys()
     for name, values in one.per_query.items():
         np.testing.assert_array_equal(values, other.per_query[name], err_msg=name)
+
+
+class Alone:
+    """Does what workers do, in this process; remembers which blocks of documents were encoded."""
+
+    gpus = False
+
+    def __init__(self) -> None:
+        self.encoded: list[int] = []
+
+    def __len__(self) -> int:
+        return 1
+
+    @contextmanager
+    def share(self, value: Any) -> Iterator[Any]:
+        yield value
+
+    def map(self, work: Callable[..., Any], shared: list[Any], pieces: Iterable[Any]) -> Iterator[Any]:
+        for piece in pieces:
+            if work.__name__ == "_encode_block":
+                self.encoded.append(piece[0])
+            yield work(*shared, piece)

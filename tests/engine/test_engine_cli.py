@@ -120,6 +120,16 @@ def test_mine_and_index_write_the_same(folder, tmp_path, here):
         (("evaluate", "run:x", "d", "--engine", "ray"), "--engine ray is for models, not for run"),
         (("evaluate", "m", "mteb:NFCorpus", "--engine", "ray"), "--engine ray is for our own measures"),
         (("evaluate", "m", "d", "--quantize", "int8", "--engine", "ray"), "--engine ray is for our own measures"),
+        (("index", "m", "d", "--to", "i", "--cache", "c"), "--cache goes with --engine ray"),
+        (("evaluate", "m", "d", "--cache", "s3://b/x"), "an address goes with --engine ray; give a folder"),
+        (
+            ("mine", "m", "d", "--out", "o", "--cache", "s3://b/x"),
+            "an address goes with --engine ray; give a folder",
+        ),
+        (
+            ("mine", "m", "d", "--out", "o", "--cache", "c", "--no-cache"),
+            "--cache and --no-cache exclude each other",
+        ),
         (("index", "m", "d", "--to", "i", "--engine", "ray", "--update"), "leave it out with --update"),
         (("index", "--delete", "x", "--to", "i", "--engine", "ray"), "go with --to and --lenient alone"),
     ],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Build, check, describe and convert collections.")
 
-COLLECTION = "Collection folder, or a name that `isoglot data list` shows."
+COLLECTION = "Collection folder, here or in an object store (s3://…), or a name that `isoglot data list` shows."
 
 Source = Annotated[
     str, typer.Argument(metavar="DATA", help=COLLECTION, show_default=False, autocompletion=complete_data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from isoglot.cli.state import state
 from isoglot.errors import InputError
 from isoglot.names import did_you_mean
+from isoglot.stores import is_address, refuse_secrets
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "Cache",
     "Engine",
     "WorkerCount",
+    "check_cache",
     "check_engine",
     "embed_on_workers",
     "measure_on_workers",
@@ -39,6 +43,34 @@ WorkerCount = Annotated[
     int | None,
     typer.Option("--workers", help="For --engine ray; one a GPU or else one a processor by default.", min=1),
 ]
+
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        help="Keep embeddings here; by default $ISOGLOT_CACHE or ~/.cache/isoglot. With --engine ray also an "
+        "address in an object store, such as s3://….",
+    ),
+]
+
+
+def check_cache(cache: str | None, no_cache: bool, on_workers: bool) -> dict[str, Any]:
+    """Return the keyword `cache` that was asked for, if one was: a folder, an address for workers, or None.
+
+    Raises:
+        InputError: there is an address without workers, or one with credentials in it, or both options are given.
+    """
+    if cache is None:
+        return {"cache": None} if no_cache else {}
+    if no_cache:
+        raise InputError("--cache and --no-cache exclude each other: leave one out")
+    if not is_address(cache):
+        return {"cache": Path(cache)}
+    refuse_secrets(cache)
+    if not on_workers:
+        raise InputError(f"--cache {cache}: an address goes with --engine ray; give a folder, or that as well")
+    return {"cache": cache}
 
 
 def check_engine(engine: str | None, address: str | None, workers: int | None, model: str | None = None) -> bool:
@@ -93,6 +125,7 @@ def embed_on_workers(
     workers: int | None,
     loading: dict[str, Any],
     encoding: dict[str, Any],
+    cache: str | Path | None = None,
 ) -> ShardTable:
     """Embed the documents of a collection by a model given by its name, as an index wants them: in their order."""
     from isoglot.encoders import load_encoder
@@ -104,5 +137,5 @@ def embed_on_workers(
     check_encoding(how)
     encoder = load_encoder(model, **{**loading, "device": "cpu"})
     plan = plan_shards(encoder, collection, how, order="row")
-    with shard_folder(default_cache(), plan) as folder, started_workers(address, workers) as started:
+    with shard_folder(cache or default_cache(), plan) as folder, started_workers(address, workers) as started:
         return embed_shards(encoder, collection, folder, started, plan, how)

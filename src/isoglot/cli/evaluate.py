@@ -14,12 +14,13 @@ from isoglot.cli.completion import complete_data, complete_fair, complete_measur
 from isoglot.cli.compressed import evaluate_compressed, parse_dimensions
 from isoglot.cli.data import Lang, Lenient, Split, listed
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
-from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, measure_on_workers
+from isoglot.cli.engine import Address, Cache, Engine, WorkerCount, check_cache, check_engine, measure_on_workers
 from isoglot.cli.pages import write_pages
 from isoglot.cli.query_views import Lexicons, MixRate, MixSeed, Queries, change_queries, check_queries
 from isoglot.cli.state import console, own_command, state
 from isoglot.cli.tables import benchmark_table, comparison_table, losers_table, result_table
 from isoglot.errors import InputError
+from isoglot.stores import refuse_address
 
 if TYPE_CHECKING:
     from isoglot.collections import Collection
@@ -140,7 +141,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Argument(
-            help="Collection folder, a name that `isoglot data list` shows, or mteb:TASK, such as mteb:NFCorpus.",
+            help="Collection folder, here or in an object store (s3://…), a name that `isoglot data list` shows, "
+            "or mteb:TASK, such as mteb:NFCorpus.",
             show_default=False,
             autocompletion=complete_data,
         ),
@@ -253,10 +255,7 @@ def evaluate(
     memory: Annotated[
         str | None, typer.Option(help="For a block of scores, such as 8GiB; 512MiB by default.")
     ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep embeddings here; by default $ISOGLOT_CACHE or ~/.cache/isoglot."),
-    ] = None,
+    cache: Cache = None,
     no_cache: NoCache = False,
     engine: Engine = None,
     address: Address = None,
@@ -279,8 +278,9 @@ def evaluate(
     check_merging(fair)
     if chosen == ():
         raise InputError("--measures names no measure: leave it out, or name some, such as AP,nDCG@10")
-    if no_cache and cache is not None:
-        raise InputError("--cache and --no-cache exclude each other: leave one out")
+    kept = check_cache(cache, no_cache, on_workers)
+    for path in (json_file, html_file, figures, trec_run, mteb_results):  # before anything is measured
+        refuse_address(path, "what is written")
     task = data.removeprefix("mteb:") if data.startswith("mteb:") else None
     if pool and task is None:
         raise InputError("--pool goes with mteb:TASK; a collection's pool is always measured")
@@ -321,10 +321,8 @@ def evaluate(
         dtype=dtype,
         truncate_dim=dimensions[0] if dimensions else None,
         memory=None if memory is None else parse_memory(memory),
-        cache=cache,
     )
-    if no_cache:
-        options["cache"] = None
+    options |= kept
     if by_mteb:
         chosen_parts = {"languages": listed(lang), "splits": [split] if split else None}
         options |= chosen_parts | _given(mteb_results=mteb_results)

@@ -26,7 +26,7 @@ from isoglot.cli.data import (
     named_columns,
 )
 from isoglot.cli.encoder import Device, DocumentPrompt, MaxLength, Pooling, QueryPrompt
-from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, embed_on_workers
+from isoglot.cli.engine import Address, Cache, Engine, WorkerCount, check_cache, check_engine, embed_on_workers
 from isoglot.cli.state import console, state
 from isoglot.errors import InputError
 from isoglot.measures import plural
@@ -57,8 +57,8 @@ def index(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="Collection folder, or a name that `isoglot data list` shows; a folder with corpus.jsonl; or a "
-            "table, with --document.",
+            help="Collection folder, here or in an object store (s3://…), or a name that `isoglot data list` "
+            "shows; a folder with corpus.jsonl; or a table, with --document.",
             show_default=False,
         ),
     ] = None,
@@ -89,6 +89,7 @@ def index(
         int | None, typer.Option(help="Most texts encoded at a time; 256 if not given.", min=1)
     ] = None,
     device: Device = None,
+    cache: Cache = None,
     engine: Engine = None,
     address: Address = None,
     workers: WorkerCount = None,
@@ -102,6 +103,9 @@ def index(
 
     require("lancedb", "search", "an index")
     on_workers = check_engine(engine, address, workers)
+    kept = check_cache(cache, False, on_workers)
+    if kept and not on_workers:
+        raise InputError("--cache goes with --engine ray, whose workers keep embeddings; leave it out")
     columns = named_columns(None, document, title, id_column, parallel)
     given: dict[str, Any] = {
         "pooling": pooling,
@@ -130,7 +134,7 @@ def index(
         count = found.upsert(collection, progress=state.progress, **encoding)
         return typer.echo(f"Wrote {count:,} documents of {collection.name} to {to}, which has {len(found):,}")
     if on_workers:
-        vectors = embed_on_workers(model, collection, address, workers, loading, encoding)
+        vectors = embed_on_workers(model, collection, address, workers, loading, encoding, **kept)
         built = build_index(model, collection, to, embeddings=vectors, progress=state.progress, **loading)
     else:
         built = build_index(model, collection, to, progress=state.progress, **encoding, **loading)

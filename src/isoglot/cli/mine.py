@@ -10,7 +10,7 @@ import typer
 from isoglot.cli.completion import complete_data
 from isoglot.cli.data import COLLECTION, Lang, Lenient, Split
 from isoglot.cli.encoder import Device, DocumentPrompt, Dtype, MaxLength, NoCache, Pooling, QueryPrompt
-from isoglot.cli.engine import Address, Engine, WorkerCount, check_engine, started_workers
+from isoglot.cli.engine import Address, Cache, Engine, WorkerCount, check_cache, check_engine, started_workers
 from isoglot.cli.state import state
 from isoglot.errors import InputError
 
@@ -73,6 +73,7 @@ def mine(
     batch_size: Annotated[int, typer.Option(help="Texts encoded at a time.", min=1)] = 64,
     device: Device = None,
     dtype: Dtype = None,
+    cache: Cache = None,
     no_cache: NoCache = False,
     engine: Engine = None,
     address: Address = None,
@@ -92,6 +93,7 @@ def mine(
     from isoglot.files import default_cache, refuse_taken
 
     on_workers = check_engine(engine, address, workers)
+    kept = check_cache(cache, no_cache, on_workers)
     if form not in ("jsonl", "parquet"):
         raise InputError(f"no form {form!r}: choose jsonl or parquet")
     mining = Mining(
@@ -120,7 +122,8 @@ def mine(
         "batch_size": batch_size,
         "dtype": dtype,
         "progress": state.progress,
-        "cache": None if no_cache else default_cache(),
+        "cache": default_cache(),
+        **kept,
     }
     if on_workers:
         from isoglot.engine import mine_on

@@ -29,6 +29,7 @@ from isoglot.cli.state import state
 from isoglot.cli.study import demo
 from isoglot.cli.train import train
 from isoglot.errors import IsoglotError, is_out_of_memory
+from isoglot.stores import refuse_secrets, without_secrets
 
 # typer carries its own copy of click and does not export the base of its usage errors
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -122,6 +123,8 @@ def _run(arguments: list[str]) -> int:
     arguments = [a for a in arguments if a in everywhere] + [a for a in arguments if a not in everywhere]
     state.debug = "--debug" in arguments
     try:
+        for one in arguments:
+            refuse_secrets(one.partition("=")[2] if one.startswith("--") else one)
         outcome = app()(args=arguments, prog_name="isoglot", standalone_mode=False)
         return outcome if isinstance(outcome, int) else 0
     except UsageError as error:
@@ -157,6 +160,6 @@ def _is_refused(error: OSError) -> bool:
 
 def _fail(sentence: str, status: int) -> int:
     if state.debug:
-        traceback.print_exc()
-    typer.echo(f"isoglot: {sentence}", err=True)
+        typer.echo(without_secrets(traceback.format_exc()), err=True)
+    typer.echo(f"isoglot: {without_secrets(sentence)}", err=True)
     return status

@@ -31,7 +31,7 @@ from isoglot.files import default_cache
 from isoglot.languages.tags import Tags
 from isoglot.locks import is_lived_in, lived_in
 
-__all__ = ["LARGE", "Shelf", "is_large", "mapped_from"]
+__all__ = ["LARGE", "Shelf", "is_large", "mapped_from", "tidy"]
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ class Shelf:
         if self._begun is None:
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
-                _tidy(self.root)
+                tidy(self.root)
                 self._begun = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
                 self._lives.enter_context(lived_in(self._begun))
             except OSError as error:
@@ -248,8 +248,8 @@ def _link(old: Path, new: Path) -> None:
         shutil.copyfile(old, new)
 
 
-def _tidy(root: Path) -> None:
-    """Remove what was left half made, and what was not opened for long."""
+def tidy(root: Path) -> None:
+    """Remove the folders in a cache that were left half made, or not opened for long."""
     now = time.time()
     for folder in root.iterdir():
         with suppress(OSError):

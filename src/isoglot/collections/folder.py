@@ -23,6 +23,7 @@ from isoglot.collections.building import (
 )
 from isoglot.collections.cache import Shelf, is_large
 from isoglot.collections.collection import KEEP_TAGS, TRANSLATIONS, Collection
+from isoglot.collections.fetching import from_anywhere
 from isoglot.collections.jsonl import read_qrels, read_texts
 from isoglot.collections.layout import (
     STEMS,
@@ -30,7 +31,6 @@ from isoglot.collections.layout import (
     folder_name,
     is_parquet,
     qrel_files,
-    splits_of,
     text_file,
 )
 from isoglot.collections.parquet import read_parquet_qrels, read_parquet_texts
@@ -88,6 +88,7 @@ def _name_of(folder: Path, metadata: dict[str, Any]) -> str:
     return str(metadata.get("name") or folder_name(folder))
 
 
+@from_anywhere
 def read_collection(
     folder: str | Path,
     *,
@@ -104,7 +105,7 @@ def read_collection(
 
     Args:
         folder: holds `corpus`, `queries` (`.jsonl` or `.parquet`) and `qrels.tsv`, `qrels.parquet` or
-            `qrels/<split>.tsv`.
+            `qrels/<split>.tsv`; or the address of one in an object store, such as `s3://bucket/my-data`, as text.
         split: which judgments to read where there are several.
         prefer_split: the split to take when `split` is not given and there are several.
         language: tag of texts that have none (all of them, in a BEIR folder).
@@ -121,6 +122,7 @@ def read_collection(
     return collection if chosen is None else only_judged(collection)
 
 
+@from_anywhere
 def read_splits(
     folder: str | Path,
     *,
@@ -149,6 +151,7 @@ def read_splits(
     return _read(folder, list(qrel_files(folder)), language, lenient, label, keep_tags)
 
 
+@from_anywhere
 def read_documents(folder: str | Path, *, language: str | None = None, lenient: bool = False) -> Collection:
     """Read the documents of a folder alone; queries and judgments need not be there.
 
@@ -283,6 +286,16 @@ class _Reading:
             return f"{path.name} {'row' if is_parquet(path) else 'line'} {number}"
 
         return told
+
+
+@from_anywhere
+def splits_of(folder: str | Path) -> tuple[str, ...]:
+    """Return the names of the splits a collection folder has; empty if its judgments are in one file.
+
+    Raises:
+        InputError: judgments are there twice.
+    """
+    return tuple(split for split in qrel_files(Path(folder)) if split is not None)
 
 
 def only_split_of(splits: Mapping[str | None, Collection], source: Path) -> Collection:

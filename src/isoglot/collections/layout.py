@@ -13,7 +13,6 @@ __all__ = [
     "folder_name",
     "is_parquet",
     "qrel_files",
-    "splits_of",
     "text_file",
 ]
 
@@ -88,15 +87,6 @@ def qrel_files(folder: Path) -> dict[str | None, Path]:
             f"{single[0].name}"
         )
     return {None: _only(single, "judgments")}
-
-
-def splits_of(folder: str | Path) -> tuple[str, ...]:
-    """Return the names of the splits a collection folder has; empty if its judgments are in one file.
-
-    Raises:
-        InputError: judgments are there twice.
-    """
-    return tuple(split for split in qrel_files(Path(folder)) if split is not None)
 
 
 def collection_folders(folder: Path, parts: Iterable[str] = ()) -> dict[str | None, Path]:

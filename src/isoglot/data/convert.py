@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from isoglot.collections.fetching import from_anywhere
 from isoglot.collections.folder import collection_folders, share_cached
 from isoglot.collections.writing import write_splits
 from isoglot.data.catalogue.loading import load_splits
@@ -58,11 +60,18 @@ def convert(
     )
     check_reading(form, reading)
     refuse_taken(to)  # before it is read, which may take long
-    if form in COLLECTIONS:
-        splits = load_splits(source, split=split, language=language, lenient=lenient, keep_tags=keep_tags)
-    else:
+    return _converted(source, form, to, reading)
+
+
+@from_anywhere
+def _converted(source: str | Path, form: str, to: str | Path, reading: Reading) -> Splits:
+    """Read a source, write it as a collection folder, and return what was written."""
+    if form not in COLLECTIONS:
         splits = read_form(source, form, reading)
+    else:
+        how: dict[str, Any] = {"language": reading.language, "lenient": reading.lenient}
+        splits = load_splits(source, split=reading.split, keep_tags=reading.keep_tags, **how)
     write_splits(splits, to, form="parquet" if form == "parquet" else "jsonl")
-    if split is None and form in COLLECTIONS and None in collection_folders(Path(source)):
-        share_cached(source, to, language=language, keep_tags=keep_tags)
+    if reading.split is None and form in COLLECTIONS and None in collection_folders(Path(source)):
+        share_cached(source, to, language=reading.language, keep_tags=reading.keep_tags)
     return splits

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from isoglot.collections.building import documents_alone
 from isoglot.collections.collection import KEEP_TAGS, Collection
+from isoglot.collections.fetching import from_anywhere
 from isoglot.collections.folder import read_documents
 from isoglot.collections.layout import collection_folders, qrel_files
 from isoglot.collections.problems import Problems
@@ -35,6 +36,7 @@ class Unjudged(NamedTuple):
     metadata: dict[str, Any]
 
 
+@from_anywhere
 def load_unjudged(
     source: str | Path,
     *,
@@ -64,6 +66,7 @@ def load_unjudged(
     return of_collections(list(splits.values()))
 
 
+@from_anywhere
 def load_documents(
     source: str | Path,
     *,

@@ -21,6 +21,7 @@ from isoglot.collections.arrow import release_pages, take_rows
 from isoglot.collections.collection import Collection
 from isoglot.collections.fingerprint import table_fingerprint
 from isoglot.engine.cluster import Shared, Workers
+from isoglot.engine.places import Place, place_of
 from isoglot.engine.shards import BLOCK, Plan, ShardTable, finished_shards, open_folder, write_shard
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import Texts
@@ -86,12 +87,12 @@ def check_encoding(encoding: Encoding) -> None:
         raise InputError(f"--device {encoding['device']}: a worker takes its own GPU; give cpu or cuda, or neither")
 
 
-def _encode_block(encoder: _Encoder, piece: tuple[int, pa.Table, Path, Plan]) -> tuple[int, str, int]:
+def _encode_block(encoder: _Encoder, piece: tuple[int, pa.Table, Place, Plan]) -> tuple[int, str, int]:
     """Encode and write a block of documents; return its number, its file, and how many embeddings are zero."""
-    number, table, folder, plan = piece
+    number, table, place, plan = piece
     texts, languages = table["text"].to_pylist(), table["lang"].to_pylist()
     vectors = encoder.encode("encode_document", texts, languages, "documents")
-    name = write_shard(folder, plan, number, table.drop_columns("text"), vectors)
+    name = write_shard(place, plan, number, table.drop_columns("text"), vectors)
     return number, name, int((~vectors.any(axis=1)).sum())
 
 
@@ -150,7 +151,7 @@ def embed_shards(
     Args:
         model: any sentence-transformers model, which is sent to the workers.
         collection: its documents are read block by block.
-        folder: which all workers see under this path.
+        folder: which all workers see under this path, or an address in an object store, such as `s3://…`.
         workers: who encodes.
         plan: of `plan_shards`.
         encoding: how texts are encoded, as for `embed_collection`; without its cache.
@@ -190,15 +191,15 @@ def fill_shards(
     encoder: Shared, collection: Collection, folder: str | Path, workers: Workers, plan: Plan, *, progress: bool
 ) -> ShardTable:
     """Embed documents as `embed_shards` does, by a model that workers have (`share_encoder`)."""
-    folder = Path(folder).expanduser().resolve()
-    open_folder(folder, plan)
-    names = finished_shards(folder, plan)
+    place = place_of(folder, plan.key)
+    open_folder(place, plan)
+    names = finished_shards(place, plan, workers)
     if names:
-        logger.info("%d of %d shards are in %s already", len(names), plan.blocks, folder)
+        logger.info("%d of %d shards are in %s already", len(names), plan.blocks, place)
     order = language_order(collection.document_language) if plan.order == "language" else None
     order = None if order is None else order.astype(np.int32)
 
-    def pieces() -> Iterator[tuple[int, pa.Table, Path, Plan]]:
+    def pieces() -> Iterator[tuple[int, pa.Table, Place, Plan]]:
         for number in range(plan.blocks):
             if number in names:
                 continue
@@ -207,7 +208,7 @@ def fill_shards(
             table = take_rows(collection.documents.select(["_id", "lang"]), rows)
             table = table.append_column("row", pa.array(rows.astype(np.int64)))
             table = table.append_column("text", collection.document_column(rows)).combine_chunks()
-            yield number, table, folder, plan
+            yield number, table, place, plan
             release_pages()
 
     zeros = 0
@@ -220,4 +221,4 @@ def fill_shards(
     if zeros:
         told = "%d embeddings of the documents of %s are zero: they have no direction and score 0 everywhere"
         logger.warning(told, zeros, collection.name)
-    return ShardTable(folder, plan, [names[number] for number in range(plan.blocks)])
+    return ShardTable(place, plan, [names[number] for number in range(plan.blocks)])

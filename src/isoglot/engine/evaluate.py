@@ -50,7 +50,8 @@ def evaluate_on(
         collection: what to evaluate on.
         name: what the result calls the model; None for what it was loaded from.
         **options: those of `evaluate`, but `trec_run`, `trec_depth` and `keep_embeddings`. `cache` is a folder that
-            all workers see; without one nothing is kept. `device` is `cpu`, or None for a worker's GPU, if any.
+            all workers see, or an address in an object store; without one nothing is kept. `device` is `cpu`, or
+            None for a worker's GPU, if any.
 
     Raises:
         InputError: an option is not one of workers; or as for `evaluate`.

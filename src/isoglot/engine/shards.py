@@ -1,8 +1,9 @@
-"""Embeddings on disk, in shards: of a fixed place, written whole, named by their content, mapped when read.
+"""Embeddings in shards: of a fixed place, written whole, named by their content, mapped when read.
 
-A folder holds `shards.json`, which says what the embeddings are of, and a file `00007-HASH.arrow` for each block of
-documents that is finished: an Arrow file of `_id`, `lang`, `row` (of the collection) and `embedding`, which pandas,
-polars and DuckDB read as well. HASH is of the file's bytes, so a damaged one is known by its name.
+A folder, on disk or in an object store, holds `shards.json`, which says what the embeddings are of, and a file
+`00007-HASH.arrow` for each block of documents that is finished: an Arrow file of `_id`, `lang`, `row` (of the
+collection) and `embedding`, which pandas, polars and DuckDB read as well. HASH is of the file's bytes, so a damaged
+one is known by its name.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from isoglot.checksums import checksum
 from isoglot.collections.arrow import map_table
-from isoglot.errors import InputError
+from isoglot.engine.cluster import Workers
+from isoglot.engine.places import Place
+from isoglot.errors import InputError, IsoglotError
 from isoglot.evaluation.products import TILE
-from isoglot.files import new_file, read_result_file, write_result_file
+from isoglot.files import read_result_file
+from isoglot.stores import Store, is_address
 
 __all__ = [
     "BLOCK",
@@ -87,28 +90,42 @@ class Plan:
         return slice(block * self.block, min((block + 1) * self.block, self.rows))
 
 
-def open_folder(folder: Path, plan: Plan) -> None:
+def open_folder(place: Place, plan: Plan) -> None:
     """Make a folder of shards, or check that one is of this plan.
 
     Raises:
-        InputError: it holds shards of another model or of other documents, or cannot be written.
+        InputError: it holds shards of another model or of other documents, or cannot be read or written.
     """
-    path = folder / MANIFEST
-    if path.exists():
+    path = place.local(MANIFEST)
+    if path is not None:
         hints = {"model": str, "documents": str, "rows": int, "order": str, "block": int, "format": int}
-        found = read_result_file(path, hints, "a list of shards", f"; remove {folder}")
+        try:
+            found = read_result_file(path, hints, "a list of shards", f"; remove {place}")
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), f"{place}/{MANIFEST}")) from None
         different = [name for name, value in asdict(plan).items() if found[name] != value]
         if different:
             what = {"model": "another model, or one that encodes otherwise", "documents": "other documents"}
             told = what.get(different[0], f"another {different[0]}")
-            raise InputError(f"{folder} holds embeddings by {told}: remove it, or choose another folder")
+            raise InputError(f"{place} holds embeddings by {told}: remove it, or choose another folder")
         return
-    write_result_file(asdict(plan), path)
+    place.write(MANIFEST, (json.dumps(asdict(plan), indent=1) + "\n").encode())
 
 
 @contextmanager
-def shard_folder(cache: str | Path | None, plan: Plan) -> Iterator[Path]:
-    """Yield the folder of shards of a plan: one of the cache, or one that goes when the block ends."""
+def shard_folder(cache: str | Path | None, plan: Plan) -> Iterator[str | Path]:
+    """Yield the folder of shards of a plan: one of the cache, or one that goes when the block ends.
+
+    Args:
+        cache: a folder, or an address in an object store; None for a folder that goes.
+        plan: of the shards.
+
+    Raises:
+        InputError: the address has credentials in it.
+    """
+    if cache is not None and is_address(cache):
+        yield Store(str(cache)).within(f"shards/{plan.key}").address
+        return
     if cache is not None:
         yield Path(cache).expanduser() / "shards" / plan.key
         return
@@ -116,11 +133,11 @@ def shard_folder(cache: str | Path | None, plan: Plan) -> Iterator[Path]:
         yield Path(folder)
 
 
-def write_shard(folder: Path, plan: Plan, block: int, documents: pa.Table, embeddings: FloatArray) -> str:
+def write_shard(place: Place, plan: Plan, block: int, documents: pa.Table, embeddings: FloatArray) -> str:
     """Write a finished block, whole; return the name of its file.
 
     Args:
-        folder: of the shards.
+        place: of the shards.
         plan: theirs.
         block: the number of the block.
         documents: (b,) `_id`, `lang` and `row`.
@@ -138,26 +155,34 @@ def write_shard(folder: Path, plan: Plan, block: int, documents: pa.Table, embed
         writer.write_table(table)
     content = sink.getvalue()
     name = f"{block:05d}-{xxhash.xxh3_128_hexdigest(content)}.arrow"
-    try:
-        with new_file(folder / name, "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise InputError(f"cannot write {folder / name}: {error.strerror}") from None
+    place.write(name, content)
     return name
 
 
-def finished_shards(folder: Path, plan: Plan) -> dict[int, str]:
-    """Return block -> file of what is finished in a folder; what is damaged is removed, and said in the log."""
+def _is_whole(piece: tuple[Place, str]) -> tuple[str, bool]:
+    place, name = piece
+    return name, place.is_whole(name)
+
+
+def finished_shards(place: Place, plan: Plan, workers: Workers) -> dict[int, str]:
+    """Return block -> file of what is finished, as workers find it; what is damaged is removed, and said.
+
+    Raises:
+        InputError: it cannot be read.
+        IsoglotError: workers were lost time and again.
+    """
+    listed = place.names()
+    whole = dict(workers.map(_is_whole, [], ((place, name) for name in listed)))
     found: dict[int, str] = {}
-    for path in sorted(folder.glob("*.arrow")):
-        number, _, content = path.stem.partition("-")
-        whole = number.isdigit() and int(number) < plan.blocks and checksum(path) == content
-        if not whole or int(number) in found:
-            if not whole:
-                logger.warning("%s is damaged: its documents are encoded again", path)
-            path.unlink(missing_ok=True)
+    for name in listed:
+        number, _, _ = name.partition("-")
+        known = whole[name] and number.isdigit() and int(number) < plan.blocks
+        if not known:
+            logger.warning("%s/%s is damaged: its documents are encoded again", place, name)
+        if not known or int(number) in found:
+            place.remove(name)
             continue
-        found[int(number)] = path.name
+        found[int(number)] = name
     return found
 
 
@@ -166,12 +191,12 @@ class ShardTable:
     """The embeddings (D, d) of all shards, as a table of which some rows are taken at a time (`Table`).
 
     Attributes:
-        folder: of the shards.
+        place: of the shards.
         plan: theirs.
         names: (blocks,) the files.
     """
 
-    folder: Path
+    place: Place
     plan: Plan
     names: list[str]
 
@@ -188,12 +213,14 @@ class ShardTable:
         return self._open(self.names[0]).shape[1]
 
     def _open(self, name: str) -> FloatArray:
+        told = f"{self.place}/{name}"
+        path = self.place.local(name)
+        if path is None:
+            raise IsoglotError(f"{told} is not there, or damaged: call the command again, which does it again")
         try:
-            column = map_table(self.folder / name)["embedding"]
+            column = map_table(path)["embedding"]
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"{self.folder / name} cannot be read here ({error}): every machine needs it"
-            ) from None
+            raise InputError(f"{told} cannot be read here ({error}): every machine needs it") from None
         flat: FloatArray = column.chunk(0).flatten().to_numpy()
         return flat.reshape(len(column), column.type.list_size)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from isoglot.checksums import damaged, list_beside, write_list
 from isoglot.evaluation.batches import Texts
 from isoglot.files import content_hash, new_file
+from isoglot.stores import refuse_address
 
 __all__ = ["EmbeddingCache", "model_fingerprint", "texts_fingerprint"]
 
@@ -109,6 +110,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: str | Path) -> None:
+        refuse_address(folder, "the cache of embeddings")
         self.folder = Path(folder).expanduser() / "embeddings"
 
     def get(self, texts: Sequence[str] | Texts, how: Sequence[Any], encode: Callable[[], FloatArray]) -> FloatArray:

@@ -23,6 +23,7 @@ from isoglot.data.lexicons import Lexicon, gather_lexicons, induce_lexicons
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import data_folder
 from isoglot.languages.tags import read_tag
+from isoglot.stores import is_address
 from isoglot.studies.recipe import DataSource, LexiconSource
 
 __all__ = [
@@ -215,7 +216,8 @@ class Library:
             return _load(source.collection, source)
         except IsoglotError as error:
             entry, _ = named(source.collection) or (None, None)
-            if isinstance(error, InputError) and entry is not None and copy_of(entry).exists():
+            here = is_address(source.collection) or (entry is not None and copy_of(entry).exists())
+            if isinstance(error, InputError) and here:
                 raise  # it is here, and bad, or has no such split
             raise Absent(
                 f"{source.collection} is not in {self._places()}, and cannot be loaded by name: {error}"

@@ -16,6 +16,7 @@ from isoglot.errors import InputError
 from isoglot.evaluation import Result
 from isoglot.files import held_alone, new_file, write_result_file
 from isoglot.hardware import count_cores
+from isoglot.stores import refuse_address
 from isoglot.studies.job import (
     Cost,
     Job,
@@ -123,6 +124,7 @@ class _Made:
     """
 
     def __init__(self, request: StudyRequest, *, by_name: bool = True) -> None:
+        refuse_address(request.out, "the folder of a study")
         self.request, self.out = request, Path(request.out)
         given = request.recipe
         recipe = given if isinstance(given, Recipe) else read_recipe(given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from isoglot.errors import InputError
+from isoglot.stores import refuse_address
 from isoglot.training.config import TrainConfig, written_key
 from isoglot.training.fields import about
 
@@ -30,8 +31,9 @@ def check_settings(config: TrainConfig) -> None:
     """Refuse settings that were given and that the run would not look at, and those that exclude each other.
 
     Raises:
-        InputError: there is one.
+        InputError: there is one; or the run would be written to an address.
     """
+    refuse_address(config.out, "the folder of a run")
     for name in unused(config):
         if name not in config.model_fields_set or getattr(config, name) in (None, False):
             continue

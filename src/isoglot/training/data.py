@@ -8,6 +8,7 @@ from typing import Any
 
 from isoglot.collections import Collection, JoinedCollection, join_collections
 from isoglot.collections.collection import PSEUDO_QUERIES
+from isoglot.collections.fetching import from_anywhere
 from isoglot.collections.folder import collection_folders, read_documents
 from isoglot.collections.negatives import has_hard_negatives
 from isoglot.data import load_collection
@@ -94,6 +95,7 @@ def check_negatives(config: TrainConfig, collection: Collection) -> None:
         )
 
 
+@from_anywhere
 def load_target(name: str, *, language: str | None = None, lenient: bool = False) -> Collection:
     """Load the documents of a collection, for domain batches; queries and judgments need not be there.
 

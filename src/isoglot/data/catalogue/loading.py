@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock
 
 from isoglot.collections.collection import Collection
+from isoglot.collections.fetching import from_anywhere
 from isoglot.collections.folder import collection_folders, read_collection, read_folders
 from isoglot.data.catalogue.entry import Built, Entry, Wordnets, entry_names, find_entry
 from isoglot.data.catalogue.files import Wanted
@@ -19,6 +20,7 @@ from isoglot.data.worldfacts import load_worldfacts
 from isoglot.errors import InputError, IsoglotError
 from isoglot.files import data_folder
 from isoglot.names import did_you_mean
+from isoglot.stores import is_address
 
 __all__ = ["copy_of", "is_here", "load_collection", "load_splits", "named", "refuse_missing"]
 
@@ -45,12 +47,12 @@ def is_here(entry: Entry) -> bool:
 
 
 def refuse_missing(name: str | Path) -> None:
-    """Refuse what is neither a file or folder nor a name, before anything is read.
+    """Refuse what is neither a file or folder nor a name, before anything is read; an address is looked up then.
 
     Raises:
         InputError: there is no such collection.
     """
-    if not Path(name).exists() and named(str(name)) is None:
+    if not is_address(name) and not Path(name).exists() and named(str(name)) is None:
         raise InputError(f"the collection {name} is missing{did_you_mean(str(name), _nearby(Path(name)))}")
 
 
@@ -64,6 +66,7 @@ def _nearby(path: Path) -> list[str]:
     return [*entry_names(), *beside]
 
 
+@from_anywhere
 def load_collection(
     name: str | Path,
     *,
@@ -79,7 +82,8 @@ def load_collection(
         name: a collection folder or BEIR folder, or a folder with one for each split (`train`, `dev`, `test`); a
             folder of XQuAD-R or MLQA-R as published, whose candidates are then sentences; or a data set of the
             catalogue (`worldfacts`, `xquad-r`, or `tldr/train` for a part), which is downloaded and converted at
-            first use and kept in the folder of $ISOGLOT_DATA. A folder that is there wins over a name.
+            first use and kept in the folder of $ISOGLOT_DATA. A folder that is there wins over a name. Or the
+            address of a folder in an object store (`s3://bucket/my-data`), which is copied into the cache.
         split: which judgments to load where there are several.
         prefer_split: the split taken when `split` is not given and there are several.
         language: tag of texts that have none, as in BEIR folders.
@@ -115,6 +119,7 @@ def load_collection(
     return read_collection(path, split=split, prefer_split=prefer_split, language=language, lenient=lenient)
 
 
+@from_anywhere
 def load_splits(
     name: str | Path,
     *,
