@@ -155,7 +155,7 @@ def pretrained_folders(tmp_path_factory: pytest.TempPathFactory, toy: Collection
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the names of the pages of the documentation stand for something small."""
-    for name in ("bm25s", "lancedb"):
+    for name in ("altair", "babel", "bm25s", "lancedb", "model2vec", "sentencepiece", "uroman"):
         pytest.importorskip(name)
     from page_world import write_world
 

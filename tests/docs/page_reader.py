@@ -36,6 +36,7 @@ SHORTER = {
 FINDS = ["data", "leakage"]
 """Ends with status 1 where it finds something."""
 STANDS_FOR = {"FORM": "aligned"}
+"""What a page leaves open -> what is put there."""
 
 
 def expanded(word: str) -> list[str]:
