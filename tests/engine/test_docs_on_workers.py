@@ -40,4 +40,4 @@ def test_workers_are_used_from_python_as_the_page_says(
     (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     exec(compile(code, "cluster.md", "exec"), names)
     assert len(names["embeddings"]) == toy.documents.num_rows
-    assert names["result"].queries == ig.evaluate(names["model"], toy).queries
+    assert names["result"].multilingual == ig.evaluate(names["model"], toy).multilingual
