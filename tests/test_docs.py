@@ -10,17 +10,20 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import pyarrow as pa
 import pytest
 from typer.main import get_command
 
 import isoglot as ig
 from isoglot.cli import program
+from isoglot.studies.recipe_files import recipe_names
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -58,8 +61,29 @@ def _imports(code: str) -> str:
     return "\n".join(ast.unparse(node) for node in kept)
 
 
+def _write_nllb(toy):
+    """Write what the page on translation has: a translation model, and a collection in one language."""
+    pytest.importorskip("sentencepiece")
+    from translation_models import make_nllb
+
+    folder = Path("facebook/nllb-200-distilled-600M")
+    folder.mkdir(parents=True)
+    make_nllb(folder)
+    english = [tag == "en" for tag in toy.documents["lang"].to_pylist()]
+    documents = toy.documents.filter(pa.array(english)).select(["_id", "lang", "title", "text"]).to_pylist()
+    rows = [tuple(one.values()) for one in documents]
+    ig.write_collection(
+        ig.collection_from_rows(rows, [("unpack", "en", "Unpack?")], [("unpack", rows[0][0], 1)]), "my-data"
+    )
+
+
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=_named)
-def test_python_blocks_run(page, names):
+def test_python_blocks_run(page, names, toy, request):
+    if page.name == "encoders.md":
+        shutil.copytree(request.getfixturevalue("pretrained_folders")["xlmr"], "xlm-roberta-base")
+    if page.name == "translation.md":
+        shutil.rmtree("my-data")
+        _write_nllb(toy)
     if page.name == "studies.md":
         from study_example import of_tldr
 
@@ -157,3 +181,12 @@ def test_command_lines_are_understood(page):
         options = {one for parameter in command.params for one in (*parameter.opts, *parameter.secondary_opts)}
         unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in options]
         assert not unknown, line
+
+
+def test_the_readme_names_every_study_and_every_page():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^    isoglot study list +# (.*)$", text, re.MULTILINE)
+    assert set(named.split(", ")) == set(recipe_names())
+    assert {page.name for page in PAGES} - {"README.md", "index.md"} <= set(
+        re.findall(r"\(docs/([\w-]+\.md)", text)
+    )

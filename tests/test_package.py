@@ -137,6 +137,15 @@ for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
 """
 
 
+def test_the_page_names_every_extra() -> None:
+    page = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
+    first_cells = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extras = project.partition("[project.optional-dependencies]")[2].partition("\n[project")[0]
+    declared = set(re.findall(r"^([\w-]+) = \[", extras, re.MULTILINE)) - {"all", "dev"}
+    assert set(re.findall(r"`([\w-]+)`", " ".join(first_cells))) == declared
+
+
 def test_the_oldest_python_that_is_here_reads_the_source() -> None:
     """Its syntax, and what is taken of the standard library: `datetime.UTC` is younger than Python 3.10."""
     name, python = next(iter(SCRIPT["pythons"]().items()), ("", None))
