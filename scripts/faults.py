@@ -270,7 +270,7 @@ def two_runs(given: Path, room: Path, rng: random.Random) -> Problems:
 def study_worker_killed(given: Path, room: Path, rng: random.Random) -> Problems:
     """A worker of a study is killed: its run alone fails, which is said, and the same command makes it."""
     recipe, out = room / "small.yaml", room / "out"
-    size = {"dimensions": 8, "vocabulary": 150, "batch_size": 6, "steps": 200, "save_steps": 10, "cache": False}
+    size = {"dimensions": 8, "vocabulary": 150, "batch_size": 6, "steps": 100, "save_steps": 10, "cache": False}
     profile = {
         "data": {"pages": {"collection": "data"}},
         "train": {"data": "pages", "encoder": "static", **size},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +25,17 @@ settings.load_profile("isoglot")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first, so that no process is left alone with one in the end, and those that start
-    Ray last, since its processes take time until the end."""
+    """Put files with slow tests first, so that no process is left alone with one in the end, before all those that
+    launch several processes, which take longest; and files that start Ray last, whose processes take time until the
+    end."""
+    longest = {item.path for item in items if hasattr(getattr(item, "module", None), "launch")}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     on_ray = {item.path for item in items if "workers" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: 2 if item.path in on_ray else item.path not in slow)
+
+    def place(item: pytest.Item) -> int:
+        return 3 if item.path in on_ray else 0 if item.path in longest else 1 if item.path in slow else 2
+
+    items.sort(key=place)
     try_more_examples(items)
 
 
@@ -76,6 +83,22 @@ def e5() -> Path:
     if not (path / "modules.json").is_file():
         pytest.skip(f"no pretrained encoder at {path}; build it by make pretrained, or set ISOGLOT_E5")
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def less_to_collect() -> None:
+    """Keep what is there before the tests of a file, all libraries and tests, out of garbage collection: every
+    training run asks for one in its end, and it would take longer than the run."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_flushed() -> Iterator[None]:
+    """Leave it to the system when files reach the disk: to wait takes long, and only helps where power fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from unittest import mock
 
 import pytest
 import yaml
+from launching import launch
 
 from isoglot.collections import collection_from_rows, write_collection
 from isoglot.training import output, read_config, run_training
@@ -145,10 +145,20 @@ def free_job() -> int:
     raise AssertionError("all ports are taken")
 
 
+NODE = """
+import os, sys
+from isoglot.cli import main
+
+os.chdir(os.path.join(sys.argv[1], str(1 + int(os.environ["RANK"]))))
+status = main(["train", *sys.argv[2:]])
+assert status == 2, status
+"""
+
+
 @pytest.mark.slow
 def test_two_nodes_train_as_one_and_go_on_only_where_all_see_the_checkpoints(environment, tmp_path):
     """The Slurm script on two nodes, with a process each, in folders of their own: `--out m` is another folder on
-    each, as on nodes that share no file system."""
+    each, as on nodes that share no file system. Where they refuse, the processes do without the script."""
     pages = collection_from_rows(
         [(f"{lang}{n}", lang, "", f"{lang} page {n}") for lang in ("en", "de") for n in range(12)],
         [(f"q{n}", lang, f"{lang} {n} ?") for lang in ("en", "de") for n in range(12)],
@@ -162,28 +172,24 @@ def test_two_nodes_train_as_one_and_go_on_only_where_all_see_the_checkpoints(env
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(given))
     nodes = environment | {"SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "a[1-2]"}
 
-    def submit() -> subprocess.CompletedProcess[str]:
-        job = ["bash", str(SLURM), str(tmp_path / "run.yaml"), "--out", "m"]
-        return run(job, nodes | {"SLURM_JOB_ID": str(free_job())}, tmp_path)
-
-    def stopped(node: str) -> None:
+    def stopped(node: int) -> None:
         """Leave in the folder of a node what a run has left that was stopped after eight of its ten steps."""
-        folder = tmp_path / node / "m"
+        folder = tmp_path / str(node) / "m"
         shutil.copytree(tmp_path / "alone", folder, ignore=shutil.ignore_patterns("checkpoint-10"))
         for name in ("isoglot-training.json", "model.safetensors", "modules.json"):
             (folder / name).unlink()
 
-    stopped("1")
-    done = submit()  # by one that sees the checkpoint and one that does not
-    assert done.returncode != 0
-    assert re.search(
-        r"finds (no checkpoint|checkpoint-8) in m, and the first one (checkpoint-8|no ch)", done.stderr
-    )
-    assert "put --out on a file system that they share, or copy it to each of them" in done.stderr
+    stopped(1)  # which sees the checkpoint, and the other one does not
+    (tmp_path / "2").mkdir()
+    (tmp_path / "node.py").write_text(NODE)
+    said = launch(2, str(tmp_path / "node.py"), str(tmp_path), str(tmp_path / "run.yaml"), "--out", "m", "--resume")
+    assert said.count("process 1 finds no checkpoint in m, and the first one checkpoint-8") == 2
+    assert said.count("put --out on a file system that they share, or copy it to each of them") == 2
     assert [path for path in (tmp_path / "2").rglob("*") if path.is_file()] == []
 
-    stopped("2")
-    done = submit()
+    stopped(2)
+    job = ["bash", str(SLURM), str(tmp_path / "run.yaml"), "--out", "m"]
+    done = run(job, nodes | {"SLURM_JOB_ID": str(free_job())}, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("Trained with hybrid batches for 10 steps") == 1  # by the first process alone
     (record,) = tmp_path.glob("[12]/m/isoglot-training.json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from isoglot.measures import measure_of
+from loading import load_script
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
@@ -20,13 +20,7 @@ BOARDS = {board["collection"]: board for board in HELD["boards"]}
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    place = ROOT / "benchmarks" / "leaderboard.py"
-    spec = importlib.util.spec_from_file_location("benchmark_leaderboard", place)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return load_script("benchmarks/leaderboard.py")
 
 
 def rows_shown(collection: str) -> list[list[str]]:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from loading import load_script
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-faults = load("faults")
+faults = load_script("scripts/faults.py")
 SLOW = ("hub unreachable", "two runs into one folder", "killed worker of a study", "clock jumps", "full /dev/shm")
 SLOW += ("read-only output",)
 NAMES = [pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in faults.FAULTS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,22 +12,15 @@ from types import ModuleType
 import pytest
 import yaml
 
+from loading import load_script
+
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def scale() -> ModuleType:
     """The script, as a module."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        spec = importlib.util.spec_from_file_location("scale_script", ROOT / "scripts" / "scale.py")
-        assert spec is not None
-        assert spec.loader is not None
-        found = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(found)
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
-    return found
+    return load_script("scripts/scale.py")
 
 
 @pytest.fixture(scope="module")

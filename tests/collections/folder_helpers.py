@@ -112,7 +112,6 @@ def settings_of(large: int = 2**60, block: int = 2**24, by_line: bool = False) -
     """Read files of so many bytes as large ones, in blocks of so many bytes, or all of them line by line."""
     nothing = dict.fromkeys(f"isoglot.collections.jsonl.{name}" for name in ("_read_columns", "_plain_judgments"))
     patches = [patch("isoglot.collections.cache.LARGE", large), patch("isoglot.collections.lines.BLOCK", block)]
-    patches.append(patch("isoglot.collections.arrow.os.fsync"))  # slow, and seen only where power fails
     patches += [patch(name, return_value=found) for name, found in nothing.items() if by_line]
     for one in patches:
         one.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,13 +81,6 @@ def pages(part: str) -> Collection:
     queries = [(name, tag, f"{tag} about {name}") for tag in tags for name in names]
     qrels = [(name, f"{tag}/{name}", 1) for tag in tags for name in names]
     return collection_from_rows(documents, queries, qrels, name=part)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> None:
-    """Keep the libraries' many objects out of garbage collection, which the trainer asks for after each run."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ from isoglot.objectives import (
 )
 from isoglot.training.execution.embedding import BatchEmbedder
 
-STEPS = 12
+STEPS = 8
 ROWS = 24
 
 

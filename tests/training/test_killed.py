@@ -26,13 +26,16 @@ def weights(folder) -> bytes:
 
 
 RUNNER = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 from pathlib import Path
 import torch
+import torch._dynamo
+import isoglot.cli.program
+import isoglot.training.run
 from isoglot.cli import main
 from isoglot.training.cpu import sparse_adamw
 
-# compiled here, for all the runs to come
+# imported above, and compiled here, for all the runs to come, which have none of it to collect as garbage
 weight = torch.nn.Parameter(torch.ones(4, 3))
 optimizer = sparse_adamw.DeferredAdamW(torch.optim.AdamW([weight]), weight)
 for rows in ([0, 1], [1, 2]):
@@ -41,6 +44,7 @@ for rows in ([0, 1], [1, 2]):
     optimizer.give(rows, torch.ones(2, 3))
     optimizer.step()
 optimizer.catch_up()
+gc.freeze()
 
 def die_in(name, number, part):
     owner = {"save": torch, "replace": Path}[name]
