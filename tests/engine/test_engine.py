@@ -356,6 +356,11 @@ def test_workers_that_fit_on_no_machines_are_refused(machines, workers, told):
         _divide(machines, workers)
 
 
+def test_a_signal_is_heard_by_who_heard_it_before_ray_was_started(workers):
+    """So that a command ends by SIGTERM as it does without workers (tests/cli/test_signals.py)."""
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_more_workers_than_processors(workers):
     with pytest.raises(InputError, match="100 workers need as many processors"), start_workers(100):
         pass

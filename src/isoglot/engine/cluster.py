@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -202,7 +204,8 @@ def start_workers(workers: int | None = None, *, address: str | None = None) -> 
         raise InputError(f"--workers {workers}: there must be at least one")
     ours = not ray.is_initialized()
     if ours:
-        _connect(ray, workers, address)
+        with _hearing_as_before():
+            _connect(ray, workers, address)
     found: Workers | None = None
     try:
         number, threads, gpus = _divide([one["Resources"] for one in ray.nodes() if one["Alive"]], workers)
@@ -217,6 +220,17 @@ def start_workers(workers: int | None = None, *, address: str | None = None) -> 
             ray.kill(actor)
         if ours:
             ray.shutdown()
+
+
+@contextmanager
+def _hearing_as_before() -> Iterator[None]:
+    """Leave SIGTERM to who heard it before the block: Ray puts its own way to end in the place of theirs."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _divide(machines: list[dict[str, float]], workers: int | None) -> tuple[int, int, bool]:
