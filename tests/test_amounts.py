@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from isoglot.amounts import read_budget, read_budgets, read_size
+from isoglot.amounts import check_dtype, read_budget, read_budgets, read_size
 from isoglot.errors import InputError
 
 
@@ -37,3 +38,11 @@ def test_a_budget_is_a_number_or_all():
     with pytest.raises(InputError, match=r"^--default: 'many' is neither a number of queries nor all$"):
         read_budget("many", "--default")
     assert read_budgets(["SWA=5", "zh_cn=all"], "--budget") == {"sw": 5, "zh-CN": None}
+
+
+def test_precisions_are_those_that_torch_calls_so():
+    for name in ("float32", "bfloat16", "float16"):
+        check_dtype(name)
+        assert getattr(torch, name).is_floating_point
+    with pytest.raises(InputError, match="no precision 'fp16': choose one of float32, bfloat16, float16"):
+        check_dtype("fp16")

@@ -1,4 +1,4 @@
-"""Amounts as people write them: numbers, sizes of memory, and budgets of languages."""
+"""Amounts as people write them: numbers, sizes of memory, precisions, and budgets of languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from collections.abc import Iterable
 
 from isoglot.errors import InputError
 
-__all__ = ["is_number", "read_budget", "read_budgets", "read_size"]
+__all__ = ["check_dtype", "is_number", "read_budget", "read_budgets", "read_size"]
+
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def check_dtype(dtype: str) -> None:
+    """Check the name of a precision.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
 
 
 def is_number(text: str) -> bool:

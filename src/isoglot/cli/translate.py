@@ -90,6 +90,7 @@ def translate(
 
     A run that was killed goes on where it was when the same command is given again.
     """
+    from isoglot.amounts import check_dtype
     from isoglot.data.catalogue.loading import load_splits, refuse_missing
     from isoglot.data.translation import (
         Options,
@@ -98,7 +99,7 @@ def translate(
         translation_store,
         write_translation,
     )
-    from isoglot.data.translation.loading import refuse_dtype, refuse_missing_model
+    from isoglot.data.translation.loading import refuse_missing_model
     from isoglot.errors import InputError
     from isoglot.files import default_cache, refuse_taken
 
@@ -115,7 +116,7 @@ def translate(
         min_chrf=min_chrf,
     )
     on_workers = check_engine(engine, address, workers)
-    refuse_dtype(dtype)
+    check_dtype(dtype)
     for folder in model:
         refuse_missing_model(folder)
     refuse_missing(data)

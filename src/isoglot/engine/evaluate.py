@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from isoglot.amounts import check_dtype
 from isoglot.collections.collection import Collection
 from isoglot.encoders import model_name
 from isoglot.engine.cluster import Workers
@@ -14,7 +15,6 @@ from isoglot.engine.encoding import check_encoding, embed_on, plan_shards
 from isoglot.engine.ranking import rank_shards
 from isoglot.engine.shards import shard_folder
 from isoglot.errors import InputError
-from isoglot.evaluation.embed import check_dtype
 from isoglot.evaluation.made import model_settings
 from isoglot.evaluation.measuring import Evaluating, result_of_vectors, split_options
 from isoglot.evaluation.result import Result

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isoglot.amounts import check_dtype
 from isoglot.collections.collection import Collection
 from isoglot.errors import InputError
 from isoglot.evaluation.batches import BATCH_SIZE, Texts, encode_by_length
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = [
-    "DTYPES",
     "Encoding",
     "Spoken",
     "check_cut",
     "check_device",
-    "check_dtype",
     "embed_collection",
     "refuse_bytes",
     "scoring_device",
@@ -53,8 +52,6 @@ UNIT = 1e-6
 
 SAFE = (1e-15, 1e15)
 """Between which lengths squares of numbers neither vanish nor overflow in fp32."""
-
-DTYPES = ("float32", "bfloat16", "float16")
 
 
 class Encoding(TypedDict, total=False):
@@ -166,16 +163,6 @@ def check_device(device: str | torch.device) -> torch.device:
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise InputError(f"the device {device!r} is not available here: there are {torch.cuda.device_count()} GPUs")
     return found
-
-
-def check_dtype(dtype: str) -> None:
-    """Check the name of a precision.
-
-    Raises:
-        InputError: there is none of this name.
-    """
-    if dtype not in DTYPES:
-        raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
 
 
 def scoring_device(model: Any, device: str | None) -> torch.device:

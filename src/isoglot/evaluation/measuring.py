@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isoglot.amounts import check_dtype
 from isoglot.collections.cautions import POOL
 from isoglot.collections.collection import Collection
 from isoglot.encoders import load_encoder, model_name
@@ -20,7 +21,6 @@ from isoglot.evaluation.bias import TOP
 from isoglot.evaluation.embed import (
     Encoding,
     check_device,
-    check_dtype,
     embed_collection,
     scoring_device,
     unit_rows,

@@ -8,14 +8,14 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from isoglot.amounts import check_dtype
 from isoglot.data.translation.schemes import find_scheme
 from isoglot.data.translation.sentences import sentence_splitter
 from isoglot.data.translation.translator import GenerationSettings, Translates, Translator
 from isoglot.errors import InputError
 
-__all__ = ["choose_translator", "load_translator", "refuse_dtype", "refuse_missing_model"]
+__all__ = ["choose_translator", "load_translator", "refuse_missing_model"]
 
-DTYPES = ("float32", "bfloat16", "float16")
 MAX_LENGTH = 256
 """Models trained on sentences leave things out of longer texts."""
 UNKNOWN_LIMIT = 512
@@ -23,12 +23,6 @@ BATCH_TOKENS, CPU_TOKENS = 16_384, 2048
 
 MODEL_FILES = {".bin", ".json", ".jinja", ".model", ".safetensors", ".spm", ".txt"}
 CHUNK = 1 << 22
-
-
-def refuse_dtype(dtype: str) -> None:
-    """Refuse a precision that is none of `DTYPES`, with an InputError."""
-    if dtype not in DTYPES:
-        raise InputError(f"no precision {dtype!r}: choose one of {', '.join(DTYPES)}")
 
 
 def refuse_missing_model(source: str) -> None:
@@ -63,7 +57,7 @@ def load_translator(
     from transformers import AutoConfig, AutoTokenizer
 
     source = str(name)
-    refuse_dtype(dtype)
+    check_dtype(dtype)
     for value, what in ((beams, "beams"), (max_length, "max_length"), (batch_tokens, "batch_tokens")):
         if value is not None and value < 1:
             raise InputError(f"{what} must be at least 1, not {value}")
