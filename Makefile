@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint fix bench api docs audit pretrained wheel clean
+.PHONY: setup demo test coverage lint fix bench api docs audit pretrained wheel clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,13 @@ demo: setup
 # Two processes with a thread each: tests are too small to share among threads.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# Lines that the tests reach, in processes that they start as well, but for workers of Ray; in half as long again.
+coverage: setup
+	rm -f .coverage .coverage.*
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: setup
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ process of its own, from start to end, imports and the start of Ray included; wo
 - wall: seconds of the whole process;
 - cpu: seconds of processors, of the process and of all that it started;
 - peak: most memory of the process (of the driver, for ray), pages of mapped files included;
+- own: most memory without such pages, which the system takes back when it needs them; seen four times a second;
 - same: whether every value of every query and every figure of the result equals that of one process.
 
     python benchmarks/ray_engine.py --documents 200000 --kills 0 5
@@ -114,14 +115,19 @@ def child(way: str, folder: Path, out: Path, kills: int, every: float, correlati
     out.with_suffix(".told.json").write_text(json.dumps(told))
 
 
-def watch(pid: int, spent: dict[int, float]) -> None:
-    """Note the seconds of processors of a process and of all that it has started; those killed keep theirs."""
+def watch(pid: int, spent: dict[int, float]) -> int:
+    """Note the seconds of processors of a process and of all that it has started, those killed keep theirs; return
+    the bytes of its own memory."""
+    own = 0
     with suppress(psutil.Error):
         parent = psutil.Process(pid)
+        memory = parent.memory_info()
+        own = memory.rss - memory.shared
         for process in (parent, *parent.children(recursive=True)):
             with suppress(psutil.Error):
                 times = process.cpu_times()
                 spent[process.pid] = times.user + times.system
+    return own
 
 
 def measure(way: str, folder: Path, kills: int, every: float, correlation: bool) -> dict[str, Any]:
@@ -137,15 +143,16 @@ def measure(way: str, folder: Path, kills: int, every: float, correlation: bool)
         str(every),
         str(int(correlation)),
     ]
-    start, spent = time.perf_counter(), dict[int, float]()
+    start, spent, own = time.perf_counter(), dict[int, float](), 0
     with subprocess.Popen(command, env={**os.environ, "ISOGLOT_CACHE": str(folder / "cache")}) as running:
         while running.poll() is None:
-            watch(running.pid, spent)
-            time.sleep(0.5)
+            own = max(own, watch(running.pid, spent))
+            time.sleep(0.25)
     if running.returncode:
         raise SystemExit(running.returncode)
     wall, cpu = time.perf_counter() - start, sum(spent.values())
     told = json.loads(out.with_suffix(".told.json").read_text())
+    told["own_mib"] = round(own / 2**20)
     return {"way": way, "wall": round(wall, 1), "cpu": round(cpu, 1), **told, "file": str(out)}
 
 
