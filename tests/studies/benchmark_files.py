@@ -9,6 +9,7 @@ import gzip
 import json
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -42,6 +43,7 @@ TASKS = {
 """Task of mteb -> its split."""
 
 
+@cache
 def word(tag: str, number: int) -> str:
     drawn = random.Random(f"{tag} {number}")
     return "".join(drawn.choice("bdfgklmnprstvz") + drawn.choice("aeiou") for _ in range(drawn.choice((2, 3))))
