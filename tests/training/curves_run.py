@@ -25,7 +25,7 @@ from isoglot.encoders import merge_lora
 from isoglot.encoders.tuning import add_lora
 from isoglot.objectives import InfoNCE
 
-STEPS = 24
+STEPS = 50
 ROWS = 12
 """A batch, which 1 to 4 processes share evenly, as they do two parts of it, or with four processes three."""
 WORDS = {"en": ("river", "stone", "cloud", "bread", "glass"), "de": ("Fluss", "Stein", "Wolke", "Brot", "Glas")}
@@ -96,13 +96,13 @@ def train(
         str(out),
         max_steps=STEPS,
         gradient_accumulation_steps=parts,
-        learning_rate={"static": 0.02, "scratch": 4e-3, "lora": 4e-2}[encoder],
+        learning_rate={"static": 0.02, "scratch": 2e-3, "lora": 2e-2}[encoder],
         adam_epsilon=1e-3,  # where a gradient is near zero, its rounding is not made the size of a step
         weight_decay=0.01,
-        warmup_steps=3,
+        warmup_steps=5,
         report_to="none",
         save_strategy="no",
-        logging_steps=8,
+        logging_steps=10,
         disable_tqdm=True,
         use_cpu=True,
         fsdp=bool(fsdp) or None,

@@ -13,12 +13,12 @@ from launching import alone, launch
 CURVE = 1e-5
 """How far the loss of a step may be from that of one process, where losses begin near 2."""
 
-REFERENCES = ("scratch evaluate=12", "static encoder=static", "lora encoder=lora")
+REFERENCES = ("scratch evaluate=25", "static encoder=static", "lora encoder=lora")
 TWO = {
     "parts-2 parts=2": "scratch",
     "static-2 encoder=static": "static",
     "lora-2 encoder=lora": "lora",
-    "fsdp-2 fsdp=1 evaluate=12": "scratch",
+    "fsdp-2 fsdp=1 evaluate=25": "scratch",
     "fsdp-parts-2 fsdp=1 parts=2": "scratch",
     "fsdp-lora-2 fsdp=1 encoder=lora": "lora",
 }
@@ -43,8 +43,8 @@ def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
         return f"name={run}"
 
     script = curves_run.__file__
-    alone(curves_run, str(tmp_path), *map(named, REFERENCES), "name=1-to-2 until=10")
-    restarts = ("1-to-2 fsdp=1", "2-to-1 fsdp=1 until=10", "2-to-4 until=10")
+    alone(curves_run, str(tmp_path), *map(named, REFERENCES), "name=1-to-2 until=20")
+    restarts = ("1-to-2 fsdp=1", "2-to-1 fsdp=1 until=20", "2-to-4 until=20")
     launch(2, script, str(tmp_path), *map(named, [*TWO, *restarts]))
     launch(3, script, str(tmp_path), *map(named, THREE))
     launch(4, script, str(tmp_path), *map(named, [*FOUR, "2-to-4 fsdp=1"]))
@@ -54,14 +54,14 @@ def test_every_number_of_processes_follows_the_losses_of_one(tmp_path):
     for run, reference in runs.items():
         name = run.split()[0]
         ours, expected = found(name), found(reference)
-        steps = curves_run.STEPS - 10 if name in RESTARTED else curves_run.STEPS
+        steps = curves_run.STEPS - 20 if name in RESTARTED else curves_run.STEPS
         assert len(ours["losses"]) == steps, name
         assert ours["losses"] == pytest.approx(expected["losses"][-steps:], rel=0, abs=CURVE), name
         assert torch.allclose(torch.tensor(ours["embeddings"]), torch.tensor(expected["embeddings"]), atol=CURVE)
         assert ours["temperature"] == pytest.approx(expected["temperature"], rel=1e-5)
         assert ours["norms"] == pytest.approx(expected["norms"][-len(ours["norms"]) :], rel=1e-3)
     learned = found("scratch")["losses"]
-    assert sum(learned[:10]) > 2 * sum(learned[-10:])
+    assert sum(learned[:10]) > 4 * sum(learned[-10:])
     for name in ("scratch", "fsdp-2", "parts-2", "fsdp-3", "fsdp-parts-4"):
         assert found(name)["recomputed"] > 0
     # measured before the first step, amid and after
