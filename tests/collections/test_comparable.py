@@ -65,6 +65,8 @@ KEPT = {"keep_identical_ids": True, "identical_left_out": 0}
         ({"identical_left_out": 7, "query_view": VIEW}, KEPT, False),
         ({"identical_left_out": 3, "query_view": VIEW}, {"identical_left_out": 7}, True),  # four have changed
         (KEPT, KEPT, True),
+        ({}, KEPT, True),  # an older file, which does not say how many there are: nothing is known to differ
+        ({}, {"identical_left_out": 7}, True),
     ],
 )
 def test_queries_that_are_documents_are_in_their_pools_of_both_or_of_neither(one, other, compare):

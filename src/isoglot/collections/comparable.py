@@ -51,13 +51,13 @@ def why_not_comparable(first_name: str, first: Any, name: str, other: Any) -> st
         )
     kept = [bool(_made(one).get(KEPT_IDENTICAL)) for one in (first, other)]
     left_out = [_made(one).get("identical_left_out") for one in (first, other)]
-    # files of before there was such a key tell by the number
-    told_apart = kept[0] != kept[1] or (same_view and None not in left_out)
+    # files of before there was such a key tell by the number; of older ones without it nothing can be said
+    told_apart = None not in left_out and (kept[0] != kept[1] or same_view)
     if told_apart and left_out[0] != left_out[1]:
         return (
             f"{first_name} and {name} were measured on different pools: of queries that are documents themselves "
-            f"the one leaves {left_out[0] or 0:,} out of their own pool, the other {left_out[1] or 0:,}; evaluate "
-            "both with --keep-identical-ids, or neither"
+            f"the one leaves {left_out[0]:,} out of their own pool, the other {left_out[1]:,}; evaluate both with "
+            "--keep-identical-ids, or neither"
         )
     return None
 
