@@ -74,7 +74,7 @@ def test_a_large_file_is_copied_in_pieces(store, monkeypatch):
     assert max(into.sizes) <= 100_000
 
 
-def test_what_fails_is_told_in_a_sentence(bucket, monkeypatch):
+def test_what_fails_is_told_in_a_sentence(bucket, monkeypatch, tmp_path):
     store = Store(bucket.address("x"))
     with pytest.raises(InputError, match=r"^cannot read s3://bucket/x/nope: it does not exist$"):
         read(store, "nope")
@@ -89,6 +89,8 @@ def test_what_fails_is_told_in_a_sentence(bucket, monkeypatch):
             Store(address).list()
     with pytest.raises(InputError, match="one slash, as pathlib makes it: give a text with two"):
         Store(str(Path("s3://bucket/x")))
+    with pytest.raises(InputError, match="x#y has a # in it, where addresses end: write %23"):
+        folder_of(f"file://{tmp_path}/x#y")  # of which pyarrow would read x
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAANOTHER")
     with pytest.raises(InputError) as caught:
@@ -116,6 +118,11 @@ secrets = st.text("abcXYZ0189+/=%_-:", min_size=10, max_size=40)
 @given(
     st.sampled_from(
         ["s3://{0}:{1}@b/x", "abfs://c:{1}@a.net/x", "s3:/{0}:{1}@b/x", "S3://{0}:{1}@b", "s3://b/x?sig={1}"]
+        + [f"s3://b/x?{name}={{0}}{{1}}" for name in ("access_key", "secret_key", "accessKeyId", "AWSAccessKey")]
+        + [
+            f"s3://b/x?region=r&{name}={{1}}"
+            for name in ("AWS_SECRET_ACCESS_KEY", "X-Amz-Signature", "client_secret")
+        ]
     ),
     letters,
     secrets,

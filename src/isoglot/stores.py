@@ -28,7 +28,8 @@ SECRET = re.compile(
     r"|s3:/+(?=[^\s/?#@]*@)"
     r"|[a-z][a-z0-9+.-]+:/+(?=[^\s/?#@:]*:(?!\d+(?:[/?#\s]|$))[^\s?#]*@)"
     r"))[^\s?#]*@"
-    r"|(?P<key>[?&](?:[a-z_]*(?:secret|token|password)|account_key|sig)=)[^\s&#]+",
+    r"|(?P<key>[?&](?:[\w-]*(?:secret|token|password|credential|signature)[\w-]*|[\w-]*(?:access|account)_?key"
+    r"(?:_?id)?|sig)=)[^\s&#]+",
     re.IGNORECASE,
 )
 """A credential in an address: a key with its secret (in which there may be a slash) before @, or of a parameter."""
@@ -144,7 +145,7 @@ class Store:
         address: as pyarrow reads it.
 
     Raises:
-        InputError: the address has credentials in it, or pathlib has made one slash of its two.
+        InputError: the address has credentials in it, a #, or one slash of its two, as pathlib makes it.
     """
 
     address: str
@@ -155,6 +156,8 @@ class Store:
             raise InputError(
                 f"{self.address} is an address with one slash, as pathlib makes it: give a text with two"
             )
+        if "#" in self.address:  # pyarrow would leave out what follows, and read or write another folder
+            raise InputError(f"{self.address} has a # in it, where addresses end: write %23 for one in a name")
 
     def __str__(self) -> str:
         return self.address.partition("?")[0].rstrip("/")
