@@ -169,7 +169,7 @@ def follow(page: Path, world: Path, folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # nothing is downloaded
-    monkeypatch.setattr(runner, "_cores", lambda: 1)  # workers would take longer to start than all else
+    monkeypatch.setattr(runner, "count_cores", lambda: 1)  # workers would take longer to start than all else
     monkeypatch.setattr(examination, "import_all", lambda _: import_all(["packaging", "yaml"]))  # not all extras
     reader = Reader()
     try:

@@ -37,7 +37,8 @@ def test_workers_are_used_from_python_as_the_page_says(
     monkeypatch.setattr(isoglot.engine, "start_workers", lambda count: nullcontext(workers))
     names = {"model": ig.static_encoder(toy, dimensions=8), "collection": toy}
     page = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (code,) = (block for block in blocks if "start_workers" in block)
     exec(compile(code, "cluster.md", "exec"), names)
     assert len(names["embeddings"]) == toy.documents.num_rows
     assert names["result"].multilingual == ig.evaluate(names["model"], toy).multilingual
