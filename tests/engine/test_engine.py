@@ -346,7 +346,8 @@ def test_workers_fit_on_the_machines(machines, workers, expected):
     [
         (CPUS, 11, "11 workers .*: the cluster has 10 processors$"),
         (CARDS, 4, "12 processors and 3 GPUs"),
-        ([{"CPU": 8.0}, {"GPU": 1.0}], 1, "8 processors and 1 GPUs"),  # on different machines
+        ([{"CPU": 8.0}, {"GPU": 1.0}], 1, "8 processors and 1 GPUs, .* for 0 workers"),  # on different machines
+        ([{"CPU": 8.0, "GPU": 2.0}, {"CPU": 1.0, "GPU": 2.0}], None, "4 workers .* for 3 workers at most$"),
         ([{}], None, "0 processors"),
         ([], 2, "0 processors"),
     ],

@@ -148,6 +148,14 @@ def test_a_shard_that_is_damaged_meanwhile_is_told(bucket, embedded, machine):
     assert fill(collection, model, bucket.address("shards"))[1] == [1]
 
 
+def test_a_machine_that_does_not_see_a_folder_says_so(embedded, tmp_path):
+    collection, model, _ = embedded
+    table, _ = fill(collection, model, tmp_path / "shards")
+    (tmp_path / "shards").rename(tmp_path / "elsewhere")
+    with pytest.raises(IsoglotError, match=r"shards/00000-.* is not there.* on machines that all see this place"):
+        table[0 : len(table)]
+
+
 def test_shards_of_another_model_are_refused(bucket, embedded, machine):
     collection, model, _ = embedded
     fill(collection, model, bucket.address("shards"))

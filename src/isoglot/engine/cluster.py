@@ -249,7 +249,10 @@ def _divide(machines: list[dict[str, float]], workers: int | None) -> tuple[int,
     for threads in range(cpus // max(number, 1), 0, -1):
         if sum(min(own // threads, cards if gpus else own) for own, cards in have) >= number:
             return number, threads, gpus > 0
-    told = f"{cpus} processors" + (f" and {gpus} GPUs" if gpus else "")
+    told = f"{cpus} processors"
+    if gpus:
+        most = sum(min(pair) for pair in have)
+        told += f" and {gpus} GPUs, a processor beside a GPU for {most} workers at most"
     raise InputError(f"{number} workers need as many processors (and GPUs): the cluster has {told}")
 
 
@@ -260,8 +263,8 @@ def _tell_who_waits(ray: Any, workers: Workers, threads: int) -> None:
     if waiting:
         free = ray.available_resources()
         logger.warning(
-            "%d of %d workers wait for %d processors each%s: others hold those of the Ray cluster, which has %g "
-            "free%s; they start when these are let go",
+            "%d of %d workers wait for %d processors each%s: others seem to hold those of the Ray cluster, which "
+            "has %g free%s; they start when these are let go",
             len(waiting),
             len(asked),
             threads,

@@ -216,7 +216,10 @@ class ShardTable:
         told = f"{self.place}/{name}"
         path = self.place.local(name)
         if path is None:
-            raise IsoglotError(f"{told} is not there, or damaged: call the command again, which does it again")
+            raise IsoglotError(
+                f"{told} is not there, or damaged: call the command again, which does it again, on machines that "
+                "all see this place"
+            )
         try:
             column = map_table(path)["embedding"]
         except (OSError, ValueError) as error:
