@@ -219,9 +219,14 @@ def test_an_address_where_only_a_path_will_do_is_refused(words, capsys, tmp_path
     assert [one.name for one in tmp_path.iterdir()] == ["toy"]
 
 
-def test_caches_on_this_machine_are_paths(toy, monkeypatch, capsys):
+def test_caches_on_this_machine_are_paths(toy, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="the cache of embeddings must be on this machine"):
         evaluate(static_encoder(toy, dimensions=4, vocabulary=60), toy, cache="s3://b/x")
     monkeypatch.setenv("ISOGLOT_CACHE", "s3://b/x")
     assert main(["data", "stats", "xquad-r"]) == 2
     assert "the cache of ISOGLOT_CACHE must be on this machine" in capsys.readouterr().err
+    monkeypatch.setenv("ISOGLOT_DATA", "s3://b/x")
+    assert main(["data", "stats", "xquad-r"]) == 2
+    assert "the folder of data sets of ISOGLOT_DATA must be on this machine" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -73,7 +73,10 @@ def default_cache() -> Path:
 def data_folder() -> Path:
     """Return the folder of data sets, $ISOGLOT_DATA or one in the cache: `NAME/` is what a name stands for."""
     given = os.environ.get("ISOGLOT_DATA")
-    return Path(given).expanduser() if given else default_cache() / "data"
+    if given:
+        refuse_address(given, "the folder of data sets of ISOGLOT_DATA")
+        return Path(given).expanduser()
+    return default_cache() / "data"
 
 
 def versions() -> dict[str, str]:
