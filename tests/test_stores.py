@@ -17,6 +17,7 @@ from isoglot.cli import main
 from isoglot.collections import write_collection
 from isoglot.errors import InputError
 from isoglot.evaluation import evaluate
+from isoglot.reporting.figures.style import save_figures
 from isoglot.stores import Store, folder_of, is_address, refuse_address, refuse_secrets, without_secrets
 
 
@@ -206,6 +207,7 @@ def test_no_command_takes_or_tells_credentials(words, capfd, tmp_path, monkeypat
         ("mine", "m", "toy", "--out", "s3://b/mined"),
         ("repair", "m", "toy", "--out", "s3://b/model"),
         ("study", "run", "ratio", "--out", "s3://b/study"),
+        ("study", "run", "ratio", "--out", "o", "--figures", "s3://b/figures", "--dry-run"),
         ("data", "sample", "toy", "--default", "1", "--to", "s3://b/sample"),
         ("compare", "s3://b/r.json", "s3://b/s.json"),
     ],
@@ -226,7 +228,12 @@ def test_caches_on_this_machine_are_paths(toy, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ISOGLOT_CACHE", "s3://b/x")
     assert main(["data", "stats", "xquad-r"]) == 2
     assert "the cache of ISOGLOT_CACHE must be on this machine" in capsys.readouterr().err
+    monkeypatch.setattr("isoglot.installation.examination.import_all", lambda names: ({}, {}))  # takes seconds
+    assert main(["doctor"]) == 1
+    assert "the cache of ISOGLOT_CACHE must be on this machine" in capsys.readouterr().out
     monkeypatch.setenv("ISOGLOT_DATA", "s3://b/x")
     assert main(["data", "stats", "xquad-r"]) == 2
     assert "the folder of data sets of ISOGLOT_DATA must be on this machine" in capsys.readouterr().err
+    with pytest.raises(InputError, match="s3://b/x is an address, and what is written must be on this machine"):
+        save_figures({}, "s3://b/x")
     assert list(tmp_path.iterdir()) == []

@@ -180,8 +180,10 @@ def run(
     import logging
 
     from isoglot.reporting.study import write_study_figures, write_study_page
+    from isoglot.stores import refuse_address
     from isoglot.studies import StudyRequest, outline_study, run_study
 
+    refuse_address(figures, "what is written")  # which is after all runs
     request = StudyRequest(
         name,
         out,

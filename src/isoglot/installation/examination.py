@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import Any
 
+from isoglot.errors import InputError
 from isoglot.hardware import count_cores
 from isoglot.installation.importing import import_all
 from isoglot.installation.machine import Folder, ask_hub, caches, total_memory
@@ -184,6 +185,9 @@ def examine(*, network: bool = False) -> Installation:
     problems += [f"{one.name} {one.problem}" for one in libraries if one.problem]
     try:
         folders = caches()
+    except InputError as error:  # of a variable
+        problems.append(str(error))
+        folders = []
     except Exception:  # of a library that is told of above
         folders = []
     if device.get("problem") and not any("torch" in told for told in problems):

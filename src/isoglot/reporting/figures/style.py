@@ -12,6 +12,7 @@ import altair as alt
 
 from isoglot.errors import InputError
 from isoglot.files import new_file
+from isoglot.stores import refuse_address
 
 __all__ = [
     "ARM_COLOURS",
@@ -203,6 +204,7 @@ def save_figures(charts: Mapping[str, Any], folder: str | Path, formats: Sequenc
     """
     import vl_convert
 
+    refuse_address(folder, "what is written")
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise InputError(f"figures cannot be written as {unknown[0]!r}; choose from {', '.join(FORMATS)}")
