@@ -215,7 +215,7 @@ def make_data(folder: Path) -> None:
     (folder / "tiny.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     if importlib.util.find_spec("sentencepiece") is not None:
         (folder / "translator").mkdir()
-        load_test_module("data/translation/conftest.py").make_m2m100(folder / "translator")
+        load_test_module("data/translation/translation_models.py").make_m2m100(folder / "translator")
 
 
 def commands(given: Path) -> list[Command]:
