@@ -156,6 +156,16 @@ def test_a_machine_that_does_not_see_a_folder_says_so(embedded, tmp_path):
         table[0 : len(table)]
 
 
+def test_what_a_worker_does_not_see_is_not_taken_for_damaged(embedded, tmp_path, monkeypatch):
+    collection, model, _ = embedded
+    names = fill(collection, model, tmp_path / "shards")[0].names
+    (tmp_path / "shards" / names[1]).rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(Folder, "names", lambda self: names)  # as the command's machine lists them
+    with pytest.raises(InputError, match=r"shards/00001-.* cannot be read by a worker \(No such file"):
+        fill(collection, model, tmp_path / "shards")
+    assert (tmp_path / "shards" / names[0]).exists()
+
+
 def test_shards_of_another_model_are_refused(bucket, embedded, machine):
     collection, model, _ = embedded
     fill(collection, model, bucket.address("shards"))

@@ -90,8 +90,16 @@ class Folder:
         return path if (path := self.path / name).exists() else None
 
     def is_whole(self, name: str) -> bool:
-        """Tell whether a shard's bytes are those that its name says."""
-        return _has_its_bytes(self.path / name, name)
+        """Tell whether a shard's bytes are those that its name says.
+
+        Raises:
+            InputError: it cannot be read here, though it was listed elsewhere; it may well be whole.
+        """
+        try:
+            return checksum(self.path / name) == _hash_in(name)
+        except OSError as error:
+            told = f"{self.path / name} cannot be read by a worker ({error.strerror})"
+            raise InputError(f"{told}: all machines need this folder; if they have it, remove the file") from None
 
     def write(self, name: str, content: Any) -> None:
         """Write a file, whole or not at all.
