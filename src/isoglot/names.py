@@ -12,7 +12,7 @@ from typing import Any
 
 from isoglot.errors import InputError
 
-__all__ = ["checked_settings", "close_names", "did_you_mean", "is_path", "own_class"]
+__all__ = ["checked_settings", "close_names", "did_you_mean", "in_a_line", "is_path", "own_class"]
 
 MOST = 3
 ALIKE = 0.6  # of difflib's ratio
@@ -28,7 +28,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         "no term 'infonce' (did you mean InfoNCE?)"
     """
     close = close_names(word, known)
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f" (did you mean {' or '.join(map(in_a_line, close))}?)" if close else ""
+
+
+def in_a_line(name: str) -> str:
+    """Return a name as a sentence holds it: as Python writes it where it would break the line, such as a column's
+    whose quote is not closed.
+
+    Example:
+        >>> in_a_line("question"), in_a_line("question\\n1")
+        ('question', "'question\\\\n1'")
+    """
+    return name if name.isprintable() else repr(name)
 
 
 def close_names(word: str, known: Iterable[str]) -> list[str]:

@@ -169,3 +169,11 @@ def test_files_that_are_empty_huge_deep_or_cut(form: str, lenient: bool):
             content[: len(content) // 2],
         ):
             outcome(form, SAMPLES[form] | {name: broken}, lenient)
+
+
+def test_a_column_whose_quote_is_not_closed_is_named_in_one_line():
+    said = outcome(
+        "table", SAMPLES["table"] | {"faq.train.csv": b'"n,lang\n1",question,answer\n1,Wie?,So.\n'}, False
+    )
+    assert isinstance(said, str)
+    assert "its columns are 'n,lang\\n1', question, answer" in said

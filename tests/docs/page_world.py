@@ -55,7 +55,7 @@ def write_collections(root: Path, data: Collection) -> None:
     for name in COLLECTIONS:
         write_collection({"train": data, "dev": data, "test": data}, root / name)
     for path in ("tldr", "shared/data/tldr"):
-        for part, first in (("train", 0), ("test", 30)):
+        for part, first in (("train", 0), ("dev", 15), ("test", 30)):
             write_collection(parallel(name=f"tldr/{part}", first=first), root / path / part)
     pages = [
         (f"{tag}/{name}", tag, name, f"{name} {does}")

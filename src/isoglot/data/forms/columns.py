@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from isoglot.errors import InputError
-from isoglot.names import did_you_mean
+from isoglot.names import did_you_mean, in_a_line
 
 __all__ = ["Columns", "Version", "parse_parallel", "read_columns", "require_columns"]
 
@@ -130,7 +130,7 @@ def require_columns(wanted: Sequence[str], there: Sequence[str], source: str) ->
     """
     for name in wanted:
         if name not in there:
-            have = ", ".join(map(str, there[:20])) + (", …" if len(there) > 20 else "")
+            have = ", ".join(in_a_line(str(one)) for one in there[:20]) + (", …" if len(there) > 20 else "")
             meant = did_you_mean(name, there)
             raise InputError(f"{source} has no column {name!r}{meant}; its columns are {have or 'none'}")
         if list(there).count(name) > 1:

@@ -25,7 +25,7 @@ from isoglot.data.groups import Groups
 from isoglot.errors import InputError
 from isoglot.languages.identify import identify_languages, language_identifier
 from isoglot.languages.tags import Tags
-from isoglot.names import did_you_mean
+from isoglot.names import did_you_mean, in_a_line
 
 __all__ = ["collection_from_table", "documents_of_table", "read_table_documents", "read_table_form"]
 
@@ -248,7 +248,7 @@ def _tags_of_all(rows: Rows, sheet: _Sheet, language: str) -> Tags:
     try:
         return Tags(language, rows.reading.keep_tags)
     except InputError:
-        have = ", ".join(sheet.records.columns)
+        have = ", ".join(map(in_a_line, sheet.records.columns))
         meant = did_you_mean(language, sheet.records.columns)
         raise InputError(
             f"--lang {language}: {sheet.name} has no such column{meant}, and it is no language tag; its columns "

@@ -19,6 +19,7 @@ from isoglot.errors import InputError
 from isoglot.evaluation.embed import refuse_bytes
 from isoglot.evaluation.sources.ids import document_rows, few, query_names, query_rows, why_unknown
 from isoglot.files import read_text, why_no_file
+from isoglot.names import in_a_line
 
 __all__ = ["count_rows", "read_embeddings"]
 
@@ -167,7 +168,8 @@ def _read_parquet(path: Path, kind: Kind) -> tuple[Table, pa.Array]:
         raise InputError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
     for column in ("_id", "embedding"):
         if column not in content.column_names:
-            raise InputError(f"{path} has no column {column!r}: it has {', '.join(content.column_names)}")
+            have = ", ".join(map(in_a_line, content.column_names))
+            raise InputError(f"{path} has no column {column!r}: it has {have}")
     lists = content["embedding"].combine_chunks()
     if (
         not pa.types.is_list(lists.type)
