@@ -32,12 +32,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def in_a_line(name: str) -> str:
-    """Return a name as a sentence holds it: as Python writes it where it would break the line, such as a column's
+    r"""Return a name as a sentence holds it: as Python writes it where it would break the line, such as a column's
     whose quote is not closed.
 
     Example:
-        >>> in_a_line("question"), in_a_line("question\\n1")
-        ('question', "'question\\\\n1'")
+        >>> in_a_line("question"), in_a_line("question\n1")
+        ('question', "'question\\n1'")
     """
     return name if name.isprintable() else repr(name)
 
