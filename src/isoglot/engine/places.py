@@ -19,7 +19,7 @@ from isoglot.errors import InputError
 from isoglot.files import default_cache, new_file
 from isoglot.stores import Store, folder_of, is_address
 
-__all__ = ["Folder", "Place", "StoredFolder", "place_of"]
+__all__ = ["Folder", "Place", "StoredFolder", "place_of", "shard_name"]
 
 SHARD = ".arrow"
 
@@ -59,17 +59,23 @@ def place_of(folder: str | Path, key: str) -> Place:
     return Folder(Path(folder).expanduser().resolve())
 
 
+def shard_name(block: int, content: Any) -> str:
+    """Return what a shard is called, by the number of its block and its bytes."""
+    return f"{block:05d}-{xxhash.xxh3_128_hexdigest(content)}{SHARD}"
+
+
 def _hash_in(name: str) -> str:
     """Return the hash that the name of a shard says, as of `isoglot.checksums`."""
     return name.removesuffix(SHARD).partition("-")[2]
 
 
 def _has_its_bytes(path: Path, name: str) -> bool:
-    """Tell whether a file is there and holds the bytes that a shard's name says."""
-    try:
-        return checksum(path) == _hash_in(name)
-    except OSError:
-        return False
+    """Tell whether a file holds the bytes that a shard's name says.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return checksum(path) == _hash_in(name)
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class Folder:
             InputError: it cannot be read here, though it was listed elsewhere; it may well be whole.
         """
         try:
-            return checksum(self.path / name) == _hash_in(name)
+            return _has_its_bytes(self.path / name, name)
         except OSError as error:
             told = f"{self.path / name} cannot be read by a worker ({error.strerror})"
             raise InputError(f"{told}: all machines need this folder; if they have it, remove the file") from None
@@ -148,7 +154,11 @@ class StoredFolder:
     def _kept(self, name: str) -> Path | None:
         """Return the whole copy of a shard that is here, if there is one."""
         copy = self._copies / name
-        if not _has_its_bytes(copy, name):
+        try:
+            whole = _has_its_bytes(copy, name)
+        except OSError:  # most often there is none
+            whole = False
+        if not whole:
             return None
         with suppress(OSError):
             os.utime(copy.parent)  # which is in use

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from isoglot.collections.arrow import map_table
 from isoglot.engine.cluster import Workers
-from isoglot.engine.places import Place
+from isoglot.engine.places import Place, shard_name
 from isoglot.errors import InputError, IsoglotError
 from isoglot.evaluation.products import TILE
 from isoglot.files import read_result_file
@@ -154,7 +154,7 @@ def write_shard(place: Place, plan: Plan, block: int, documents: pa.Table, embed
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     content = sink.getvalue()
-    name = f"{block:05d}-{xxhash.xxh3_128_hexdigest(content)}.arrow"
+    name = shard_name(block, content)
     place.write(name, content)
     return name
 
